@@ -1,0 +1,34 @@
+/* A growable run of bytes. Zeroed memory is an empty one. Out of memory aborts (common/alloc.h). */
+#ifndef BATON_COMMON_BUF_H
+#define BATON_COMMON_BUF_H
+
+#include "common/check.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf {
+    uint8_t *data; /* owned; NULL while nothing was added */
+    size_t bytes;  /* used */
+    size_t room;   /* allocated */
+};
+
+/* Makes room for `more` bytes behind the used ones and returns where they go; they count as used
+ * only after buf_grow_by or by adding to `bytes`. */
+uint8_t *buf_reserve(struct buf *buf, size_t more);
+void buf_add(struct buf *buf, const void *p, size_t bytes);
+void buf_add_text(struct buf *buf, const char *text);
+void buf_printf(struct buf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* A varint as in protobuf. */
+void buf_add_varint(struct buf *buf, uint64_t value);
+/* The content as text: NUL-terminated (the NUL does not count as used). Borrowed until the next
+ * change. */
+const char *buf_text(struct buf *buf);
+/* Empty again; keeps the memory. */
+void buf_clear(struct buf *buf);
+void buf_fini(struct buf *buf);
+
+/* Reads a varint at *pos; returns 0 when it is cut or too long. Moves *pos behind it. */
+int varint_read(const uint8_t *data, size_t bytes, size_t *pos, uint64_t *ret_value);
+
+#endif

@@ -1,0 +1,49 @@
+/* Every bound on what comes from outside, in one place. docs/protocol.md prints this table; a test
+ * compares. */
+#ifndef BATON_COMMON_LIMITS_H
+#define BATON_COMMON_LIMITS_H
+
+enum {
+    MESSAGE_BYTES_MAX = 16 * 1024 * 1024, /* one message, either way */
+    ID_BYTES_MAX = 128,                   /* task ids */
+    NAME_BYTES_MAX = 128,        /* projects, resources, workers, fairness keys, labels' names */
+    KEY_BYTES_MAX = 256,         /* unique keys, labels' values, traceparent */
+    TITLE_BYTES_MAX = 1024,      /* titles, reasons, summaries, progress texts */
+    TEXT_BYTES_MAX = 256 * 1024, /* prompts */
+    PAYLOAD_BYTES_MAX = 256 * 1024,
+    DOCUMENT_BYTES_MAX = 256 * 1024, /* result documents */
+    OUTPUT_TAIL_BYTES_MAX = 8 * 1024,
+    SPEC_BYTES_MAX = 1024 * 1024, /* a whole task, packed */
+    ARGS_MAX = 256,               /* of a command, and variables of env */
+    ARG_BYTES_MAX = 64 * 1024,
+    EDGES_MAX = 16 * 1024, /* dependencies of one task */
+    CLAIMS_MAX = 64,       /* resources of one task */
+    LABELS_MAX = 64,
+    SUBMIT_TASKS_MAX = 200 * 1000,
+    CHANGE_TASKS_MAX = 10 * 1000, /* tasks named in one Change */
+    REPORT_LINES_MAX = 10 * 1000,
+    SLOTS_MAX = 10 * 1000, /* of one worker */
+    CLIENT_BYTES_MAX = 64, /* Request.client */
+    ATTEMPTS_MAX = 1000,
+    ATTEMPTS_KEPT = 16,
+    ORPHANS_KEPT = 4,
+    CAPACITY_MAX = 1000 * 1000,
+    RESOURCES_MAX = 100 * 1000,
+    PROJECTS_MAX = 10 * 1000,
+    WORKERS_MAX = 100 * 1000, /* names ever seen */
+    SESSIONS_MAX = 10 * 1000,
+    TASKS_MAX = 20 * 1000 * 1000, /* in memory */
+    NAMED_MAX = 1000,             /* tasks named in one answer's list */
+    PAGE_MAX = 10 * 1000,
+    TAKE_WAIT_MS_MAX = 45 * 1000,
+    SPAWN_DEPTH_MAX = 6,
+    SPAWN_FANOUT_MAX = 50,
+    UPSTREAM_BYTES_MAX = 256 * 1024,
+    PRIORITY_WEIGHT_MAX = 1000,
+};
+
+/* Durations and times that are further away are mistakes (ten years; the year 9999). */
+#define DURATION_MS_MAX INT64_C(315360000000)
+#define TIME_MS_MAX INT64_C(253402300799999)
+
+#endif

@@ -1,0 +1,157 @@
+#include "common/text.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Decodes one character; returns its length, 0 when the bytes are not UTF-8. */
+static size_t
+utf8_decode(const uint8_t *s, size_t bytes, uint32_t *ret)
+{
+    if (s[0] < 0x80) {
+        *ret = s[0];
+        return 1;
+    }
+    size_t n = s[0] >= 0xf0 && s[0] <= 0xf4  ? 4
+               : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+               : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+                                             : 0;
+    if (n == 0 || n > bytes) {
+        return 0;
+    }
+    uint32_t c = s[0] & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        c = c << 6 | (s[i] & 0x3f);
+    }
+    if ((n == 3 && c < 0x800) || (n == 4 && c < 0x10000) || c > 0x10ffff ||
+        (c >= 0xd800 && c < 0xe000)) {
+        return 0;
+    }
+    *ret = c;
+    return n;
+}
+
+bool
+utf8_is_valid(const char *s, size_t bytes)
+{
+    const uint8_t *p = (const uint8_t *)s;
+    for (size_t i = 0; i < bytes;) {
+        uint32_t c;
+        size_t n = utf8_decode(p + i, bytes - i, &c);
+        if (n == 0 || c == 0) {
+            return false;
+        }
+        i += n;
+    }
+    return true;
+}
+
+/* Invisible or direction-changing characters, with which text can pretend to be other text. */
+static bool
+is_deceptive(uint32_t c)
+{
+    return (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || c == 0x061c ||
+           (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
+}
+
+static bool
+is_control(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0);
+}
+
+bool
+name_is_valid(const char *s, size_t bytes_max)
+{
+    size_t bytes = strnlen(s, bytes_max + 1);
+    if (bytes == 0 || bytes > bytes_max || s[0] == '-' || s[0] == '.' || s[0] == '/' ||
+        s[bytes - 1] == '/') {
+        return false;
+    }
+    if (strstr(s, "..") || strstr(s, "//")) {
+        return false;
+    }
+    const uint8_t *p = (const uint8_t *)s;
+    for (size_t i = 0; i < bytes;) {
+        uint32_t c;
+        size_t n = utf8_decode(p + i, bytes - i, &c);
+        if (n == 0) {
+            return false;
+        }
+        if (c < 0x80) {
+            bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      (c && strchr("._:@/+~-", (int)c));
+            if (!ok) {
+                return false;
+            }
+        } else if (is_control(c) || is_deceptive(c) || c == 0xa0 || c == 0x3000) {
+            return false;
+        }
+        i += n;
+    }
+    return true;
+}
+
+bool
+prose_is_valid(const char *s, size_t bytes_max)
+{
+    size_t bytes = strnlen(s, bytes_max + 1);
+    if (bytes > bytes_max) {
+        return false;
+    }
+    const uint8_t *p = (const uint8_t *)s;
+    for (size_t i = 0; i < bytes;) {
+        uint32_t c;
+        size_t n = utf8_decode(p + i, bytes - i, &c);
+        if (n == 0 || (is_control(c) && c != '\n' && c != '\t')) {
+            return false;
+        }
+        i += n;
+    }
+    return true;
+}
+
+size_t
+text_escape(char *out, size_t room, const char *s, bool lines)
+{
+    const uint8_t *p = (const uint8_t *)s;
+    size_t bytes = strlen(s);
+    size_t used = 0;
+    for (size_t i = 0; i < bytes;) {
+        uint32_t c = 0;
+        char piece[16];
+        size_t n = utf8_decode(p + i, bytes - i, &c);
+        if (n == 0) {
+            n = 1;
+            snprintf(piece, sizeof piece, "\\x%02x", p[i]);
+        } else if (c == '\n' && lines) {
+            snprintf(piece, sizeof piece, "\n");
+        } else if (c == '\n') {
+            snprintf(piece, sizeof piece, "\\n");
+        } else if (c == '\t') {
+            snprintf(piece, sizeof piece, " ");
+        } else if (is_control(c)) {
+            snprintf(piece, sizeof piece, "\\x%02x", (unsigned)c);
+        } else if (is_deceptive(c)) {
+            snprintf(piece, sizeof piece, "\\u{%x}", (unsigned)c);
+        } else {
+            memcpy(piece, p + i, n);
+            piece[n] = 0;
+        }
+        size_t m = strlen(piece);
+        if (used + m + 1 > room) {
+            break;
+        }
+        memcpy(out + used, piece, m);
+        used += m;
+        i += n;
+    }
+    if (room) {
+        out[used] = 0;
+    }
+    return used;
+}

@@ -1,0 +1,25 @@
+/* Text from outside: is it what we take? Pure functions. */
+#ifndef BATON_COMMON_TEXT_H
+#define BATON_COMMON_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Valid UTF-8 without NUL, surrogates, or overlong forms. */
+bool utf8_is_valid(const char *s, size_t bytes);
+
+/* A name that may stand in ids, projects, resources, workers, fairness keys: 1 to `bytes_max` bytes
+ * of [A-Za-z0-9._:@/+~-] and any non-ASCII letter, not beginning with '-' or '.', with no "..", no
+ * "//", and no '/' at an end. So it is never a path out of a directory, an option, or a terminal
+ * escape. */
+bool name_is_valid(const char *s, size_t bytes_max);
+
+/* Free text of one or more lines: valid UTF-8, no control characters but newline and tab. */
+bool prose_is_valid(const char *s, size_t bytes_max);
+
+/* Copies s for a terminal or a log line: control characters (C0, C1, ESC, DEL), bidirectional
+ * overrides and bytes that are not UTF-8 become \xNN or \u{NN}; newline becomes \n unless `lines`.
+ * Writes at most `room` bytes with the NUL and returns the length written. */
+size_t text_escape(char *out, size_t room, const char *s, bool lines);
+
+#endif

@@ -1,0 +1,25 @@
+/* Durations and times as people write them, and back. */
+#ifndef BATON_COMMON_UNITS_H
+#define BATON_COMMON_UNITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* "90s", "2h30m", "1d", "250ms", "1w", "1.5h", "4 hours", "15 minutes"; a bare number is seconds.
+ * False: not one, or out of 0..DURATION_MS_MAX. */
+bool duration_parse(const char *s, int64_t *ret_ms);
+
+/* "1h 30m", "250ms", "3d 4h": two units at most. Returns out. */
+const char *duration_format(int64_t ms, char *out, size_t room);
+
+/* RFC 3339 ("2025-08-12T18:00:00Z", with offset, with a space for the T, seconds optional), a plain
+ * date
+ * ("2025-08-12": the end of that day in `zone`, an IANA name; NULL or "": UTC), or "+2h" / "in 2h"
+ * from `now`. A time without an offset is in `zone`. False: not one, or not in 1970..9999. */
+bool time_parse(const char *s, const char *zone, int64_t now, int64_t *ret_ms);
+
+/* RFC 3339 in UTC with milliseconds only if there are any: "2025-08-12T18:00:00Z". Returns out. */
+const char *time_format(int64_t ms, char *out, size_t room);
+
+#endif

@@ -1,0 +1,162 @@
+#include "common/words.h"
+
+#include "common/check.h"
+
+#include <string.h>
+#include <strings.h>
+
+const char *const role_names[ROLES_N + 1] = {"infra",       "backend", "frontend", "realtime",
+                                             "integration", "testing", NULL};
+
+int
+role_number(const char *name)
+{
+    for (int i = 0; i < ROLES_N; i++) {
+        if (strcmp(role_names[i], name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* How the customer's documents, and people, call the roles. Compared without case, spaces, '-',
+ * '_', '&'. */
+static const struct {
+    const char *word;
+    int role;
+} role_words[] = {
+    {"infra", 0},
+    {"infrastructure", 0},
+    {"devops", 0},
+    {"devopsspecialist", 0},
+    {"ops", 0},
+    {"backend", 1},
+    {"api", 1},
+    {"backenddevelopment", 1},
+    {"apispecialist", 1},
+    {"frontend", 2},
+    {"frontenddevelopment", 2},
+    {"ui", 2},
+    {"uiux", 2},
+    {"uiuxspecialist", 2},
+    {"realtime", 3},
+    {"realtimesystems", 3},
+    {"websocket", 3},
+    {"websocketspecialist", 3},
+    {"integration", 4},
+    {"integrations", 4},
+    {"thirdparty", 4},
+    {"thirdpartyspecialist", 4},
+    {"testing", 5},
+    {"test", 5},
+    {"testingqa", 5},
+    {"qa", 5},
+    {"quality", 5},
+    {"qualityspecialist", 5},
+};
+
+int
+role_number_loose(const char *name)
+{
+    char word[40];
+    size_t n = 0;
+    for (const char *p = name; *p; p++) {
+        if (strchr(" -_&/\t", *p)) {
+            continue;
+        }
+        if (n + 1 == sizeof word) {
+            return -1;
+        }
+        word[n++] = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
+    }
+    word[n] = 0;
+    if (n > 5 && strcmp(word + n - 5, "agent") == 0) {
+        word[n - 5] = 0;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(role_words); i++) {
+        if (strcmp(role_words[i].word, word) == 0) {
+            return role_words[i].role;
+        }
+    }
+    return -1;
+}
+
+static const char *const priorities[] = {"", "critical", "high", "medium", "low"};
+static const char *const states[] = {"",          "waiting",    "ready",  "leased", "running",
+                                     "parked",    "cancelling", "review", "done",   "failed",
+                                     "cancelled", "aborted",    "expired"};
+static const char *const reasons[] = {
+    [0] = "none",           [1] = "deps",         [2] = "forward_ref",     [3] = "not_before",
+    [4] = "backoff",        [5] = "held",         [6] = "upstream_failed", [10] = "no_worker",
+    [11] = "no_credit",     [12] = "lock",        [13] = "role_paused",    [14] = "project_paused",
+    [15] = "broker_paused", [16] = "lock_paused", [17] = "queued",         [20] = "ok",
+    [21] = "stalled",       [22] = "suspect",     [30] = "operator",       [31] = "subtree",
+    [32] = "deadline",      [33] = "timeout",     [40] = "exhausted",      [41] = "fatal",
+    [42] = "crash_limit",   [43] = "unclean",     [50] = "upstream",
+};
+static const char *const conditions[] = {"success", "finished", "failed", "started"};
+static const char *const policies[] = {"hold", "abort", "ignore"};
+static const char *const on_deadlines[] = {"nothing", "expire", "cancel"};
+static const char *const on_conflicts[] = {"reject", "existing", "replace", "raise"};
+static const char *const outcomes[] = {
+    "", "done", "failed", "fatal", "rate_limited", "released", "cancelled", "timed_out", "lost"};
+static const char *const event_kinds[] = {"task",  "progress", "updated",  "paused", "resumed",
+                                          "epoch", "orphan",   "resource", "held",   "stalled"};
+static const char *const codes[] = {"ok",           "malformed",   "version",
+                                    "hello_first",  "invalid",     "too_large",
+                                    "not_found",    "conflict",    "cycle",
+                                    "unknown_role", "forward_ref", "illegal_transition",
+                                    "stale_token",  "full",        "paused",
+                                    "denied",       "busy",        "too_far_behind",
+                                    "internal",     "number_used", "unsatisfiable",
+                                    "limit"};
+static const char *const scopes[] = {"broker", "role", "project", "lock", "worker"};
+
+static const char *
+name_of(const char *const *names, size_t n_names, int n)
+{
+    return n >= 0 && (size_t)n < n_names && names[n] ? names[n] : "";
+}
+
+static int
+number_of(const char *const *names, size_t n_names, const char *name)
+{
+    for (size_t i = 0; i < n_names; i++) {
+        if (names[i] && names[i][0] && strcasecmp(names[i], name) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+#define NAMES(what, table)                                                                         \
+    const char *what##_name(int n)                                                                 \
+    {                                                                                              \
+        return name_of(table, ARRAY_LEN(table), n);                                                \
+    }
+#define NUMBERS(what, table)                                                                       \
+    int what##_number(const char *name)                                                            \
+    {                                                                                              \
+        return number_of(table, ARRAY_LEN(table), name);                                           \
+    }
+
+NAMES(priority, priorities)
+NAMES(state, states)
+NAMES(reason, reasons)
+NAMES(condition, conditions)
+NAMES(policy, policies)
+NAMES(on_deadline, on_deadlines)
+NAMES(on_conflict, on_conflicts)
+NAMES(outcome, outcomes)
+NAMES(event_kind, event_kinds)
+NAMES(code, codes)
+NAMES(scope, scopes)
+NUMBERS(priority, priorities)
+NUMBERS(state, states)
+NUMBERS(reason, reasons)
+NUMBERS(condition, conditions)
+NUMBERS(policy, policies)
+NUMBERS(on_deadline, on_deadlines)
+NUMBERS(on_conflict, on_conflicts)
+NUMBERS(outcome, outcomes)
+NUMBERS(scope, scopes)
