@@ -1,0 +1,149 @@
+/* The durable store: a journal of facts, snapshots behind it, and an archive of ended tasks, in one SQLite
+ * database (WAL, synchronous=FULL, locking_mode=EXCLUSIVE, one connection, no mmap).
+ *
+ * Before store_start everything happens on the caller's thread (open, load). After it the connection belongs to the
+ * storage thread; the caller hands batches over and goes on. All batches that wait when the thread comes round
+ * are committed in one transaction with one fsync: one commit for many. store_fd becomes readable when something
+ * became durable, a read has its answer, or the store failed.
+ *
+ * A failed write or fsync is never tried again: the store is failed from then on (store_error says why), no later
+ * batch is ever durable, and the broker must stop and recover from disk.
+ *
+ * On disk (schema.sql):
+ *   meta(name, value)                       format version, store id, epoch, snapshot in force
+ *   journal(seq, n, epoch, crc, facts)      one row a batch; seq of its first fact, rising without gaps
+ *   snapshot(gen, chunk, crc, data)         the chunks of one moment; written beside the one in force
+ *   archive(key, crc, record)               ended tasks that left the memory
+ */
+#ifndef BATON_BROKER_STORE_STORE_H
+#define BATON_BROKER_STORE_STORE_H
+
+#include "common/check.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum store_status {
+    STORE_OK,
+    STORE_LOCKED,  /* another broker has it */
+    STORE_NEWER,   /* written by a newer version; untouched */
+    STORE_FOREIGN, /* not a Baton store */
+    STORE_CORRUPT, /* a checksum, a gap, or SQLite says so */
+    STORE_IO,      /* open, read, write or sync failed */
+    STORE_FULL,    /* no room on the disk */
+};
+
+struct store;
+
+/* Opens or creates DIR/baton.db (and DIR itself, mode 0700). On failure *ret_store is NULL and `error` has a sentence that
+ * says what to do. Quick-checks the database. */
+enum store_status store_open(const char *dir, struct store **ret_store, char *error,
+                             size_t error_room) MUST_CHECK;
+/* Waits for the thread to finish what was submitted, unless the store has failed. NULL is fine. */
+void store_close(struct store *store);
+
+const char *store_id(const struct store *store);    /* 32 hex digits, for ever; borrowed */
+uint64_t store_epoch(const struct store *store);    /* of the last start */
+const char *store_path(const struct store *store);
+
+/* ---- recovery, before store_start ---- */
+
+struct store_loader {
+    /* The chunks of the snapshot in force, in order; false stops with STORE_CORRUPT. */
+    bool (*chunk)(void *context, const uint8_t *data, size_t bytes);
+    /* Every journal row behind the snapshot, in order: `n` facts, the first is `seq`. */
+    bool (*batch)(void *context, uint64_t seq, uint32_t n, const uint8_t *facts, size_t bytes);
+    void *context;
+};
+
+/* Verifies every checksum and that sequence numbers have no gap. */
+enum store_status store_load(struct store *store, const struct store_loader *loader, char *error,
+                             size_t error_room) MUST_CHECK;
+
+/* Writes the new epoch durably and starts the thread. */
+enum store_status store_start(struct store *store, uint64_t epoch, char *error,
+                              size_t error_room) MUST_CHECK;
+
+/* ---- running ---- */
+
+struct store_put {
+    uint64_t key;
+    uint8_t *record; /* malloced; the store takes it; NULL: the key's record is deleted */
+    size_t bytes;
+};
+
+struct store_chunk {
+    uint8_t *data; /* malloced; the store takes it */
+    size_t bytes;
+};
+
+/* What one turn writes, atomically. Zeroed parts are absent. */
+struct store_batch {
+    uint64_t seq;     /* of the first fact */
+    uint32_t n_facts;
+    uint8_t *facts;   /* malloced; the store takes it */
+    size_t facts_bytes;
+    struct store_put *puts; /* malloced array; the store takes it */
+    size_t n_puts;
+    struct store_chunk *chunks; /* malloced array; more of the snapshot being written */
+    size_t n_chunks;
+    bool snapshot_begin;        /* drop what there is of an unfinished one, then take the chunks */
+    bool snapshot_end;          /* after the chunks: this snapshot is in force from now on … */
+    uint64_t snapshot_seq;      /* … with snapshot_end: journal rows whose facts are all <= this are cut */
+};
+
+/* Hands a batch over (the contents are taken); returns its ticket, rising by one from 1. Never blocks on the disk. */
+uint64_t store_submit(struct store *store, struct store_batch *batch);
+
+/* The newest ticket that is durable. */
+uint64_t store_durable(struct store *store);
+/* Tickets handed over and not yet durable: what back-pressure goes by. */
+uint64_t store_pending(struct store *store);
+size_t store_pending_bytes(struct store *store);
+
+int store_fd(const struct store *store);      /* poll for reading */
+void store_acknowledge(struct store *store);  /* makes the descriptor silent again */
+
+/* NULL while all is well; else a sentence. `ret_status` may be NULL. */
+const char *store_error(struct store *store, enum store_status *ret_status);
+
+/* Reads are answered in order of asking, after all batches submitted before them are durable. `cookie` comes back. */
+void store_read_archive(struct store *store, uint64_t key, uint64_t cookie);
+/* Up to `limit` records with keys above `after`, in order of keys. */
+void store_scan_archive(struct store *store, uint64_t after, uint32_t limit, uint64_t cookie);
+/* A consistent copy, complete in itself and synced, at a path that must not exist. */
+void store_backup(struct store *store, const char *path, uint64_t cookie);
+
+enum store_answer_kind { STORE_ANSWER_RECORD, STORE_ANSWER_SCAN, STORE_ANSWER_BACKUP };
+
+struct store_answer {
+    enum store_answer_kind kind;
+    uint64_t cookie;
+    enum store_status status;
+    struct store_record {
+        uint64_t key;
+        uint8_t *data; /* malloced, the caller's */
+        size_t bytes;
+    } *records;        /* malloced, the caller's; store_answer_fini frees all */
+    size_t n_records;  /* RECORD: 0 (not there) or 1 */
+    uint64_t bytes;    /* BACKUP: size of the copy */
+    char error[256];
+};
+
+/* The next answer that is there; false when there is none. Free with store_answer_fini. */
+bool store_next_answer(struct store *store, struct store_answer *ret_answer);
+void store_answer_fini(struct store_answer *answer);
+
+struct store_stats {
+    uint64_t commits;
+    int64_t last_commit_us;
+    uint64_t journal_bytes;  /* of the rows behind the snapshot in force */
+    uint64_t snapshot_bytes; /* of the snapshot in force */
+    uint64_t archived;       /* records */
+    uint64_t free_bytes;     /* on the disk, as of the last look (at most a second old) */
+    bool low;                /* less free than the reserve: take no new work, finish the old */
+};
+void store_get_stats(struct store *store, struct store_stats *ret_stats);
+
+#endif
