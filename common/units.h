@@ -14,10 +14,14 @@ bool duration_parse(const char *s, int64_t *ret_ms);
 const char *duration_format(int64_t ms, char *out, size_t room);
 
 /* RFC 3339 ("2025-08-12T18:00:00Z", with offset, with a space for the T, seconds optional), a plain
- * date
- * ("2025-08-12": the end of that day in `zone`, an IANA name; NULL or "": UTC), or "+2h" / "in 2h"
- * from `now`. A time without an offset is in `zone`. False: not one, or not in 1970..9999. */
+ * date ("2025-08-12": the last second of that day in `zone`, an IANA name; NULL or "": UTC), or
+ * "+2h" / "in 2h" from `now`. A time without an offset is in `zone`. False: not one, not in
+ * 1970..9999, or the zone is not known. Not thread-safe with a zone that is not UTC: it sets TZ for
+ * a moment, for that is how libc is told a zone. */
 bool time_parse(const char *s, const char *zone, int64_t now, int64_t *ret_ms);
+
+/* Is it an IANA zone that this machine knows (or NULL, "", "UTC")? Reads a file. */
+bool zone_is_known(const char *zone);
 
 /* RFC 3339 in UTC with milliseconds only if there are any: "2025-08-12T18:00:00Z". Returns out. */
 const char *time_format(int64_t ms, char *out, size_t room);

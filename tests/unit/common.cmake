@@ -1,0 +1,5 @@
+# common/: text, buffers, arenas, words, units.
+baton_unit_test(common_text SOURCES unit/common_text.c LIBS baton_common)
+baton_unit_test(common_memory SOURCES unit/common_memory.c LIBS baton_common)
+baton_unit_test(common_words SOURCES unit/common_words.c LIBS baton_common)
+baton_unit_test(common_units SOURCES unit/common_units.c LIBS baton_common)

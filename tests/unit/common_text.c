@@ -1,0 +1,111 @@
+/* common/text: what is taken as a name or as text, and how foreign text is shown. */
+#include "common/check.h"
+#include "common/limits.h"
+#include "common/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void
+test_utf8(void **state)
+{
+    (void)state;
+    assert_true(utf8_is_valid("", 0));
+    assert_true(utf8_is_valid("gr\xc3\xbc\xc3\x9f \xf0\x9f\x90\x9f", 11));
+    static const char *const bad[] = {"\x80",
+                                      "\xc0\xaf",
+                                      "\xc3",
+                                      "\xe2\x82",
+                                      "\xe0\x80\xaf",
+                                      "\xed\xa0\x80",
+                                      "\xf0\x80\x80\x80",
+                                      "\xf4\x90\x80\x80",
+                                      "\xff"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        assert_false(utf8_is_valid(bad[i], strlen(bad[i])));
+    }
+    assert_false(utf8_is_valid("a\0b", 3));
+}
+
+static void
+test_names(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"a",        "FIX-001", "bd-1.2",          "a/b",
+                                       "libfoo++", "x:y@z~1", "aufgabe-\xc3\xa4"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        assert_true(name_is_valid(good[i], ID_BYTES_MAX));
+    }
+    static const char *const bad[] = {"",
+                                      "../x",
+                                      "a/../b",
+                                      "/etc",
+                                      "a/",
+                                      "a//b",
+                                      "-rf",
+                                      ".hidden",
+                                      "a b",
+                                      "a\nb",
+                                      "\x1b[31m",
+                                      "a\tb",
+                                      "a;b",
+                                      "a\"b",
+                                      "a\xff",
+                                      "$(x)",
+                                      "a\xc2\x9b",
+                                      "a\xe2\x80\xae"
+                                      "b"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        assert_false(name_is_valid(bad[i], ID_BYTES_MAX));
+    }
+    char long_name[ID_BYTES_MAX + 2];
+    memset(long_name, 'a', sizeof long_name);
+    long_name[ID_BYTES_MAX + 1] = 0;
+    assert_false(name_is_valid(long_name, ID_BYTES_MAX));
+    long_name[ID_BYTES_MAX] = 0;
+    assert_true(name_is_valid(long_name, ID_BYTES_MAX));
+}
+
+static void
+test_prose(void **state)
+{
+    (void)state;
+    assert_true(prose_is_valid("", 0));
+    assert_true(prose_is_valid("two\nlines\tand more", TITLE_BYTES_MAX));
+    assert_false(prose_is_valid("abc", 2));
+    assert_false(prose_is_valid("\x1b[2J", TITLE_BYTES_MAX));
+    assert_false(prose_is_valid("a\rb", TITLE_BYTES_MAX));
+    assert_false(prose_is_valid("a\x7f", TITLE_BYTES_MAX));
+    assert_false(prose_is_valid("\xfe", TITLE_BYTES_MAX));
+}
+
+static void
+test_foreign_text_is_shown_without_controls(void **state)
+{
+    (void)state;
+    char out[64];
+    size_t n = text_escape(out, sizeof out, "a\x1b[31m\nb\xff\xe2\x80\xae", false);
+    assert_string_equal(out, "a\\x1b[31m\\nb\\xff\\u{202e}");
+    assert_int_equal(n, strlen(out));
+    text_escape(out, sizeof out, "a\nb", true);
+    assert_string_equal(out, "a\nb");
+    /* Cut between characters, never within an escape. */
+    assert_int_equal(text_escape(out, 5, "ab\x01", false), 2);
+    assert_string_equal(out, "ab");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_prose),
+        cmocka_unit_test(test_foreign_text_is_shown_without_controls),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
