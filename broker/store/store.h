@@ -1,19 +1,20 @@
-/* The durable store: a journal of facts, snapshots behind it, and an archive of ended tasks, in one SQLite
- * database (WAL, synchronous=FULL, locking_mode=EXCLUSIVE, one connection, no mmap).
+/* The durable store: a journal of facts, snapshots behind it, and an archive of ended tasks, in one
+ * SQLite database (WAL, synchronous=FULL, locking_mode=EXCLUSIVE, one connection, no mmap).
  *
- * Before store_start everything happens on the caller's thread (open, load). After it the connection belongs to the
- * storage thread; the caller hands batches over and goes on. All batches that wait when the thread comes round
- * are committed in one transaction with one fsync: one commit for many. store_fd becomes readable when something
- * became durable, a read has its answer, or the store failed.
+ * Before store_start everything happens on the caller's thread (open, load). After it the
+ * connection belongs to the storage thread; the caller hands batches over and goes on. All batches
+ * that wait when the thread comes round are committed in one transaction with one fsync: one commit
+ * for many. store_fd becomes readable when something became durable, a read has its answer, or the
+ * store failed.
  *
- * A failed write or fsync is never tried again: the store is failed from then on (store_error says why), no later
- * batch is ever durable, and the broker must stop and recover from disk.
+ * A failed write or fsync is never tried again: the store is failed from then on (store_error says
+ * why), no later batch is ever durable, and the broker must stop and recover from disk.
  *
  * On disk (schema.sql):
  *   meta(name, value)                       format version, store id, epoch, snapshot in force
- *   journal(seq, n, epoch, crc, facts)      one row a batch; seq of its first fact, rising without gaps
- *   snapshot(gen, chunk, crc, data)         the chunks of one moment; written beside the one in force
- *   archive(key, crc, record)               ended tasks that left the memory
+ *   journal(seq, n, epoch, crc, facts)      one row a batch; seq of its first fact, rising without
+ * gaps snapshot(gen, chunk, crc, data)         the chunks of one moment; written beside the one in
+ * force archive(key, crc, record)               ended tasks that left the memory
  */
 #ifndef BATON_BROKER_STORE_STORE_H
 #define BATON_BROKER_STORE_STORE_H
@@ -36,15 +37,15 @@ enum store_status {
 
 struct store;
 
-/* Opens or creates DIR/baton.db (and DIR itself, mode 0700). On failure *ret_store is NULL and `error` has a sentence that
- * says what to do. Quick-checks the database. */
+/* Opens or creates DIR/baton.db (and DIR itself, mode 0700). On failure *ret_store is NULL and
+ * `error` has a sentence that says what to do. Quick-checks the database. */
 enum store_status store_open(const char *dir, struct store **ret_store, char *error,
                              size_t error_room) MUST_CHECK;
 /* Waits for the thread to finish what was submitted, unless the store has failed. NULL is fine. */
 void store_close(struct store *store);
 
-const char *store_id(const struct store *store);    /* 32 hex digits, for ever; borrowed */
-uint64_t store_epoch(const struct store *store);    /* of the last start */
+const char *store_id(const struct store *store); /* 32 hex digits, for ever; borrowed */
+uint64_t store_epoch(const struct store *store); /* of the last start */
 const char *store_path(const struct store *store);
 
 /* ---- recovery, before store_start ---- */
@@ -80,20 +81,22 @@ struct store_chunk {
 
 /* What one turn writes, atomically. Zeroed parts are absent. */
 struct store_batch {
-    uint64_t seq;     /* of the first fact */
+    uint64_t seq; /* of the first fact */
     uint32_t n_facts;
-    uint8_t *facts;   /* malloced; the store takes it */
+    uint8_t *facts; /* malloced; the store takes it */
     size_t facts_bytes;
     struct store_put *puts; /* malloced array; the store takes it */
     size_t n_puts;
     struct store_chunk *chunks; /* malloced array; more of the snapshot being written */
     size_t n_chunks;
-    bool snapshot_begin;        /* drop what there is of an unfinished one, then take the chunks */
-    bool snapshot_end;          /* after the chunks: this snapshot is in force from now on … */
-    uint64_t snapshot_seq;      /* … with snapshot_end: journal rows whose facts are all <= this are cut */
+    bool snapshot_begin; /* drop what there is of an unfinished one, then take the chunks */
+    bool snapshot_end;   /* after the chunks: this snapshot is in force from now on … */
+    uint64_t
+        snapshot_seq; /* … with snapshot_end: journal rows whose facts are all <= this are cut */
 };
 
-/* Hands a batch over (the contents are taken); returns its ticket, rising by one from 1. Never blocks on the disk. */
+/* Hands a batch over (the contents are taken); returns its ticket, rising by one from 1. Never
+ * blocks on the disk. */
 uint64_t store_submit(struct store *store, struct store_batch *batch);
 
 /* The newest ticket that is durable. */
@@ -102,13 +105,14 @@ uint64_t store_durable(struct store *store);
 uint64_t store_pending(struct store *store);
 size_t store_pending_bytes(struct store *store);
 
-int store_fd(const struct store *store);      /* poll for reading */
-void store_acknowledge(struct store *store);  /* makes the descriptor silent again */
+int store_fd(const struct store *store);     /* poll for reading */
+void store_acknowledge(struct store *store); /* makes the descriptor silent again */
 
 /* NULL while all is well; else a sentence. `ret_status` may be NULL. */
 const char *store_error(struct store *store, enum store_status *ret_status);
 
-/* Reads are answered in order of asking, after all batches submitted before them are durable. `cookie` comes back. */
+/* Reads are answered in order of asking, after all batches submitted before them are durable.
+ * `cookie` comes back. */
 void store_read_archive(struct store *store, uint64_t key, uint64_t cookie);
 /* Up to `limit` records with keys above `after`, in order of keys. */
 void store_scan_archive(struct store *store, uint64_t after, uint32_t limit, uint64_t cookie);
@@ -125,9 +129,9 @@ struct store_answer {
         uint64_t key;
         uint8_t *data; /* malloced, the caller's */
         size_t bytes;
-    } *records;        /* malloced, the caller's; store_answer_fini frees all */
-    size_t n_records;  /* RECORD: 0 (not there) or 1 */
-    uint64_t bytes;    /* BACKUP: size of the copy */
+    } * records;      /* malloced, the caller's; store_answer_fini frees all */
+    size_t n_records; /* RECORD: 0 (not there) or 1 */
+    uint64_t bytes;   /* BACKUP: size of the copy */
     char error[256];
 };
 

@@ -1,0 +1,234 @@
+/* The core of the broker: the tasks and what becomes of them, as a pure state machine.
+ *
+ * Pure: no I/O, no clock, no randomness, no threads. Time, seeds and names come in with each
+ * request. Every verb first decides (which facts follow, or why it is refused; nothing is changed)
+ * and then evolves (applies the facts; evolve.c is the only writer of the state, here and at
+ * recovery alike). So the same requests give the same facts, byte for byte, and a state recovered
+ * from facts is the state before the crash, by construction.
+ *
+ * Not persistent, and said so where they stand: when leases run out (renewals are not journaled),
+ * which workers are connected, how much credit a role has. After a restart every lease has a fresh
+ * grace.
+ *
+ * What a request leaves behind for the edges is appended to its `struct core_out`: facts for the
+ * journal, events for the feed, messages for workers, records for the archive. Nothing of it may
+ * leave the process before its facts are durable. */
+#ifndef BATON_BROKER_CORE_CORE_H
+#define BATON_BROKER_CORE_CORE_H
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/check.h"
+#include "common/words.h"
+
+#include "fact.pb-c.h"
+#include "task.pb-c.h"
+#include "wire.pb-c.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct core;
+
+/* Defaults and limits that an operator may set. Zeroed fields get the value in brackets. */
+struct core_config {
+    int64_t lease_ms;         /* of a worker's lease [5 min] */
+    int64_t start_ms;         /* from lease to start [30 s] */
+    int64_t suspect_ms;       /* after a session is lost [60 s] */
+    int64_t restart_grace_ms; /* of leases after a restart [90 s] */
+    int64_t cancel_grace_ms;  /* for a cancelled agent to end [60 s] */
+    int64_t stall_ms;         /* without progress [20 min] */
+    int64_t linger_ms;        /* of resources after an unclean end [120 s] */
+    int64_t backoff_ms;       /* first [30 s] */
+    int64_t backoff_cap_ms;   /* longest [30 min] */
+    uint32_t max_attempts;    /* [3] */
+    uint32_t crash_limit;     /* [3] */
+    uint32_t hot_ended_max;   /* ended tasks kept in memory [100,000] */
+    int64_t hot_ended_ms;     /* and for how long [7 d] */
+    int64_t answers_ms;       /* answers to numbered requests [7 d] */
+    uint32_t answers_max;     /* and how many [262,144] */
+    uint32_t tasks_max;       /* [TASKS_MAX] */
+    uint64_t hash_seed;       /* of the store, for ever */
+};
+
+struct core *core_new(const struct core_config *config); /* copies */
+void core_free(struct core *core);
+
+/* What follows from requests, in order. Zeroed is empty; core_out_clear keeps the memory. */
+struct core_out {
+    struct buf facts;   /* varint length and packed Fact, again and again */
+    uint64_t first_seq; /* of the first fact; valid when n_facts > 0 */
+    uint32_t n_facts;
+    struct buf events; /* varint length and packed Event, again and again */
+    uint64_t first_event;
+    uint32_t n_events;
+    struct core_stop { /* tell the worker to end a task */
+        uint64_t token;
+        uint32_t worker; /* core_worker_name */
+        int64_t grace_ms;
+        char reason[256];
+    } * stops;
+    size_t n_stops, room_stops;
+    struct core_put { /* a record for the archive */
+        uint64_t key;
+        uint8_t *record; /* malloced; whoever takes it sets this to NULL */
+        size_t bytes;
+    } * puts;
+    size_t n_puts, room_puts;
+};
+void core_out_clear(struct core_out *out);
+void core_out_fini(struct core_out *out);
+
+/* One request: what comes in with it, and where its results go. */
+struct core_request {
+    int64_t now;         /* broker time in ms; never falls */
+    uint64_t seed;       /* randomness for this request */
+    const char *actor;   /* who; "" for the broker itself */
+    struct arena *arena; /* holds the answer; the caller resets it */
+    struct core_out *out;
+    Baton__Error error; /* set (texts in the arena) when a verb returns other than OK */
+};
+
+/* ---- verbs: each returns BATON__CODE__CODE_OK or the code also in request->error; refused means
+ * unchanged ---- */
+
+Baton__Code core_submit(struct core *core, struct core_request *request,
+                        const Baton__Submit *submit, Baton__Submitted *ret) MUST_CHECK;
+Baton__Code core_change(struct core *core, struct core_request *request,
+                        const Baton__Change *change, Baton__Changed *ret) MUST_CHECK;
+Baton__Code core_pause(struct core *core, struct core_request *request, const Baton__Pause *pause,
+                       Baton__Done *ret) MUST_CHECK;
+/* Sets capacities, and answers with all resources. */
+Baton__Code core_resources(struct core *core, struct core_request *request,
+                           const Baton__Resources *resources, Baton__ResourceList *ret) MUST_CHECK;
+
+/* ---- work ---- */
+
+/* The number of a worker's name; makes a fact when it is new. 0 and an error when the name is not
+ * valid. */
+uint32_t core_worker(struct core *core, struct core_request *request, const char *name);
+const char *core_worker_name(const struct core *core, uint32_t worker);
+
+struct core_dispatch {
+    uint32_t worker; /* core_worker */
+    uint32_t roles;  /* bit r for role r */
+    uint32_t max;
+    int64_t lease_ms;            /* 0: the task's or the default */
+    bool sessionless;            /* the lease is not bound to the worker's session */
+    const char *const *projects; /* n_projects 0: all */
+    size_t n_projects;
+    const Baton__Ref *task; /* only this one; NULL: any */
+};
+/* Leases the first `max` ready tasks that may run now, across the roles in their order. Answers in
+ * the request's arena; none is no error. With `task`: an error says why that one can't be had. */
+Baton__Code core_dispatch(struct core *core, struct core_request *request,
+                          const struct core_dispatch *dispatch, Baton__Assign *ret) MUST_CHECK;
+
+/* True when a dispatch for one of the roles might lease something now (cheap; may err towards
+ * true). */
+bool core_has_ready(const struct core *core, uint32_t roles);
+
+/* One line of a Report. `worker` 0: without a session (anybody who knows the token). */
+void core_report_line(struct core *core, struct core_request *request, uint32_t worker,
+                      const Baton__Line *line, Baton__LineReply *ret);
+
+/* The worker's session is gone: its leases end suspect_ms from now unless it comes back. */
+void core_worker_lost(struct core *core, struct core_request *request, uint32_t worker);
+/* The worker (re)connects and announces what it holds: those leases are renewed in full, its others
+ * are given back or lost. Fills in the tokens that it announced in vain (in the arena). */
+void core_worker_back(struct core *core, struct core_request *request, uint32_t worker,
+                      const Baton__Held *const *held, size_t n_held, uint64_t **ret_lost,
+                      size_t *ret_n_lost);
+/* The worker said goodbye: what it holds is given back at once, uncounted. */
+void core_worker_bye(struct core *core, struct core_request *request, uint32_t worker);
+/* True while an operator drains the worker. */
+bool core_worker_is_draining(const struct core *core, uint32_t worker);
+/* Leases that the worker holds now. */
+uint32_t core_worker_n_leases(const struct core *core, uint32_t worker);
+
+/* For `why` and `status`, not persistent: workers connected, slots and free credit of a role. */
+void core_set_capacity(struct core *core, int role, uint32_t workers, uint32_t slots,
+                       uint32_t credit);
+
+/* ---- time ---- */
+
+/* Does what is due at request->now, a bounded amount: starts that come due, leases that ran out,
+ * deadlines, stalls, pauses that end, tasks to archive. Call it after the messages of a turn, so
+ * that a renewal already received counts. */
+void core_tick(struct core *core, struct core_request *request);
+/* When core_tick has something to do next; INT64_MAX: never. May be in the past. */
+int64_t core_next_at(const struct core *core);
+
+/* ---- questions: change nothing; answers in the arena ---- */
+
+/* NOT_FOUND with *ret_archived_key set: the task is in the archive under that key. */
+Baton__Code core_get(const struct core *core, struct core_request *request, const Baton__Ref *ref,
+                     Baton__TaskView *ret, uint64_t *ret_archived_key) MUST_CHECK;
+/* A page. Looks at a bounded number of tasks, so a page may be short or empty and still have a
+ * `next`. */
+Baton__Code core_list(const struct core *core, struct core_request *request,
+                      const Baton__List *list, Baton__Listed *ret) MUST_CHECK;
+Baton__Code core_why(const struct core *core, struct core_request *request, const Baton__Ref *ref,
+                     Baton__Explained *ret, uint64_t *ret_archived_key) MUST_CHECK;
+/* Tasks, roles, projects, pauses; the edges add what is theirs. */
+void core_status(const struct core *core, struct core_request *request, Baton__StatusReply *ret);
+/* The refs of the tasks a worker holds. */
+void core_worker_tasks(const struct core *core, struct core_request *request, uint32_t worker,
+                       Baton__Ref ***ret_refs, size_t *ret_n);
+/* A record of the archive as a view. False: it can't be read. */
+bool core_view_record(const struct core *core, struct arena *arena, const uint8_t *record,
+                      size_t bytes, Baton__TaskView *ret);
+/* False, and why, while an operator has the broker refuse new work. */
+bool core_is_accepting(const struct core *core, const char **ret_reason);
+uint64_t core_seq(const struct core *core);   /* of the newest fact */
+uint64_t core_event(const struct core *core); /* number of the newest event */
+uint64_t core_epoch(const struct core *core);
+size_t core_memory(const struct core *core); /* bytes, about */
+uint64_t core_n_tasks(const struct core *core);
+uint64_t core_n_archived(const struct core *core);
+
+/* ---- requests that may come again ---- */
+
+enum core_repeat {
+    CORE_NEW,      /* not seen: do it, then core_remember */
+    CORE_REPLAYED, /* seen: *ret_reply is the packed answer (borrowed) */
+    CORE_USED,     /* the number is forgotten or was used for another request */
+};
+enum core_repeat core_recall(const struct core *core, const char *client, uint64_t number,
+                             uint64_t digest, const uint8_t **ret_reply, size_t *ret_bytes);
+/* The answer to a numbered request, also of a refused one. Drops what the client has acknowledged.
+ */
+void core_remember(struct core *core, struct core_request *request, const char *client,
+                   uint64_t number, uint64_t acked, uint64_t digest, const uint8_t *reply,
+                   size_t bytes);
+
+/* ---- recovery ---- */
+
+/* The chunks of a snapshot in order, then batches of facts in order (facts up to core_seq are
+ * skipped: a row may overlap the snapshot), then core_recovered once. False: damaged; the core is
+ * of no use any more. Events of replayed facts go to `out` when it is given (the feed's window
+ * after a restart). */
+bool core_restore_chunk(struct core *core, const uint8_t *data, size_t bytes) MUST_CHECK;
+bool core_replay(struct core *core, uint64_t seq, uint32_t n, const uint8_t *facts, size_t bytes,
+                 struct core_out *out) MUST_CHECK;
+/* Recounts every counter and checks every invariant; `error` gets a sentence when one does not
+ * hold. */
+bool core_recovered(struct core *core, char *error, size_t error_room) MUST_CHECK;
+/* A new life: raises the epoch; every lease has a fresh grace from now. */
+void core_begin_epoch(struct core *core, struct core_request *request, uint64_t epoch,
+                      const char *software);
+
+/* A snapshot of the state as it is now, handed out in chunks while the core goes on: what changes
+ * before it was written is kept aside first. One at a time. */
+void core_snapshot_begin(struct core *core);
+bool core_snapshot_is_running(const struct core *core);
+/* Fills `chunk` (cleared first) with about max_tasks tasks; false when that was the last one. */
+bool core_snapshot_step(struct core *core, uint32_t max_tasks, struct buf *chunk);
+/* The state is that after this fact. */
+uint64_t core_snapshot_seq(const struct core *core);
+
+/* A digest of the whole persistent state: equal states, equal digests. Costs a whole walk. */
+uint64_t core_digest(struct core *core);
+
+#endif
