@@ -74,6 +74,7 @@ class Process:
         self.argv = [str(a) for a in argv]
         self.log = pathlib.Path(log)
         out = open(self.log, "ab")
+        self.log_begin = out.tell()
         try:
             self.child = subprocess.Popen(
                 self.argv,
@@ -125,7 +126,10 @@ class Process:
         self.child.wait()
 
     def output(self):
-        return self.log.read_text(errors="replace")
+        """What this process wrote (others may have written to the same log before)."""
+        with open(self.log, "rb") as log:
+            log.seek(self.log_begin)
+            return log.read().decode(errors="replace")
 
     def tail(self, n=4000):
         return f"--- end of {self.log.name}\n{self.output()[-n:]}\n---"
