@@ -108,8 +108,8 @@ class Events(SystemTest):
         self.assertEqual(list(after.events.events), list(before.events)[:newest])
 
     def test_too_far_behind(self):
-        n = 66_000
-        self.c.submit([spec(str(i)) for i in range(n)], timeout=60)
+        for i in range(0, 70_000, 1000):
+            self.c.submit([spec(str(i + k)) for k in range(1000)], timeout=60)
         newest = self.c.hello().event
         with self.assertRaises(TooFarBehind) as caught:
             self.feed(self.b, after=0)
