@@ -11,10 +11,17 @@
  * why), no later batch is ever durable, and the broker must stop and recover from disk.
  *
  * On disk (schema.sql):
- *   meta(name, value)                       format version, store id, epoch, snapshot in force
- *   journal(seq, n, epoch, crc, facts)      one row a batch; seq of its first fact, rising without
- * gaps snapshot(gen, chunk, crc, data)         the chunks of one moment; written beside the one in
- * force archive(key, crc, record)               ended tasks that left the memory
+ *   meta(name, value, crc)              store id, epoch, snapshot in force
+ *   journal(seq, n, epoch, crc, facts)  one row a batch; seq of its first fact, rising without gaps
+ *   jump(seq, after, crc)               the only gaps: at the first batch after a restore
+ *   snapshot(id, crc, data)             the chunks of one moment; written beside the one in force
+ *   archive(key, crc, record)           ended tasks that left the memory
+ * docs/store.md has it to the byte.
+ *
+ * Restoring a backup is putting the copy as baton.db into an empty directory. The copy knows that
+ * it is one. When it is opened, store_epoch and store_next_seq are above all that the original, or
+ * another restore of the same copy, has reached or can reach (both are made of the wall clock), so
+ * that every token given out by another life is stale.
  */
 #ifndef BATON_BROKER_STORE_STORE_H
 #define BATON_BROKER_STORE_STORE_H
@@ -45,7 +52,10 @@ enum store_status store_open(const char *dir, struct store **ret_store, char *er
 void store_close(struct store *store);
 
 const char *store_id(const struct store *store); /* 32 hex digits, for ever; borrowed */
-uint64_t store_epoch(const struct store *store); /* of the last start */
+/* Of the last start; of a restored copy: one that no other life reached. Start with a higher one.
+ */
+uint64_t store_epoch(const struct store *store);
+bool store_is_restored(const struct store *store); /* a copy that was not started yet */
 const char *store_path(const struct store *store);
 
 /* ---- recovery, before store_start ---- */
@@ -53,23 +63,32 @@ const char *store_path(const struct store *store);
 struct store_loader {
     /* The chunks of the snapshot in force, in order; false stops with STORE_CORRUPT. */
     bool (*chunk)(void *context, const uint8_t *data, size_t bytes);
-    /* Every journal row behind the snapshot, in order: `n` facts, the first is `seq`. */
+    /* Every journal row behind the snapshot, in order: `n` facts, the first is `seq`. The snapshot
+     * may cover the first facts of the first row: the whole row comes, and the core skips what is
+     * <= its own seq. The first fact ever is 1. `seq` jumps ahead where a restored copy was first
+     * started. */
     bool (*batch)(void *context, uint64_t seq, uint32_t n, const uint8_t *facts, size_t bytes);
     void *context;
 };
 
-/* Verifies every checksum and that sequence numbers have no gap. */
+/* Verifies every checksum and that sequence numbers have no gap. Once, before store_start; also
+ * with nothing to load. */
 enum store_status store_load(struct store *store, const struct store_loader *loader, char *error,
                              size_t error_room) MUST_CHECK;
 
-/* Writes the new epoch durably and starts the thread. */
+/* After store_load: what the next batch's seq must be. Of a restored copy this lies far ahead of
+ * what was loaded, and the core should skip to it; its first batch may begin anywhere above what
+ * was loaded. */
+uint64_t store_next_seq(const struct store *store);
+
+/* Writes the new epoch (above store_epoch) durably and starts the thread. */
 enum store_status store_start(struct store *store, uint64_t epoch, char *error,
                               size_t error_room) MUST_CHECK;
 
 /* ---- running ---- */
 
 struct store_put {
-    uint64_t key;
+    uint64_t key;    /* at most INT64_MAX */
     uint8_t *record; /* malloced; the store takes it; NULL: the key's record is deleted */
     size_t bytes;
 };
@@ -111,12 +130,15 @@ void store_acknowledge(struct store *store); /* makes the descriptor silent agai
 /* NULL while all is well; else a sentence. `ret_status` may be NULL. */
 const char *store_error(struct store *store, enum store_status *ret_status);
 
-/* Reads are answered in order of asking, after all batches submitted before them are durable.
- * `cookie` comes back. */
+/* Reads are answered in order of asking, after all batches submitted before them are durable; what
+ * was submitted a little later may show. `cookie` comes back. */
 void store_read_archive(struct store *store, uint64_t key, uint64_t cookie);
-/* Up to `limit` records with keys above `after`, in order of keys. */
+/* Up to `limit` records with keys above `after`, in order of keys; fewer when they are large (an
+ * answer ends with the record that passes 16 MiB). None: there are no more. */
 void store_scan_archive(struct store *store, uint64_t after, uint32_t limit, uint64_t cookie);
-/* A consistent copy, complete in itself and synced, at a path that must not exist. */
+/* A consistent copy, complete in itself, checked and synced, at a path that must not exist (nor
+ * PATH.part). Commits go on meanwhile; reads do not wait for it. One at a time, in order of asking.
+ * Closing the store ends one under way. */
 void store_backup(struct store *store, const char *path, uint64_t cookie);
 
 enum store_answer_kind { STORE_ANSWER_RECORD, STORE_ANSWER_SCAN, STORE_ANSWER_BACKUP };
@@ -149,5 +171,11 @@ struct store_stats {
     bool low;                /* less free than the reserve: take no new work, finish the old */
 };
 void store_get_stats(struct store *store, struct store_stats *ret_stats);
+
+/* The free space below which `low` is set [64 MiB]. */
+void store_set_reserve(struct store *store, uint64_t bytes);
+/* Before store_start: the log's size from which it is written back when it is quiet; at four times
+ * that, at once [4 MiB]. */
+void store_set_wal_bound(struct store *store, uint64_t bytes);
 
 #endif

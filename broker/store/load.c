@@ -1,0 +1,247 @@
+/* Recovery: the chunks of the snapshot in force, then the journal behind it, every row checked.
+ * Writes nothing. */
+#include "broker/store/private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct loading {
+    struct store *store;
+    const struct store_loader *loader;
+    uint64_t expected; /* seq of the next fact */
+    uint64_t epoch;    /* of the last row */
+    char *error;
+    size_t error_room;
+};
+
+/* Prepares `sql`, binds up to two numbers. */
+static sqlite3_stmt *
+query(struct store *store, const char *sql, uint64_t first, uint64_t second, int *ret_rc)
+{
+    sqlite3_stmt *rows = NULL;
+    int rc = sqlite3_prepare_v2(store->db, sql, -1, &rows, NULL);
+    int n = sqlite3_bind_parameter_count(rows);
+    if (!rc && n >= 1) {
+        rc = sqlite3_bind_int64(rows, 1, (int64_t)first);
+    }
+    if (!rc && n >= 2) {
+        rc = sqlite3_bind_int64(rows, 2, (int64_t)second);
+    }
+    *ret_rc = rc;
+    return rows;
+}
+
+/* One number; `otherwise` when there is no row or NULL. */
+static int
+query_number(struct store *store, const char *sql, uint64_t bound, uint64_t otherwise,
+             uint64_t *ret_value)
+{
+    int rc;
+    sqlite3_stmt *row = query(store, sql, bound, 0, &rc);
+    rc = rc ? rc : sqlite3_step(row);
+    if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
+        bool is_there = rc == SQLITE_ROW && sqlite3_column_type(row, 0) != SQLITE_NULL;
+        *ret_value = is_there ? (uint64_t)sqlite3_column_int64(row, 0) : otherwise;
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(row);
+    return rc;
+}
+
+static enum store_status
+loading_failed(const struct loading *l, int rc)
+{
+    return status_explain(l->store, rc, "read", l->error, l->error_room);
+}
+
+static enum store_status
+take_chunk(struct loading *l, sqlite3_stmt *row, uint64_t number)
+{
+    uint64_t id = (uint64_t)sqlite3_column_int64(row, 0);
+    const uint8_t *data = sqlite3_column_blob(row, 2);
+    size_t bytes = (size_t)sqlite3_column_bytes(row, 2);
+    if (id != (l->store->snapshot_gen << 32 | number)) {
+        return status_corrupt(l->store->path, l->error, l->error_room,
+                              "chunk %" PRIu64 " of snapshot %" PRIu64 " is missing", number,
+                              l->store->snapshot_gen);
+    }
+    if (crc_keyed('s', id, data, bytes) != (uint64_t)sqlite3_column_int64(row, 1)) {
+        return status_corrupt(l->store->path, l->error, l->error_room,
+                              "chunk %" PRIu64 " of snapshot %" PRIu64
+                              " does not match its checksum",
+                              number, l->store->snapshot_gen);
+    }
+    if (!l->loader->chunk(l->loader->context, data, bytes)) {
+        return status_corrupt(l->store->path, l->error, l->error_room,
+                              "chunk %" PRIu64 " of snapshot %" PRIu64 " makes no sense", number,
+                              l->store->snapshot_gen);
+    }
+    return STORE_OK;
+}
+
+static enum store_status
+load_snapshot(struct loading *l)
+{
+    struct store *store = l->store;
+    int rc;
+    sqlite3_stmt *rows = query(store,
+                               "SELECT id,crc,data FROM snapshot WHERE id>=? AND id<? ORDER BY id",
+                               store->snapshot_gen << 32, (store->snapshot_gen + 1) << 32, &rc);
+    enum store_status status = rc ? loading_failed(l, rc) : STORE_OK;
+    uint64_t n = 0;
+    while (status == STORE_OK && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
+        status = take_chunk(l, rows, n++);
+    }
+    if (status == STORE_OK && rc != SQLITE_DONE) {
+        status = loading_failed(l, rc);
+    }
+    if (status == STORE_OK && n != store->snapshot_chunks) {
+        status = status_corrupt(store->path, l->error, l->error_room,
+                                "snapshot %" PRIu64 " has %" PRIu64 " chunks instead of %" PRIu64,
+                                store->snapshot_gen, n, store->snapshot_chunks);
+    }
+    sqlite3_finalize(rows);
+    return status;
+}
+
+/* The numbers between `expected` and `seq` were left out by a restore, and the store says so. */
+static enum store_status
+check_jump(struct loading *l, uint64_t seq)
+{
+    int rc;
+    sqlite3_stmt *row = query(l->store, "SELECT after,crc FROM jump WHERE seq=?", seq, 0, &rc);
+    rc = rc ? rc : sqlite3_step(row);
+    enum store_status status = STORE_OK;
+    if (rc == SQLITE_ROW) {
+        uint8_t after[8];
+        uint64_t value = (uint64_t)sqlite3_column_int64(row, 0);
+        memcpy(after, &value, sizeof(after));
+        bool whole = crc_keyed('u', seq, after, sizeof(after)) ==
+                     (uint64_t)sqlite3_column_int64(row, 1);
+        rc = whole && value + 1 == l->expected ? SQLITE_ROW : SQLITE_DONE;
+    }
+    if (rc == SQLITE_DONE) {
+        status = status_corrupt(l->store->path, l->error, l->error_room,
+                                "facts %" PRIu64 " to %" PRIu64 " are missing in the journal",
+                                l->expected, seq - 1);
+    } else if (rc != SQLITE_ROW) {
+        status = loading_failed(l, rc);
+    }
+    sqlite3_finalize(row);
+    return status;
+}
+
+static enum store_status
+check_row(struct loading *l, sqlite3_stmt *row, uint64_t seq, uint32_t n)
+{
+    uint64_t epoch = (uint64_t)sqlite3_column_int64(row, 2);
+    const uint8_t *facts = sqlite3_column_blob(row, 4);
+    size_t bytes = (size_t)sqlite3_column_bytes(row, 4);
+    int64_t n_stored = sqlite3_column_int64(row, 1);
+    if (n_stored <= 0 || n_stored > UINT32_MAX ||
+        crc_journal(seq, n, epoch, facts, bytes) != (uint64_t)sqlite3_column_int64(row, 3)) {
+        return status_corrupt(l->store->path, l->error, l->error_room,
+                              "journal row %" PRIu64 " does not match its checksum", seq);
+    }
+    if (epoch < l->epoch || epoch > l->store->epoch) {
+        return status_corrupt(l->store->path, l->error, l->error_room,
+                              "journal row %" PRIu64 " has epoch %" PRIu64 " behind epoch %" PRIu64,
+                              seq, epoch, l->epoch);
+    }
+    l->epoch = epoch;
+    if (seq < l->expected && seq + n <= l->expected) {
+        return status_corrupt(l->store->path, l->error, l->error_room,
+                              "journal row %" PRIu64 " repeats its predecessor", seq);
+    }
+    /* Only the first row may begin before what is expected: the snapshot covers a part of it. */
+    if (seq < l->expected && l->expected != l->store->snapshot_seq + 1) {
+        return status_corrupt(l->store->path, l->error, l->error_room,
+                              "journal row %" PRIu64 " overlaps its predecessor", seq);
+    }
+    return seq > l->expected ? check_jump(l, seq) : STORE_OK;
+}
+
+static enum store_status
+take_row(struct loading *l, sqlite3_stmt *row)
+{
+    uint64_t seq = (uint64_t)sqlite3_column_int64(row, 0);
+    uint32_t n = (uint32_t)sqlite3_column_int64(row, 1);
+    enum store_status status = check_row(l, row, seq, n);
+    if (status != STORE_OK) {
+        return status;
+    }
+    size_t bytes = (size_t)sqlite3_column_bytes(row, 4);
+    if (!l->loader->batch(l->loader->context, seq, n, sqlite3_column_blob(row, 4), bytes)) {
+        return status_corrupt(l->store->path, l->error, l->error_room,
+                              "the facts of journal row %" PRIu64 " make no sense", seq);
+    }
+    l->expected = seq + n;
+    l->store->journal_bytes += bytes;
+    return STORE_OK;
+}
+
+/* Rows that the snapshot covers whole are as good as deleted. */
+static enum store_status
+load_journal(struct loading *l)
+{
+    struct store *store = l->store;
+    uint64_t first = 0;
+    l->expected = store->snapshot_seq + 1;
+    int rc = query_number(store,
+                          "SELECT seq FROM journal WHERE seq=(SELECT max(seq) FROM journal WHERE "
+                          "seq<=?1) AND seq+n-1>?1",
+                          store->snapshot_seq, l->expected, &first);
+    if (rc) {
+        return loading_failed(l, rc);
+    }
+    sqlite3_stmt *rows = query(
+        store, "SELECT seq,n,epoch,crc,facts FROM journal WHERE seq>=? ORDER BY seq", first, 0,
+        &rc);
+    enum store_status status = rc ? loading_failed(l, rc) : STORE_OK;
+    while (status == STORE_OK && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
+        status = take_row(l, rows);
+    }
+    if (status == STORE_OK && rc != SQLITE_DONE) {
+        status = loading_failed(l, rc);
+    }
+    sqlite3_finalize(rows);
+    return status;
+}
+
+/* A restored store goes on at a number that neither the original nor another restore of the same
+ * copy reaches: tokens are sequence numbers. A million facts a second since 1970 are more than any
+ * broker wrote. */
+static uint64_t
+restored_seq(const struct store *store, uint64_t seq)
+{
+    uint64_t candidate = store->epoch << 20;
+    return candidate > seq ? candidate : seq + (UINT64_C(1) << 40);
+}
+
+enum store_status
+store_load(struct store *store, const struct store_loader *loader, char *error, size_t error_room)
+{
+    CHECK(!store->loaded && !store->started);
+    struct loading l = {.store = store, .loader = loader, .error = error, .error_room = error_room};
+    store->journal_bytes = 0;
+    enum store_status status = store->snapshot_gen ? load_snapshot(&l) : STORE_OK;
+    if (status == STORE_OK) {
+        status = load_journal(&l);
+    }
+    uint64_t newest_id = 0;
+    int rc = SQLITE_OK;
+    if (status == STORE_OK &&
+        (rc = query_number(store, "SELECT max(id) FROM snapshot", 0, 0, &newest_id)) != SQLITE_OK) {
+        status = loading_failed(&l, rc);
+    }
+    if (status != STORE_OK) {
+        return status;
+    }
+    store->gen_newest = MAX(store->snapshot_gen, newest_id >> 32);
+    store->seq_written = store->seq_loaded = l.expected - 1;
+    store->next_seq = store->restored ? restored_seq(store, l.expected) : l.expected;
+    store->trim_is_due = true;
+    store->loaded = true;
+    return STORE_OK;
+}

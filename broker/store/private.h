@@ -1,0 +1,256 @@
+/* Inside the store: what its files share. Nobody else includes this.
+ *
+ * Before store_start all of it is the caller's thread's. After it: what stands under `mutex` is
+ * shared, `next_seq` and `snapshot_begun` stay with the caller, and everything else belongs to the
+ * storage thread. */
+#ifndef BATON_BROKER_STORE_PRIVATE_H
+#define BATON_BROKER_STORE_PRIVATE_H
+
+#include "broker/store/store.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+enum {
+    STORE_FORMAT = 1,               /* user_version */
+    STORE_APPLICATION = 0x4261746f, /* application_id: "Bato" */
+    STORE_PAGE_BYTES = 4096,        /* 2, 8 KiB: no faster, measured; a small commit is one page */
+    STORE_CACHE_KIB = 8192,         /* the journal is written, hardly read */
+    STORE_ID_BYTES = 32,            /* hex digits */
+    GROUP_BYTES_MAX = 32 << 20,     /* what one transaction takes of the queue, and a batch more */
+    QUIET_US = 2000,                /* no batch for so long: time for housekeeping */
+    TRIM_BUSY_BYTES = 128 << 10,    /* cut along with a commit, at least */
+    TRIM_QUIET_BYTES = 1 << 20,     /* cut in a transaction of its own */
+    TRIM_ROWS_MAX = 512,            /* and no more rows than that */
+    BACKUP_BUSY_PAGES = 64,         /* copied between two commits */
+    BACKUP_QUIET_PAGES = 256,       /* copied at a time while nobody waits */
+    SCAN_BYTES_MAX = 16 << 20,      /* one answer to a scan */
+    WAL_BOUND_BYTES = 4 << 20,      /* a checkpoint is due; four times that: at once */
+    WAL_KEPT_BYTES = 32 << 20,      /* a longer one is cut when it starts over */
+    QUICK_CHECK_BYTES_MAX = 256 << 20, /* a larger store has only its small tables checked */
+};
+
+/* A damaged store can be read with `sqlite3`, and these are what is counted in them. */
+#define META_STORE_ID "store_id"
+#define META_EPOCH "epoch"
+#define META_RUNNING "running"
+#define META_COPY "copy"
+#define META_SNAPSHOT_GEN "snapshot_gen"
+#define META_SNAPSHOT_SEQ "snapshot_seq"
+#define META_SNAPSHOT_CHUNKS "snapshot_chunks"
+#define META_SNAPSHOT_BYTES "snapshot_bytes"
+#define META_ARCHIVED "archived"
+
+enum statement {
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_META_SET,
+    SQL_JOURNAL_PUT,
+    SQL_JOURNAL_OLDEST,
+    SQL_JOURNAL_CUT,
+    SQL_JOURNAL_BYTES,
+    SQL_JUMP_PUT,
+    SQL_CHUNK_PUT,
+    SQL_CHUNK_OLDEST,
+    SQL_CHUNK_CUT,
+    SQL_ARCHIVE_INSERT,
+    SQL_ARCHIVE_UPDATE,
+    SQL_ARCHIVE_DELETE,
+    SQL_ARCHIVE_GET,
+    SQL_ARCHIVE_SCAN,
+    N_STATEMENTS
+};
+
+enum wal_state {
+    WAL_NONE, /* not there, empty, or zeros only: nothing was ever committed to it */
+    WAL_THERE,
+};
+
+/* A batch on its way to the disk. */
+struct entry {
+    struct store_batch batch; /* owns what hangs on it */
+    uint64_t ticket;
+    size_t bytes;
+    struct entry *next;
+};
+
+/* Something asked for. */
+struct question {
+    enum store_answer_kind kind;
+    uint64_t cookie;
+    uint64_t key;    /* RECORD: it; SCAN: keys above it */
+    uint32_t limit;  /* SCAN */
+    char *path;      /* BACKUP; owned */
+    uint64_t ticket; /* answered when this is durable */
+    struct question *next;
+};
+
+struct answer_node {
+    struct store_answer answer;
+    struct answer_node *next;
+};
+
+struct backup; /* backup.c */
+
+struct store {
+    char *dir;
+    char *path;
+    int lock_fd;
+    sqlite3 *db;
+    sqlite3_stmt *statements[N_STATEMENTS];
+    char id[STORE_ID_BYTES + 1];
+    uint64_t epoch;
+    bool restored; /* a copy, opened for the first time */
+    bool loaded;
+    bool started;
+    enum wal_state wal_state; /* as found */
+    pthread_t thread;
+    int event_fd;
+
+    /* The snapshot in force. */
+    uint64_t snapshot_gen; /* 0: none */
+    uint64_t snapshot_seq;
+    uint64_t snapshot_chunks;
+    uint64_t snapshot_bytes;
+    /* The one being written. */
+    uint64_t gen_newest; /* that was ever used */
+    bool gen_is_open;
+    uint64_t gen_chunks;
+    uint64_t gen_bytes;
+
+    uint64_t archived;
+    uint64_t journal_bytes;
+    uint64_t seq_written; /* of the newest fact in the journal, or the snapshot's */
+    bool trim_is_due;
+    int wal_frames;
+    uint64_t wal_bound_bytes;
+    int64_t looked_at_us;  /* for free space */
+    struct backup *backup; /* under way */
+
+    /* The caller's. */
+    uint64_t next_seq;
+    uint64_t seq_loaded; /* of the newest fact that was loaded */
+    bool snapshot_begun;
+    bool may_jump; /* the first batch after a restore may leave numbers out */
+
+    pthread_mutex_t mutex;
+    pthread_cond_t wake; /* on CLOCK_MONOTONIC */
+    bool asleep;         /* the thread waits on it */
+    bool stopping;
+    struct entry *entries, **entries_tail;
+    struct question *questions, **questions_tail;
+    struct question *backups, **backups_tail;
+    struct answer_node *answers, **answers_tail;
+    uint64_t submitted; /* tickets */
+    uint64_t durable;
+    size_t pending_bytes;
+    uint64_t reserve_bytes;
+    struct store_stats stats;
+    enum store_status status; /* not STORE_OK: failed for ever */
+    char error[512];          /* does not change once status did */
+};
+
+/* ---- crc.c ---- */
+uint64_t crc_journal(uint64_t seq, uint32_t n, uint64_t epoch, const uint8_t *facts, size_t bytes);
+uint64_t crc_keyed(char table, uint64_t key, const uint8_t *data, size_t bytes);
+uint64_t crc_meta(const char *name, const char *value);
+
+/* ---- status.c ---- */
+/* What an SQLite result means to us; SQLITE_OK, _ROW and _DONE are STORE_OK. */
+enum store_status status_of(sqlite3 *db, int rc);
+/* "PATH: WHAT: why": into `error`. Returns the status. */
+enum store_status status_explain(const struct store *store, int rc, const char *what, char *error,
+                                 size_t error_room);
+/* "store PATH is damaged: …; what to do": into `error`. Returns STORE_CORRUPT. */
+enum store_status status_corrupt(const char *path, char *error, size_t error_room, const char *fmt,
+                                 ...) PRINTF_LIKE(4, 5);
+int64_t clock_us(void);
+
+/* ---- files.c ---- */
+/* Makes the directory if there is none. */
+enum store_status files_make_dir(const char *dir, char *error, size_t error_room) MUST_CHECK;
+/* Takes DIR/lock. Without `create` a missing one is STORE_OK with *ret_fd -1. */
+enum store_status files_lock(const char *dir, bool create, int *ret_fd, char *error,
+                             size_t error_room) MUST_CHECK;
+bool files_sync_dir(const char *dir) MUST_CHECK;
+bool files_sync_dir_of(const char *path) MUST_CHECK;
+/* A new, empty, private file; -1 with errno if it is there already. */
+int files_create(const char *path) MUST_CHECK;
+char *files_path(const char *dir, const char *name); /* malloced */
+
+/* ---- header.c ---- */
+/* Reads the first page without SQLite, so that what is not ours is not touched. *ret_is_there:
+ * false without a file. */
+enum store_status header_check(const char *path, bool *ret_is_there, char *error,
+                               size_t error_room) MUST_CHECK;
+
+/* ---- wal.c ---- */
+/* Looks through PATH-wal as SQLite will, and tells damage from the torn end that a crash may leave.
+ */
+enum store_status wal_check(const char *path, enum wal_state *ret_state, char *error,
+                            size_t error_room) MUST_CHECK;
+
+/* ---- schema.c ---- */
+/* Makes a new store beside PATH and renames it. */
+enum store_status schema_create(const char *dir, const char *path, char *error,
+                                size_t error_room) MUST_CHECK;
+/* Settings of the connection. */
+int schema_configure(sqlite3 *db) MUST_CHECK;
+/* Same tables, same roots, b-trees in order. */
+enum store_status schema_verify(struct store *store, char *error, size_t error_room) MUST_CHECK;
+int schema_prepare(struct store *store) MUST_CHECK;
+void schema_finalize(struct store *store);
+/* Runs a prepared statement that returns no rows, and resets it. SQLITE_OK or an error. */
+int schema_run(sqlite3_stmt *statement) MUST_CHECK;
+int schema_begin(struct store *store) MUST_CHECK;
+int schema_commit(struct store *store) MUST_CHECK;
+
+/* ---- meta.c ---- */
+enum store_status meta_load(struct store *store, char *error, size_t error_room) MUST_CHECK;
+int meta_set(struct store *store, const char *name, uint64_t value) MUST_CHECK;
+/* The same through a statement of another connection. */
+int meta_put(sqlite3_stmt *statement, const char *name, const char *value) MUST_CHECK;
+extern const char META_SET_SQL[];
+
+/* ---- commit.c ---- */
+/* Writes the entries in one transaction, and cuts some of what is not needed any more. An error has
+ * rolled it back. */
+int commit_entries(struct store *store, struct entry *entries) MUST_CHECK;
+void entry_free(struct entry *entry);
+void batch_fini(struct store_batch *batch);
+size_t batch_bytes(const struct store_batch *batch);
+
+/* ---- trim.c ---- */
+/* Inside a transaction: deletes up to `bytes` of journal rows and chunks that the snapshot in force
+ * made needless. */
+int trim_step(struct store *store, size_t bytes) MUST_CHECK;
+
+/* ---- archive.c ---- */
+int archive_put(struct store *store, const struct store_put *put) MUST_CHECK;
+void archive_answer(struct store *store, const struct question *question,
+                    struct store_answer *answer);
+
+/* ---- answer.c ---- */
+void answer_push(struct store *store, struct store_answer *answer); /* takes what hangs on it */
+void question_push(struct store *store, struct question *question); /* takes it */
+void question_free(struct question *question);
+void event_signal(const struct store *store);
+
+/* ---- thread.c ---- */
+void *thread_main(void *store);
+void thread_wake(struct store *store); /* with the mutex held */
+void thread_fail(struct store *store, int rc, const char *what);
+
+/* ---- backup.c ---- */
+/* Copies some pages of the backup under way, or begins the next one. */
+void backup_step(struct store *store, int pages);
+/* Is there something that backup_step would do now? */
+bool backup_is_busy(struct store *store);
+/* Ends it, done or not, and answers. */
+void backup_fini(struct store *store);
+
+/* ---- space.c ---- */
+/* Looks at the free space, at most once a second. */
+void space_look(struct store *store, int64_t now_us);
+
+#endif

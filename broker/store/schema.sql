@@ -1,0 +1,37 @@
+-- The tables of a Baton store, format 1. docs/store.md says what each column means, to the byte.
+-- The text is part of the format: what a store holds is compared with it, word by word, when it is opened.
+
+CREATE TABLE meta(
+    name TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL,
+    crc INTEGER NOT NULL
+) STRICT;
+
+-- One row a batch. `facts` stands last, so that the small columns are read without it.
+CREATE TABLE journal(
+    seq INTEGER NOT NULL PRIMARY KEY,
+    n INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    crc INTEGER NOT NULL,
+    facts BLOB NOT NULL
+) STRICT;
+
+-- Where the sequence was allowed to jump: at the first batch after a restore.
+CREATE TABLE jump(
+    seq INTEGER NOT NULL PRIMARY KEY,
+    after INTEGER NOT NULL,
+    crc INTEGER NOT NULL
+) STRICT;
+
+-- id is generation * 2^32 + number of the chunk.
+CREATE TABLE snapshot(
+    id INTEGER NOT NULL PRIMARY KEY,
+    crc INTEGER NOT NULL,
+    data BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE archive(
+    key INTEGER NOT NULL PRIMARY KEY,
+    crc INTEGER NOT NULL,
+    record BLOB NOT NULL
+) STRICT;
