@@ -1,0 +1,113 @@
+/* One document of ours: the keys at its top. */
+#include "common/alloc.h"
+#include "common/limits.h"
+#include "common/units.h"
+#include "ctl/plan/inner.h"
+
+#include <string.h>
+
+static const char *const top_keys[] = {"version",
+                                       "project",
+                                       "zone",
+                                       "defaults",
+                                       "resources",
+                                       "tasks",
+                                       "phases",
+                                       "milestones",
+                                       "task_queue",
+                                       "handoff_template",
+                                       "conflict_resolution",
+                                       "agent_metrics",
+                                       "severity_levels",
+                                       "dashboard_config",
+                                       NULL};
+
+/* What the rest of the document is read with. */
+static void
+read_settings(struct plan *plan, struct source *source, const struct node *root)
+{
+    source->project = source->zone = NULL;
+    source->shape = NULL;
+    const struct node *node = node_get(root, "version");
+    uint32_t version;
+    if (node && field_count(plan, source, node, 0, UINT32_MAX, &version) && version != 1) {
+        plan_fail(plan, place_of(source, node), "version: this baton reads version 1, not %u",
+                  version);
+    }
+    node = node_get(root, "project");
+    if (node) {
+        field_name(plan, source, node, NAME_BYTES_MAX, &source->project);
+    }
+    node = node_get(root, "zone");
+    if (node && field_is(plan, source, node, NODE_SCALAR)) {
+        if (zone_is_known(node->text)) {
+            source->zone = node->text;
+        } else {
+            plan_fail(plan, place_of(source, node),
+                      "zone: %s is no time zone that this machine knows; write one such as "
+                      "Europe/Berlin, and install tzdata if it is missing",
+                      quote(plan, node->text));
+        }
+    }
+    node = node_get(root, "defaults");
+    if (node && node->kind != NODE_NULL && field_is(plan, source, node, NODE_MAP)) {
+        task_read_defaults(plan, source, node);
+    }
+}
+
+static void
+read_part(struct plan *plan, struct source *source, const struct node *node)
+{
+    if (node->kind == NODE_NULL) {
+        return; /* "tasks:" with nothing behind it */
+    }
+    if (strcmp(node->key, "resources") == 0) {
+        capacities_read(plan, source, node);
+    } else if (strcmp(node->key, "tasks") == 0) {
+        tasks_read(plan, source, node);
+    } else if (strcmp(node->key, "phases") == 0) {
+        phases_read(plan, source, node, true);
+    } else if (strcmp(node->key, "milestones") == 0) {
+        phases_read(plan, source, node, false);
+    } else if (strcmp(node->key, "task_queue") == 0) {
+        strategy_read_queue(plan, source, node);
+    } else {
+        block_read(plan, source, node);
+    }
+}
+
+static bool
+is_top_key(const char *key)
+{
+    for (size_t i = 0; top_keys[i]; i++) {
+        if (strcmp(top_keys[i], key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+document_read(struct plan *plan, struct source *source, const struct node *root)
+{
+    if (root->kind != NODE_MAP) {
+        plan_fail(plan, place_of(source, root),
+                  "a plan is a map with keys such as tasks: or task_queue:, not %s",
+                  node_kind_name(root));
+        return;
+    }
+    read_settings(plan, source, root);
+    for (const struct node *node = root->first; node; node = node->next) {
+        if (!is_top_key(node->key)) {
+            plan_fail(plan, (struct place){source->at.file, node->key_line},
+                      "unknown key %s at the top of a plan%s", quote(plan, node->key),
+                      did_you_mean(plan, node->key, top_keys));
+            continue;
+        }
+        bool setting = strcmp(node->key, "version") == 0 || strcmp(node->key, "project") == 0 ||
+                       strcmp(node->key, "zone") == 0 || strcmp(node->key, "defaults") == 0;
+        if (!setting) {
+            read_part(plan, source, node);
+        }
+    }
+}
