@@ -1,0 +1,244 @@
+/* baton apply: makes the broker's tasks what the plan says, whole or not at all. */
+#include "common/alloc.h"
+#include "common/buf.h"
+#include "ctl/plan_form.h"
+#include "ctl/task_json.h"
+#include "ctl/verbs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FORWARD_SHOWN_MAX = 20 };
+
+enum {
+    OPTION_DRY_RUN = PLAN_OPTION_END,
+    OPTION_UPDATE,
+    OPTION_NO_UPDATE,
+    OPTION_WAIT,
+};
+
+static const struct option options[] = {
+    PLAN_OPTIONS,
+    {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+    {"update", no_argument, NULL, OPTION_UPDATE},
+    {"no-update", no_argument, NULL, OPTION_NO_UPDATE},
+    {"wait", no_argument, NULL, OPTION_WAIT},
+    {0},
+};
+
+/* What the command line said. */
+struct form {
+    struct plan_options plan;
+    struct baton_submit_options submit;
+    bool wait;
+};
+
+static bool
+read_command_line(struct form *form, struct ctl *ctl, int argc, char **argv)
+{
+    form->submit.update = true;
+    for (int option; (option = ctl_getopt(ctl, argc, argv, "", options)) != -1;) {
+        switch (option) {
+        case OPTION_DRY_RUN:
+            form->submit.dry_run = true;
+            break;
+        case OPTION_UPDATE:
+        case OPTION_NO_UPDATE:
+            form->submit.update = option == OPTION_UPDATE;
+            break;
+        case OPTION_WAIT:
+            form->wait = true;
+            break;
+        default:
+            if (!plan_form_take(&form->plan, option, optarg)) {
+                return false;
+            }
+        }
+    }
+    /* The broker knows tasks that the plan does not: it decides what is a forward reference. */
+    form->submit.strict = form->plan.strict;
+    form->plan.strict = false;
+    return true;
+}
+
+/* "tasks[3].role" of the broker's answer as the place in the files; NULL: no task is meant. */
+static const char *
+place_of_field(struct plan *plan, const char *field)
+{
+    size_t n_specs;
+    plan_specs(plan, &n_specs);
+    if (strncmp(field, "tasks[", 6) != 0) {
+        return NULL;
+    }
+    char *end;
+    unsigned long n = strtoul(field + 6, &end, 10);
+    return *end == ']' && end > field + 6 && n < n_specs ? plan_source_of(plan, n) : NULL;
+}
+
+static int
+report_refusal(struct ctl *ctl, struct plan *plan, baton_status answer)
+{
+    const char *place = place_of_field(plan, baton_error_field(ctl->baton));
+    if (place && !ctl->json) {
+        ctl_remark(ctl, "%s:", place);
+    }
+    return ctl_fail_status(ctl, answer);
+}
+
+/* ---- what came of it ---- */
+
+static const char *const kind_names[] = {"created", "updated", "unchanged", "existing"};
+static const char kind_signs[] = {'+', '~', '=', '='};
+
+static json_t *
+difference_json(struct ctl *ctl, const struct baton_difference *difference)
+{
+    json_t *fields = json_array();
+    for (size_t i = 0; i < difference->n_fields; i++) {
+        json_array_append_new(fields, ctl_json_text(difference->fields[i]));
+    }
+    return json_pack("{s:s, s:o, s:o}", "kind", kind_names[difference->kind], "task",
+                     task_json_ref(&difference->task, ctl->project), "fields", fields);
+}
+
+static void
+print_json(struct ctl *ctl, const struct form *form, const baton_submitted *submitted)
+{
+    json_t *differences = json_array();
+    for (size_t i = 0; i < submitted->n_differences; i++) {
+        json_array_append_new(differences, difference_json(ctl, &submitted->differences[i]));
+    }
+    json_t *forward = json_array();
+    for (size_t i = 0; i < submitted->n_forward_refs_named; i++) {
+        json_array_append_new(forward, task_json_ref(&submitted->forward_refs[i], ctl->project));
+    }
+    ctl_print_json(ctl, json_pack("{s:b, s:i, s:i, s:i, s:o, s:i, s:o, s:I}", "dry_run",
+                                  (int)form->submit.dry_run, "created", (int)submitted->created,
+                                  "updated", (int)submitted->updated, "unchanged",
+                                  (int)submitted->unchanged, "differences", differences,
+                                  "n_forward_refs", (int)submitted->n_forward_refs, "forward_refs",
+                                  forward, "event", (json_int_t)submitted->event));
+}
+
+static void
+print_ref(struct ctl *ctl, const struct baton_ref *ref)
+{
+    char name[CTL_REF_ROOM];
+    ctl_print_text(ctl, ctl_ref_format(ref->project, ref->id, ctl->project, name));
+}
+
+static void
+print_difference(struct ctl *ctl, const struct baton_difference *difference)
+{
+    if (difference->kind == BATON_UNCHANGED) {
+        return; /* counted below */
+    }
+    ctl_print(ctl, "%c ", kind_signs[difference->kind]);
+    print_ref(ctl, &difference->task);
+    for (size_t i = 0; i < difference->n_fields; i++) {
+        ctl_print(ctl, i ? ", " : ": ");
+        ctl_print_text(ctl, difference->fields[i]);
+    }
+    ctl_print(ctl, "\n");
+}
+
+static void
+print_text(struct ctl *ctl, const struct form *form, const baton_submitted *submitted)
+{
+    for (size_t i = 0; i < submitted->n_differences; i++) {
+        print_difference(ctl, &submitted->differences[i]);
+    }
+    ctl_print(ctl, "%s+ %u created, ~ %u updated, = %u unchanged\n",
+              form->submit.dry_run ? "dry run, nothing is changed: " : "", submitted->created,
+              submitted->updated, submitted->unchanged);
+    if (submitted->n_forward_refs == 0) {
+        return;
+    }
+    ctl_print(ctl, "%u task%s referred to but not known yet (what depends on %s waits):",
+              submitted->n_forward_refs, submitted->n_forward_refs == 1 ? " is" : "s are",
+              submitted->n_forward_refs == 1 ? "it" : "them");
+    for (size_t i = 0; i < submitted->n_forward_refs_named && i < FORWARD_SHOWN_MAX; i++) {
+        ctl_print(ctl, " ");
+        print_ref(ctl, &submitted->forward_refs[i]);
+    }
+    if (submitted->n_forward_refs > FORWARD_SHOWN_MAX) {
+        ctl_print(ctl, " and %u more", submitted->n_forward_refs - FORWARD_SHOWN_MAX);
+    }
+    ctl_print(ctl, "\n");
+}
+
+/* As `baton wait` with the plan's tasks. */
+static int
+wait_for_plan(struct ctl *ctl, const struct plan *plan)
+{
+    size_t n;
+    baton_spec *const *specs = plan_specs(plan, &n);
+    char **argv = xcalloc(n + 2, sizeof *argv);
+    argv[0] = xstrdup("wait");
+    for (size_t i = 0; i < n; i++) {
+        char name[CTL_REF_ROOM];
+        argv[i + 1] = xstrdup(ctl_ref_format(specs[i]->project, specs[i]->id, "", name));
+        if (ctl_project_is(specs[i]->project, NULL)) {
+            free(argv[i + 1]);
+            argv[i + 1] = NULL;
+            CHECK(asprintf(&argv[i + 1], "%s//%s", CTL_DEFAULT_PROJECT, specs[i]->id) > 0);
+        }
+    }
+    optind = 0; /* getopt begins anew */
+    int status = n ? verb_wait(ctl, (int)n + 1, argv) : CTL_YES;
+    for (size_t i = 0; i <= n; i++) {
+        free(argv[i]);
+    }
+    free(argv);
+    return status;
+}
+
+static int
+submit(struct ctl *ctl, struct form *form, struct plan *plan)
+{
+    size_t n;
+    baton_spec *const *specs = plan_specs(plan, &n);
+    form->submit.resources = plan_resources(plan, &form->submit.n_resources);
+    if (n == 0 && form->submit.n_resources == 0) {
+        return ctl_fail(ctl, CTL_DATA, "empty_plan", NULL, "there are no tasks in the plan");
+    }
+    baton_submitted *submitted;
+    baton_status answer = baton_submit(ctl->baton, specs, n, &form->submit, &submitted);
+    if (answer != BATON_OK) {
+        return report_refusal(ctl, plan, answer);
+    }
+    if (ctl->json) {
+        print_json(ctl, form, submitted);
+    } else {
+        print_text(ctl, form, submitted);
+    }
+    baton_submitted_free(submitted);
+    return form->wait && !form->submit.dry_run ? wait_for_plan(ctl, plan) : CTL_YES;
+}
+
+int
+verb_apply(struct ctl *ctl, int argc, char **argv)
+{
+    struct form form = {0};
+    if (!read_command_line(&form, ctl, argc, argv)) {
+        return ctl->status;
+    }
+    int status = ctl_connect(ctl);
+    if (status == CTL_YES && !form.plan.zone) {
+        baton_status answer = baton_zone(ctl->baton, &form.plan.zone);
+        status = answer == BATON_OK ? CTL_YES : ctl_fail_status(ctl, answer);
+    }
+    if (status != CTL_YES) {
+        return status;
+    }
+    char *zone = form.plan.zone ? xstrdup(form.plan.zone) : NULL;
+    form.plan.zone = zone;
+    struct plan *plan;
+    status = plan_form_read(ctl, &form.plan, argc - optind, argv + optind, &plan);
+    if (status == CTL_YES) {
+        status = submit(ctl, &form, plan);
+        plan_free(plan);
+    }
+    free(zone);
+    return status;
+}
