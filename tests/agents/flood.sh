@@ -1,0 +1,4 @@
+#!/bin/sh
+# Floods both streams for ever.
+yes >&2 &
+exec yes

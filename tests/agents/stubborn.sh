@@ -1,0 +1,5 @@
+#!/bin/sh
+# Ignores TERM. Says when it does.
+trap '' TERM
+echo ready
+while :; do sleep 1; done

@@ -1,0 +1,5 @@
+if(TARGET baton_worker_core)
+  baton_unit_test(worker_run SOURCES unit/worker_run.c unit/worker_fake.c LIBS baton_worker_core)
+  target_compile_definitions(worker_run PRIVATE TEST_AGENTS="${CMAKE_CURRENT_SOURCE_DIR}/agents")
+  add_dependencies(worker_run baton-exec)
+endif()

@@ -1,0 +1,253 @@
+/* The loop: one poll for the broker, the signals and all pipes; then what came is handled in a
+ * fixed order, and what time asks for is done. Nothing in it waits for anything else. */
+#include "worker/loop.h"
+
+#include "common/alloc.h"
+#include "worker/log.h"
+#include "worker/proctree.h"
+#include "worker/slot.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FIXED_FDS = 2, TURN_EVENTS_MAX = 256, TURN_MS_MAX = 60 * 1000 };
+
+int64_t
+worker_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int
+loop_signals(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGCHLD);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL);
+    /* The supervisors' orphans come to us when a supervisor is killed. */
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* ---- children ---- */
+
+static bool
+is_supervisor(const struct worker *worker, pid_t pid)
+{
+    for (size_t i = 0; i < worker->options->slots; i++) {
+        if (worker->slots[i].child.pid == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Children of ours that are no supervisors: what a supervisor that was killed left behind. */
+static void
+kill_strays(const struct worker *worker)
+{
+    struct proctree tree;
+    if (!proctree_load(&tree)) {
+        return;
+    }
+    for (size_t i = 0; i < tree.n; i++) {
+        pid_t pid = tree.processes[i].pid;
+        if (tree.processes[i].parent != getpid() || is_supervisor(worker, pid) ||
+            state_is_janitor(&worker->state, pid)) {
+            continue;
+        }
+        log_event(LOG_WARNING, "stray_killed", "pid=%d", (int)pid);
+        (void)proctree_signal(pid, SIGKILL);
+        kill(pid, SIGKILL);
+    }
+    proctree_fini(&tree);
+}
+
+static void
+reap(struct worker *worker)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        /* One that was killed could not end its run. */
+        bool killed = WIFSIGNALED(status);
+        bool ours = is_supervisor(worker, pid);
+        if (ours && killed) {
+            kill_strays(worker);
+        } else if (!ours && !state_is_janitor(&worker->state, pid)) {
+            kill_strays(worker); /* an orphan of an orphan: its own may have come to us too */
+        }
+        for (size_t i = 0; ours && i < worker->options->slots; i++) {
+            if (slot_reaped(&worker->slots[i], pid)) {
+                break;
+            }
+        }
+    }
+}
+
+/* ---- phases ---- */
+
+static void
+asked_to_end(struct worker *worker, int signal)
+{
+    static const char *const says[] = {"", "takes nothing new, finishes what runs",
+                                       "ends what runs"};
+    if (worker->phase == WORKER_HALTS) {
+        return;
+    }
+    worker->phase = worker->phase == WORKER_TAKES ? WORKER_DRAINS : WORKER_HALTS;
+    worker->phase_at = worker->now;
+    log_event(LOG_NOTICE, "stopping", "signal=%d how=%s", signal, log_quote(says[worker->phase]).s);
+    for (size_t i = 0; worker->phase == WORKER_HALTS && i < worker->options->slots; i++) {
+        slot_stop(&worker->slots[i], CAUSE_HALT, -1);
+    }
+}
+
+static void
+read_signals(struct worker *worker, int signals)
+{
+    struct signalfd_siginfo info;
+    while (read(signals, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
+            asked_to_end(worker, (int)info.ssi_signo);
+        }
+    }
+    reap(worker);
+}
+
+static bool
+all_free(const struct worker *worker)
+{
+    for (size_t i = 0; i < worker->options->slots; i++) {
+        if (!slot_is_free(&worker->slots[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Ended once nothing runs and the broker has every result, or does not take them in time: they stay
+ * in the spool for the next life. */
+static void
+pass_phases(struct worker *worker)
+{
+    if (worker->phase == WORKER_TAKES) {
+        return;
+    }
+    int64_t drain_ms = worker->options->drain_ms;
+    if (worker->phase == WORKER_DRAINS && drain_ms >= 0 &&
+        worker->now >= worker->phase_at + drain_ms) {
+        asked_to_end(worker, 0);
+    }
+    if (!all_free(worker)) {
+        return;
+    }
+    if (!worker->idle_at) {
+        worker->idle_at = worker->now;
+    }
+    worker->ended = worker->ended || worker->n_undelivered == 0 ||
+                    worker->now >= worker->idle_at + LINGER_MS;
+}
+
+/* ---- a turn ---- */
+
+static int64_t
+next_at(const struct worker *worker)
+{
+    int64_t next = worker->now + TURN_MS_MAX;
+    for (size_t i = 0; i < worker->options->slots; i++) {
+        next = MIN(next, slot_next_at(&worker->slots[i]));
+    }
+    const int64_t brakes[] = {worker->rate.until, worker->starts.until};
+    for (size_t i = 0; i < ARRAY_LEN(brakes); i++) {
+        next = brakes[i] > worker->now ? MIN(next, brakes[i]) : next;
+    }
+    if (worker->phase == WORKER_DRAINS && worker->options->drain_ms >= 0) {
+        next = MIN(next, worker->phase_at + worker->options->drain_ms);
+    }
+    if (worker->idle_at) {
+        next = MIN(next, worker->idle_at + LINGER_MS);
+    }
+    return next;
+}
+
+static int
+wait_ms(const struct worker *worker)
+{
+    if (worker->touched) {
+        return 0;
+    }
+    int64_t ms = MAX(next_at(worker) - worker->now, (int64_t)0);
+    int64_t session = baton_worker_timeout_ms(worker->session);
+    return (int)(session >= 0 ? MIN(ms, session) : ms);
+}
+
+static void
+pump(struct worker *worker, const struct pollfd *fds, const size_t *ends)
+{
+    size_t from = FIXED_FDS;
+    for (size_t i = 0; i < worker->options->slots; i++) {
+        slot_pump(&worker->slots[i], fds + from, ends[i] - from);
+        from = ends[i];
+    }
+}
+
+static void
+turn(struct worker *worker, struct pollfd *fds, size_t *ends, int signals)
+{
+    fds[0] = (struct pollfd){.fd = baton_worker_fd(worker->session), .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = signals, .events = POLLIN};
+    size_t n = FIXED_FDS;
+    for (size_t i = 0; i < worker->options->slots; i++) {
+        n += slot_poll(&worker->slots[i], fds + n);
+        ends[i] = n;
+    }
+    int ready = poll(fds, n, wait_ms(worker));
+    worker->now = worker_clock();
+    if (ready > 0) {
+        pump(worker, fds, ends);
+        if (fds[1].revents) {
+            read_signals(worker, signals);
+        }
+    }
+    for (size_t i = 0; i < worker->options->slots; i++) {
+        slot_tick(&worker->slots[i]);
+    }
+    session_set_credit(worker);
+    session_read(worker);
+    pass_phases(worker);
+}
+
+int
+loop_run(struct worker *worker, int signals)
+{
+    size_t slots = worker->options->slots;
+    struct pollfd *fds = xcalloc(FIXED_FDS + slots * SLOT_FDS, sizeof *fds);
+    size_t *ends = xcalloc(slots, sizeof *ends);
+    worker->now = worker_clock();
+    session_set_credit(worker);
+    session_read(worker);
+    while (!worker->ended) {
+        turn(worker, fds, ends, signals);
+    }
+    free(fds);
+    free(ends);
+    return worker->status;
+}

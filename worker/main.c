@@ -1,0 +1,53 @@
+/* baton-worker: takes tasks of its roles, runs the agent's command for each, reports. */
+#include "worker/log.h"
+#include "worker/loop.h"
+#include "worker/options.h"
+#include "worker/spawn.h"
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static int
+work(const struct options *options)
+{
+    int signals = loop_signals();
+    if (!spawn_reserve_descriptors() || signals < 0) {
+        log_event(LOG_ERR, "no_descriptors", "why=%s", log_quote(strerror(errno)).s);
+        return EX_OSERR;
+    }
+    if (!spawn_helper()) {
+        log_event(LOG_ERR, "no_helper", "do=%s",
+                  log_quote("baton-exec is missing: install Baton whole").s);
+        return EX_CONFIG;
+    }
+    spawn_raise_files();
+    struct worker worker;
+    int status = worker_open(&worker, options);
+    if (status < 0) {
+        log_event(LOG_NOTICE, "ready", "name=%s slots=%u endpoint=%s state=%s", options->name,
+                  (unsigned)options->slots, worker.endpoint, worker.state.path);
+        status = loop_run(&worker, signals);
+        log_event(LOG_NOTICE, "ended", "undelivered=%zu status=%d", worker.n_undelivered, status);
+    }
+    worker_close(&worker);
+    close(signals);
+    return status;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options options;
+    umask(0077);
+    int status = options_read(&options, argc, argv);
+    if (status < 0) {
+        log_open(options.verbose);
+        status = work(&options);
+    }
+    options_fini(&options);
+    return status;
+}

@@ -1,0 +1,42 @@
+/* Starts a command under baton-exec, with pipes. Safe beside other threads: posix_spawn, and every
+ * descriptor of ours closes itself. */
+#ifndef BATON_WORKER_SPAWN_H
+#define BATON_WORKER_SPAWN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct spawn {
+    char *const *argv;    /* of the agent, ended by NULL */
+    char *const *environ; /* of the agent, ended by NULL */
+    int workdir;          /* directory to run in */
+    bool quiet;           /* no pipes for input and progress: it reads nothing (a check) */
+};
+
+/* Our ends: not blocking; -1 when closed or not there. */
+struct child {
+    pid_t pid; /* of the supervisor; 0: none */
+    int in;
+    int out;
+    int err;
+    int progress;
+    int status;
+};
+
+/* Finds baton-exec beside the running program or where it is installed. NULL: not there. Borrowed.
+ */
+const char *spawn_helper(void);
+
+/* 0, or an errno; then nothing is left open. */
+int spawn_child(const struct spawn *what, struct child *ret_child);
+
+/* Closes our ends; leaves the process. */
+void child_close(struct child *child);
+
+/* No descriptor numbers 0 to 5 may be handed out to something of ours later: call first in main. */
+bool spawn_reserve_descriptors(void);
+
+/* Raises the number of open files to what is allowed; agents get back what it was. */
+void spawn_raise_files(void);
+
+#endif

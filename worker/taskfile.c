@@ -1,0 +1,177 @@
+/* The task file. */
+#include "worker/taskfile.h"
+
+#include "common/alloc.h"
+#include "common/check.h"
+#include "common/text.h"
+#include "common/units.h"
+#include "common/words.h"
+#include "worker/limits.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+put(json_t *object, const char *name, json_t *value)
+{
+    CHECK(value && json_object_set_new(object, name, value) == 0);
+}
+
+/* What is not UTF-8 was refused by the broker; should it come all the same, it is left out. */
+static void
+put_text(json_t *object, const char *name, const char *text)
+{
+    if (text && *text && utf8_is_valid(text, strlen(text))) {
+        put(object, name, json_string(text));
+    }
+}
+
+static void
+put_time(json_t *object, const char *name, int64_t ms)
+{
+    char text[64];
+    if (ms != 0) {
+        put_text(object, name, time_format(ms, text, sizeof text));
+    }
+}
+
+static void
+put_number(json_t *object, const char *name, int64_t value)
+{
+    if (value != 0) {
+        put(object, name, json_integer(value));
+    }
+}
+
+static void
+put_list(json_t *object, const char *name, const char *const *list, size_t n)
+{
+    if (n == 0) {
+        return;
+    }
+    json_t *array = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_t *text = json_string(list[i]);
+        json_array_append_new(array, text ? text : json_string(""));
+    }
+    put(object, name, array);
+}
+
+static char *
+base64(const uint8_t *p, size_t bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char *text = xmalloc((bytes + 2) / 3 * 4 + 1);
+    char *to = text;
+    for (size_t i = 0; i < bytes; i += 3) {
+        size_t n = MIN(bytes - i, (size_t)3);
+        uint32_t group = (uint32_t)p[i] << 16;
+        group |= n > 1 ? (uint32_t)p[i + 1] << 8 : 0;
+        group |= n > 2 ? (uint32_t)p[i + 2] : 0;
+        *to++ = digits[group >> 18];
+        *to++ = digits[group >> 12 & 63];
+        *to++ = n > 1 ? digits[group >> 6 & 63] : '=';
+        *to++ = n > 2 ? digits[group & 63] : '=';
+    }
+    *to = 0;
+    return text;
+}
+
+static void
+put_payload(json_t *object, const baton_spec *spec)
+{
+    if (spec->payload_bytes == 0) {
+        return;
+    }
+    if (utf8_is_valid(spec->payload, spec->payload_bytes)) {
+        put(object, "payload", json_stringn(spec->payload, spec->payload_bytes));
+    } else {
+        char *text = base64(spec->payload, spec->payload_bytes);
+        put(object, "payload_base64", json_string(text));
+        free(text);
+    }
+}
+
+static json_t *
+dependencies(const baton_spec *spec)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < spec->n_after; i++) {
+        json_t *edge = json_object();
+        put_text(edge, "id", spec->after[i].id);
+        put_text(edge, "project", spec->after[i].project);
+        put_text(edge, "condition", condition_name((int)spec->after[i].condition));
+        json_array_append_new(array, edge);
+    }
+    return array;
+}
+
+static json_t *
+upstream(const baton_assignment *task)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < task->n_upstream; i++) {
+        const struct baton_upstream *from = &task->upstream[i];
+        json_t *entry = json_object();
+        put_text(entry, "project", from->project);
+        put_text(entry, "id", from->id);
+        put_text(entry, "state", state_name((int)from->state));
+        put_text(entry, "summary", from->summary);
+        if (from->document_bytes > 0) {
+            json_t *document = json_loadb(from->document, from->document_bytes,
+                                          JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+            put(entry, "document", document ? document : json_null());
+        }
+        json_array_append_new(array, entry);
+    }
+    return array;
+}
+
+static void
+put_spec(json_t *object, const baton_spec *spec)
+{
+    put_text(object, "title", spec->title);
+    put_text(object, "priority", priority_name((int)spec->priority));
+    put_time(object, "deadline", spec->deadline);
+    put_text(object, "prompt", spec->prompt);
+    put_payload(object, spec);
+    put_list(object, "command", spec->command, spec->n_command);
+    put_list(object, "check", spec->check, spec->n_check);
+    put_text(object, "workdir", spec->workdir);
+    put_number(object, "estimate_ms", spec->estimate_ms);
+    put_number(object, "max_runtime_ms", spec->max_runtime_ms);
+    put_number(object, "idle_ms", spec->idle_ms);
+    put_number(object, "max_attempts", spec->max_attempts);
+    put_text(object, "traceparent", spec->traceparent);
+    json_t *labels = json_object();
+    for (size_t i = 0; i < spec->n_labels; i++) {
+        put_text(labels, spec->labels[i].name, spec->labels[i].value);
+    }
+    put(object, "labels", labels);
+    put(object, "after", dependencies(spec));
+}
+
+char *
+taskfile_make(const struct attempt *attempt)
+{
+    const baton_assignment *task = attempt->task;
+    json_t *object = json_object();
+    CHECK(object);
+    put_text(object, "id", task->id);
+    put_text(object, "project", task->project);
+    put_text(object, "role", task->role);
+    put(object, "token", json_integer((json_int_t)task->token));
+    put(object, "attempt", json_integer(task->attempt));
+    put_text(object, "worker", attempt->worker);
+    put_text(object, "result_file", attempt->result_file);
+    put_spec(object, task->spec);
+    put(object, "upstream", upstream(task));
+    char *text = json_dumps(object, JSON_INDENT(2));
+    CHECK(text);
+    json_decref(object);
+    size_t bytes = strlen(text);
+    text = xrealloc(text, bytes + 2);
+    memcpy(text + bytes, "\n", 2);
+    return text;
+}
