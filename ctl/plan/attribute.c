@@ -408,5 +408,6 @@ const struct attribute attributes[] = {
     {"unique_window", 29, true, read_unique_window},
     {"on_conflict", 30, true, read_on_conflict},
     {"fairness", 31, true, read_fairness},
+    {"v", 32, false, read_nothing}, /* version of a line of `baton export` */
     {0},
 };

@@ -125,41 +125,10 @@ read_issue(struct plan *plan, struct source *source, const struct node *issue,
     draft_role(plan, draft);
 }
 
-/* The lines as nodes; what is no JSON object is reported. */
-static const struct node **
-read_lines(struct plan *plan, struct source *source, size_t *ret_n)
-{
-    size_t n_lines = 1;
-    for (const char *p = source->text; (p = strchr(p, '\n')); p++) {
-        n_lines++;
-    }
-    const struct node **issues = arena_calloc(&plan->arena, n_lines, sizeof *issues);
-    size_t n = 0;
-    unsigned line = 1;
-    for (const char *p = source->text; *p; line++) {
-        size_t bytes = strcspn(p, "\n");
-        struct place at = {source->at.file, line};
-        if (bytes > PLAN_LINE_BYTES_MAX) {
-            plan_fail(plan, at, "the line is longer than 1 MiB; shorten the issue");
-        } else if (strspn(p, " \t\r") < bytes) {
-            const struct node *issue = json_read(plan, source, p, bytes, line);
-            if (issue && issue->kind == NODE_MAP && node_get(issue, "id")) {
-                issues[n++] = issue;
-            } else if (issue) {
-                plan_fail(plan, at, "an issue with an id is wanted on each line");
-            }
-        }
-        p += bytes + (p[bytes] == '\n');
-    }
-    *ret_n = n;
-    return issues;
-}
-
 void
-beads_read(struct plan *plan, struct source *source)
+beads_read(struct plan *plan, struct source *source, const struct node *const *issues, size_t n)
 {
-    size_t n, first = plan->n_drafts;
-    const struct node **issues = read_lines(plan, source, &n);
+    size_t first = plan->n_drafts;
     struct index *over = index_new();
     for (size_t i = 0; i < n; i++) {
         if (is_over(plan, issues[i])) {

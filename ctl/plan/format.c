@@ -4,7 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const names[] = {"baton", "wfformat", "beads", "edges", "jobs", "groups", NULL};
+static const char *const names[] = {"baton", "wfformat", "beads", "edges",
+                                    "jobs",  "groups",   "lines", NULL};
 
 const char *const *
 plan_formats(void)
@@ -31,7 +32,7 @@ guess_by_name(const char *name)
         enum format format;
     } endings[] = {
         {".yaml", FORMAT_YAML},   {".yml", FORMAT_YAML},     {".json", FORMAT_JSON},
-        {".jsonl", FORMAT_BEADS}, {".ndjson", FORMAT_BEADS}, {".tsv", FORMAT_EDGES},
+        {".jsonl", FORMAT_LINES}, {".ndjson", FORMAT_LINES}, {".tsv", FORMAT_EDGES},
         {".edges", FORMAT_EDGES},
     };
     size_t n = strlen(name);
@@ -65,7 +66,7 @@ format_guess(const char *name, const char *text, size_t bytes)
         }
         bool whole = *text == '{' && last > text + 1 && last[-1] == '}';
         bool more = newline && newline + 1 < end && newline[1] == '{';
-        return whole && more ? FORMAT_BEADS : FORMAT_JSON;
+        return whole && more ? FORMAT_LINES : FORMAT_JSON;
     }
     return memchr(text, '\t', (size_t)(line_end - text)) ? FORMAT_EDGES : FORMAT_YAML;
 }

@@ -180,7 +180,7 @@ struct reading {
     baton_spec *spec; /* the draft's */
 };
 
-enum { ATTRIBUTE_SLOTS = 32 };
+enum { ATTRIBUTE_SLOTS = 33 };
 
 /* Keys with the same slot say the same thing: a task has one of them. */
 struct attribute {
@@ -223,7 +223,10 @@ void phases_read(struct plan *plan, struct source *source, const struct node *li
 void wfformat_read(struct plan *plan, struct source *source, const struct node *root);
 void jobs_read(struct plan *plan, struct source *source, const struct node *root);
 void groups_read(struct plan *plan, struct source *source, const struct node *root);
-void beads_read(struct plan *plan, struct source *source);
+/* JSON lines, of Beads or ours. */
+void lines_read(struct plan *plan, struct source *source);
+void beads_read(struct plan *plan, struct source *source, const struct node *const *issues,
+                size_t n);
 void edges_read(struct plan *plan, struct source *source);
 
 /* ---- foreign.c: what the formats of others have in common ---- */
@@ -259,7 +262,8 @@ enum format {
     FORMAT_EDGES,
     FORMAT_JOBS,
     FORMAT_GROUPS,
-    FORMAT_JSON, /* ours, written as JSON, or one of the above: by its keys */
+    FORMAT_LINES, /* FORMAT_BEADS, or tasks of ours: by the first object */
+    FORMAT_JSON,  /* ours, written as JSON, or one of the above: by its keys */
     FORMAT_UNKNOWN,
 };
 enum format format_of_name(const char *name); /* of --format */

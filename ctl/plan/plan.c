@@ -23,7 +23,7 @@ plan_options_are_valid(const struct plan_options *options, const char **ret_why)
     if (!policy) {
         *ret_why = "--dangling is wait, drop or error";
     } else if (options->format && format_of_name(options->format) == FORMAT_UNKNOWN) {
-        *ret_why = "--format is baton, wfformat, beads, edges, jobs or groups";
+        *ret_why = "--format is baton, wfformat, beads, edges, jobs, groups or lines";
     } else if (options->role && strcmp(options->role, "spread") != 0 &&
                role_number_loose(options->role) < 0) {
         *ret_why = "--role is infra, backend, frontend, realtime, integration, testing or spread";
@@ -84,7 +84,7 @@ read_tree(struct plan *plan, struct source *source, const struct node *root, enu
     } else if (format == FORMAT_JOBS) {
         jobs_read(plan, source, root);
     } else if (format == FORMAT_BEADS) {
-        beads_read(plan, source);
+        lines_read(plan, source);
     } else {
         document_read(plan, source, root);
     }
@@ -104,8 +104,8 @@ read_source(struct plan *plan, struct source *source)
     if (!source_check(plan, source, PLAN_DATA_BYTES_MAX)) {
         return;
     }
-    if (format == FORMAT_BEADS) {
-        beads_read(plan, source);
+    if (format == FORMAT_BEADS || format == FORMAT_LINES) {
+        lines_read(plan, source);
     } else if (format == FORMAT_EDGES) {
         edges_read(plan, source);
     } else {
