@@ -107,7 +107,7 @@ create_file(const char *path, char *error, size_t error_room)
     } else {
         int rc = sqlite3_open_v2(path, &store.db, SQLITE_OPEN_READWRITE, NULL);
         rc = rc ? rc : fill_new(store.db, id);
-        status = status_explain(&store, rc, "create", error, error_room);
+        status = rc ? status_explain(&store, rc, "create", error, error_room) : STORE_OK;
         /* The last connection's close writes the log back and removes it. */
         sqlite3_close(store.db);
     }

@@ -1,3 +1,10 @@
 if(TARGET baton_store)
-  baton_unit_test(store_roundtrip SOURCES unit/store_roundtrip.c unit/store_help.c LIBS baton_store)
+  foreach(name roundtrip guard damage backup kill)
+    baton_unit_test(store_${name} SOURCES unit/store_${name}.c unit/store_help.c LIBS baton_store)
+  endforeach()
+  foreach(name crash faults)
+    baton_unit_test(store_${name}
+      SOURCES unit/store_${name}.c unit/store_vfs.c unit/store_help.c
+      LIBS baton_store PkgConfig::sqlite Threads::Threads)
+  endforeach()
 endif()

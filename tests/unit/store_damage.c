@@ -1,0 +1,257 @@
+/* Flipped bytes: either the store says so, or what it gives back is right. The damaged file is left
+ * as it is. */
+#include "common/alloc.h"
+#include "common/rng.h"
+#include "tests/unit/store_help.h"
+
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SAMPLES = 1500, KEYS = 20 };
+
+/* A store as a process left it: its bytes, and what must be found in it. */
+struct image {
+    uint8_t *db;
+    size_t db_bytes;
+    uint8_t *wal; /* NULL: ended well */
+    size_t wal_bytes;
+    struct found found;
+    uint64_t durable_before; /* last fact of the last but one commit */
+};
+
+static char error[512];
+
+static void
+put_image(const struct image *image, const char *dir)
+{
+    char *db = help_path(dir, "baton.db");
+    char *wal = help_path(dir, "baton.db-wal");
+    help_write(db, image->db, image->db_bytes);
+    unlink(wal);
+    if (image->wal) {
+        help_write(wal, image->wal, image->wal_bytes);
+    }
+    free(db);
+    free(wal);
+}
+
+static void
+fill_store(struct store *store, struct image *image)
+{
+    uint64_t seq = 1;
+    uint64_t ticket = 0;
+    for (uint64_t i = 0; i < 40; i++) {
+        image->durable_before = seq - 1;
+        struct store_batch batch = help_batch(seq, 3, i % 4 == 0 ? 5000 : 20);
+        seq += 3;
+        if (i < KEYS) {
+            help_add_put(&batch, i + 1, 40 + 300 * (i % 5));
+        }
+        batch.snapshot_begin = i == 10;
+        if (i == 10 || i == 11) {
+            help_add_chunk(&batch, i - 10, 6000);
+        }
+        batch.snapshot_end = i == 11;
+        batch.snapshot_seq = 20;
+        ticket = store_submit(store, &batch);
+        assert_true(help_wait(store, ticket));
+    }
+}
+
+/* `ended`: all is in the file; else most is in the log. */
+static struct image
+make_image(bool ended)
+{
+    struct image image = {0};
+    char *dir = help_dir();
+    struct store *store = help_start(dir, &image.found);
+    fill_store(store, &image);
+    if (ended) {
+        store_close(store);
+    }
+    char *db = help_path(dir, "baton.db");
+    char *wal = help_path(dir, "baton.db-wal");
+    image.db = help_read(db, &image.db_bytes);
+    image.wal = help_read(wal, &image.wal_bytes);
+    assert_true((image.wal == NULL) == ended);
+    if (!ended) {
+        store_close(store);
+    }
+    help_remove(dir);
+    dir = help_dir();
+    put_image(&image, dir);
+    assert_int_equal(help_load(dir, &store, &image.found, error, sizeof(error)), STORE_OK);
+    assert_int_equal(image.found.last, 120);
+    assert_int_equal(image.found.chunks, 2);
+    store_close(store);
+    help_remove(dir);
+    free(db);
+    free(wal);
+    return image;
+}
+
+static void
+free_image(struct image *image)
+{
+    free(image->db);
+    free(image->wal);
+}
+
+static void
+expect_archive(struct store *store)
+{
+    for (uint64_t key = 1; key <= KEYS; key++) {
+        store_read_archive(store, key, key);
+        struct store_answer answer = help_answer(store);
+        if (answer.status == STORE_OK) {
+            assert_int_equal(answer.n_records, 1);
+            assert_true(help_record_is_right(key, answer.records[0].data, answer.records[0].bytes));
+        }
+        store_answer_fini(&answer);
+    }
+}
+
+static bool
+is_same(const uint8_t *data, size_t bytes, const char *dir, const char *name)
+{
+    char *path = help_path(dir, name);
+    size_t now_bytes = 0;
+    uint8_t *now = help_read(path, &now_bytes);
+    bool same = now && now_bytes == bytes && memcmp(now, data, bytes) == 0;
+    free(now);
+    free(path);
+    return same;
+}
+
+/* Opens what is in `dir`. True: refused. `lost`: the newest commit may be missing, as after a crash
+ * in it. */
+static bool
+survey(const struct image *image, const char *dir, bool lost)
+{
+    struct store *store;
+    struct found found;
+    enum store_status status = help_load(dir, &store, &found, error, sizeof(error));
+    assert_false(found.wrong);
+    if (status != STORE_OK) {
+        assert_null(store);
+        assert_true(status == STORE_CORRUPT || status == STORE_FOREIGN || status == STORE_NEWER);
+        assert_true(is_same(image->db, image->db_bytes, dir, "baton.db"));
+        assert_true(!image->wal || is_same(image->wal, image->wal_bytes, dir, "baton.db-wal"));
+        return true;
+    }
+    assert_int_equal(found.chunks, image->found.chunks);
+    assert_int_equal(found.chunk_bytes, image->found.chunk_bytes);
+    assert_int_equal(found.first, image->found.first);
+    if (!lost || found.last != image->durable_before) {
+        assert_int_equal(found.last, image->found.last);
+    }
+    /* And it can be gone on with. */
+    assert_int_equal(store_start(store, store_epoch(store) + 1, error, sizeof(error)), STORE_OK);
+    expect_archive(store);
+    struct store_batch batch = help_batch(found.last + 1, 10, 30000);
+    if (!help_wait(store, store_submit(store, &batch))) {
+        print_message("not refused, then failed: %s\n", store_error(store, NULL));
+    }
+    store_close(store);
+    return false;
+}
+
+/* Flips one bit at a time in `data`, which is the image's file or its log. */
+static size_t
+flip_all(struct image *image, uint8_t *data, size_t bytes, bool lost)
+{
+    struct rng rng = {.state = bytes};
+    size_t refused = 0;
+    char *dir = help_dir();
+    for (size_t i = 0; i < SAMPLES; i++) {
+        /* Headers more densely than the rest. */
+        size_t at = i < 200 && i < bytes ? i : rng_below(&rng, bytes);
+        uint8_t flip = (uint8_t)(1u << rng_below(&rng, 8));
+        data[at] ^= flip;
+        put_image(image, dir);
+        refused += survey(image, dir, lost);
+        data[at] ^= flip;
+    }
+    help_remove(dir);
+    return refused;
+}
+
+static void
+test_flips_in_the_file(void **state)
+{
+    (void)state;
+    struct image image = make_image(true);
+    size_t refused = flip_all(&image, image.db, image.db_bytes, false);
+    print_message("%zu of %d flips in the file were refused\n", refused, SAMPLES);
+    assert_true(refused > SAMPLES / 3);
+    free_image(&image);
+}
+
+static void
+test_flips_in_the_log(void **state)
+{
+    (void)state;
+    struct image image = make_image(false);
+    size_t refused = flip_all(&image, image.wal, image.wal_bytes, true);
+    print_message("%zu of %d flips in the log were refused\n", refused, SAMPLES);
+    assert_true(refused > SAMPLES / 3);
+    free_image(&image);
+}
+
+static void
+test_cut_files(void **state)
+{
+    (void)state;
+    struct image image = make_image(true);
+    size_t whole = image.db_bytes;
+    char *dir = help_dir();
+    for (size_t i = 0; i < 50; i++) {
+        image.db_bytes = whole * i / 50;
+        put_image(&image, dir);
+        assert_true(survey(&image, dir, false));
+    }
+    help_remove(dir);
+    free_image(&image);
+}
+
+static void
+test_zeroed_pages(void **state)
+{
+    (void)state;
+    struct image image = make_image(true);
+    char *dir = help_dir();
+    size_t refused = 0;
+    for (size_t at = 0; at < image.db_bytes; at += 4096) {
+        uint8_t *page = xmemdup(image.db + at, 4096);
+        memset(image.db + at, 0, 4096);
+        put_image(&image, dir);
+        refused += survey(&image, dir, false);
+        memcpy(image.db + at, page, 4096);
+        free(page);
+    }
+    print_message("%zu of %zu zeroed pages were refused\n", refused, image.db_bytes / 4096);
+    assert_true(refused > image.db_bytes / 4096 / 2);
+    help_remove(dir);
+    free_image(&image);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_flips_in_the_file),
+        cmocka_unit_test(test_flips_in_the_log),
+        cmocka_unit_test(test_cut_files),
+        cmocka_unit_test(test_zeroed_pages),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
