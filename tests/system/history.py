@@ -1,8 +1,8 @@
 """The history of a run as its clients saw it, and whether the broker kept its promises.
 
-The checker knows nothing of the broker: only what was sent to clients (acknowledgements, assignments, answers to
-results) and what agents did. Times are CLOCK_MONOTONIC in nanoseconds, one clock for all processes of
-the machine. Promises checked:
+The checker knows nothing of the broker: only what was sent to clients (acknowledgements,
+assignments, answers to results) and what agents did. Times are CLOCK_MONOTONIC in nanoseconds, one
+clock for all processes of the machine. Promises checked:
 
  1. an acknowledged submission is there in the end, and done;
  2. a task has at most one accepted completion; after it no newer lease was ever given;

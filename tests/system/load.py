@@ -127,7 +127,7 @@ class Job:
 
 
 class FakeWorker(LoadThread):
-    """A worker's session that does nothing, quickly; sometimes fails, gives back, or forgets all."""
+    """A worker that does nothing, quickly; sometimes it fails, gives back, or forgets all."""
 
     slots = 20
 
@@ -184,7 +184,8 @@ class FakeWorker(LoadThread):
             message = self.session.next_unasked(0)
 
     def _report(self):
-        lines = [line for token, job in self.jobs.items() if (line := self._line(token, job))]
+        lines = [self._line(token, job) for token, job in self.jobs.items()]
+        lines = [line for line in lines if line is not None]
         if not lines:
             return
         for reply in self.session.report(lines, 1):

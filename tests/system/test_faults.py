@@ -1,5 +1,5 @@
-"""Faults of the machine around the broker: a full disk, a failing fdatasync, a second broker on the same
-store, signals, and a backup taken while it runs."""
+"""Faults of the machine around the broker: a full disk, a failing fdatasync, a second broker on the
+same store, signals, and a backup taken while it runs."""
 
 import os
 import pathlib
@@ -171,7 +171,7 @@ class Life(SystemTest):
         self.assertEqual(len(self.client(broker).tasks()), 2)
 
     def test_second_broker_on_the_same_endpoint_is_refused(self):
-        """Binding to an ipc path takes it from whoever listens there: it must be found out before."""
+        """Binding to an ipc path takes it from whoever listens there: to be found out before."""
         broker = self.broker()
         second = self.broker(data=self.dir / "other", start=False)
         self.assertGreater(second.spawn().wait(), 0)

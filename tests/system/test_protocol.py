@@ -1,5 +1,5 @@
-"""The broker against docs/protocol.md, sections 2 to 6 and 10 to 12: frames, versions, requests asked
-again, hostile input, limits. The client is protocol_client.py, written from that page."""
+"""The broker against docs/protocol.md, sections 2 to 6 and 10 to 12: frames, versions, requests
+asked again, hostile input, limits. The client is protocol_client.py, written from that page."""
 
 import os
 import random

@@ -44,7 +44,8 @@ class WorkTest(SystemTest):
 
 class Work(WorkTest):
     def test_from_enqueue_to_done(self):
-        submitted = self.c.submit([spec("a", title="First", prompt="do it"), spec("b", after=["a"])])
+        first = spec("a", title="First", prompt="do it")
+        submitted = self.c.submit([first, spec("b", after=["a"])])
         self.assertEqual((submitted.created, submitted.n_forward_refs), (2, 0))
         worker = self.worker(self.b, "w1")
         worker.credit(5)
