@@ -54,6 +54,7 @@ struct ctl {
     FILE *out;                    /* data */
     FILE *err;                    /* messages */
     const struct verb *verb;      /* the one that runs, for hints */
+    int status;                   /* exit status of the error reported last */
 };
 
 /* ---- the table of verbs (verbs.c) --------------------------------------------------------- */
@@ -80,11 +81,11 @@ const struct verb *verb_nearest(const char *name);
 /* getopt_long over the verb's own options (`own` ends with zeros; values from 256 on are free for
  * those without a letter) and the global ones, in any order with the arguments. Returns a value of
  * the verb's own options, -1 at the end (arguments begin at optind), '?' after an error that is
- * reported already: return CTL_USAGE then. An own option hides the global one of its name. */
+ * reported already: return ctl->status then. An own option hides the global one of its name. */
 int ctl_getopt(struct ctl *ctl, int argc, char **argv, const char *letters,
                const struct option *own);
 
-/* Values of options. False: reported already, return CTL_USAGE. `option` is the name to say. */
+/* Values of options. False: reported already, return ctl->status. `option` is the name to say. */
 bool ctl_take_duration(struct ctl *ctl, const char *option, const char *text, int64_t *ret_ms);
 bool ctl_take_number(struct ctl *ctl, const char *option, const char *text, uint64_t max,
                      uint64_t *ret_number);

@@ -1,0 +1,37 @@
+/* Options that every verb takes. */
+#ifndef BATON_CTL_OPTIONS_H
+#define BATON_CTL_OPTIONS_H
+
+#include "ctl/verbs.h"
+
+/* Values of the global options, outside of what verbs use. */
+enum {
+    OPTION_ENDPOINT = 0x10000,
+    OPTION_JSON,
+    OPTION_PROJECT,
+    OPTION_TIMEOUT,
+    OPTION_REQUEST_ID,
+    OPTION_ACTOR,
+    OPTION_QUIET,
+    OPTION_NO_COLOR,
+    OPTION_HELP,
+    OPTION_VERSION,
+};
+
+/* The global options, ended by zeros. */
+extern const struct option global_options[];
+
+/* Their lines of help. */
+extern const char global_usage[];
+
+/* Takes the global options that stand before the verb. -1: the rest begins at optind; else the exit
+ * status to leave with (help and version are done already). */
+int options_take_leading(struct ctl *ctl, int argc, char **argv);
+
+/* What `text` was perhaps meant to be, of words ended by NULL, at most two slips away; or NULL. */
+const char *options_nearest(const char *text, const char *const *words);
+
+/* Lines of usage of a verb, with the global ones. */
+void options_print_help(struct ctl *ctl, const struct verb *verb);
+
+#endif

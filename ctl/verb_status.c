@@ -1,0 +1,281 @@
+/* baton status: the broker on one screen, trouble first. */
+#include "common/units.h"
+#include "ctl/say.h"
+#include "ctl/table.h"
+#include "ctl/verbs.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+static const struct option options[] = {{0}};
+
+static const char *
+scope_word(enum baton_scope scope)
+{
+    static const char *const words[] = {"broker", "role", "project", "resource", "worker"};
+    return (size_t)scope < ARRAY_LEN(words) ? words[scope] : "";
+}
+
+static json_t *
+role_json(const struct baton_role_status *role)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "role", ctl_json_text(role->role));
+    json_object_set_new(object, "waiting", json_integer(role->waiting));
+    json_object_set_new(object, "ready", json_integer(role->ready));
+    json_object_set_new(object, "running", json_integer(role->running));
+    json_object_set_new(object, "done", json_integer((json_int_t)role->done));
+    json_object_set_new(object, "failed", json_integer((json_int_t)role->failed));
+    json_object_set_new(object, "cancelled", json_integer((json_int_t)role->cancelled));
+    json_object_set_new(object, "workers", json_integer(role->workers));
+    json_object_set_new(object, "slots", json_integer(role->slots));
+    json_object_set_new(object, "credit", json_integer(role->credit));
+    json_object_set_new(object, "oldest_ready_at", ctl_json_time(role->oldest_ready_at));
+    json_object_set_new(object, "paused", json_boolean(role->paused));
+    return object;
+}
+
+static json_t *
+pause_json(const struct baton_pause_view *pause)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "scope", json_string(scope_word(pause->scope)));
+    json_object_set_new(object, "name", pause->name[0] ? ctl_json_text(pause->name) : json_null());
+    json_object_set_new(object, "reason", ctl_json_text(pause->reason));
+    json_object_set_new(object, "actor", ctl_json_text(pause->actor));
+    json_object_set_new(object, "since", ctl_json_time(pause->since));
+    json_object_set_new(object, "until", ctl_json_time(pause->until));
+    json_object_set_new(object, "refuse", json_boolean(pause->refuse));
+    return object;
+}
+
+static json_t *
+project_json(const struct baton_project_status *project)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "project", ctl_json_text(project->project));
+    json_object_set_new(object, "open", json_integer((json_int_t)project->open));
+    json_object_set_new(object, "done", json_integer((json_int_t)project->done));
+    json_object_set_new(object, "failed", json_integer((json_int_t)project->failed));
+    json_object_set_new(object, "paused", json_boolean(project->paused));
+    return object;
+}
+
+static void
+put_numbers(json_t *object, const baton_broker_status *status)
+{
+    const struct {
+        const char *key;
+        uint64_t value;
+    } numbers[] = {
+        {"epoch", status->epoch},
+        {"tasks", status->n_tasks},
+        {"archived", status->n_archived},
+        {"workers", status->n_workers},
+        {"sessions", status->n_sessions},
+        {"event", status->event},
+        {"journal_seq", status->journal_seq},
+        {"durable_seq", status->durable_seq},
+        {"journal_bytes", status->journal_bytes},
+        {"commits", status->commits},
+        {"last_commit_us", (uint64_t)status->last_commit_us},
+        {"memory_bytes", status->memory_bytes},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        json_object_set_new(object, numbers[i].key, json_integer((json_int_t)numbers[i].value));
+    }
+}
+
+static void
+print_json(struct ctl *ctl, const baton_broker_status *status)
+{
+    json_t *object = json_object();
+    json_t *roles = json_array();
+    json_t *pauses = json_array();
+    json_t *projects = json_array();
+    json_t *counters = json_object();
+    for (size_t i = 0; i < status->n_roles; i++) {
+        json_array_append_new(roles, role_json(&status->roles[i]));
+    }
+    for (size_t i = 0; i < status->n_pauses; i++) {
+        json_array_append_new(pauses, pause_json(&status->pauses[i]));
+    }
+    for (size_t i = 0; i < status->n_projects; i++) {
+        json_array_append_new(projects, project_json(&status->projects[i]));
+    }
+    for (size_t i = 0; i < status->n_counters; i++) {
+        json_object_set_new(counters, status->counters[i].name,
+                            json_integer((json_int_t)status->counters[i].value));
+    }
+    json_object_set_new(object, "version", ctl_json_text(status->version));
+    json_object_set_new(object, "now", ctl_json_time(status->now));
+    json_object_set_new(object, "started_at", ctl_json_time(status->started_at));
+    json_object_set_new(object, "accepting", json_boolean(status->accepting));
+    json_object_set_new(object, "not_accepting_because",
+                        status->not_accepting_because[0]
+                            ? ctl_json_text(status->not_accepting_because)
+                            : json_null());
+    put_numbers(object, status);
+    json_object_set_new(object, "roles", roles);
+    json_object_set_new(object, "pauses", pauses);
+    json_object_set_new(object, "projects", projects);
+    json_object_set_new(object, "store_path", ctl_json_text(status->store_path));
+    json_object_set_new(object, "endpoint", ctl_json_text(status->endpoint));
+    json_object_set_new(object, "feed", ctl_json_text(status->feed));
+    json_object_set_new(object, "counters", counters);
+    ctl_print_json(ctl, object);
+}
+
+static void PRINTF_LIKE(2, 3) trouble(struct ctl *ctl, const char *fmt, ...)
+{
+    char line[2048];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    ctl_print(ctl, "%s! ", color_red(ctl));
+    ctl_print_text(ctl, line);
+    ctl_print(ctl, "%s\n", color_end(ctl));
+}
+
+/* What somebody should act on, before everything else. */
+static void
+print_troubles(struct ctl *ctl, const baton_broker_status *status)
+{
+    if (!status->accepting) {
+        trouble(ctl, "the broker takes no new work%s%s",
+                status->not_accepting_because[0] ? ": " : "", status->not_accepting_because);
+    }
+    for (size_t i = 0; i < status->n_pauses; i++) {
+        const struct baton_pause_view *pause = &status->pauses[i];
+        char until[64] = "";
+        char at[40];
+        if (pause->until) {
+            snprintf(until, sizeof until, ", until %s", time_format(pause->until, at, sizeof at));
+        }
+        trouble(ctl, "%s%s%s is paused by %s%s%s%s", scope_word(pause->scope),
+                pause->name[0] ? " " : "", pause->name, pause->actor, until,
+                pause->reason[0] ? ": " : "", pause->reason);
+    }
+    for (size_t i = 0; i < status->n_roles; i++) {
+        const struct baton_role_status *role = &status->roles[i];
+        if (role->ready > 0 && role->workers == 0) {
+            trouble(ctl, "%s has %u ready %s and no worker", role->role, role->ready,
+                    role->ready == 1 ? "task" : "tasks");
+        }
+    }
+    if (status->durable_seq < status->journal_seq && status->last_commit_us > 1000000) {
+        trouble(ctl, "the store is slow: its last commit took over a second");
+    }
+}
+
+static void
+print_head(struct ctl *ctl, const baton_broker_status *status)
+{
+    char up[40];
+    say(ctl, "broker", "batond %s, epoch %" PRIu64 ", up %s", status->version, status->epoch,
+        duration_format((status->now - status->started_at) / 1000 * 1000, up, sizeof up));
+    say(ctl, "endpoint", "%s", status->endpoint);
+    say(ctl, "tasks", "%" PRIu64 " in memory, %" PRIu64 " archived", status->n_tasks,
+        status->n_archived);
+    say(ctl, "workers", "%u, %u sessions", status->n_workers, status->n_sessions);
+    say(ctl, "store", "%s, %" PRIu64 " commits, the last in %.1f ms, journal %.1f MiB",
+        status->store_path, status->commits, (double)status->last_commit_us / 1000,
+        (double)status->journal_bytes / 1048576);
+    say(ctl, "memory", "%.1f MiB", (double)status->memory_bytes / 1048576);
+}
+
+static void
+print_roles(struct ctl *ctl, const baton_broker_status *status)
+{
+    static const struct table_column columns[] = {
+        {.title = "ROLE"},
+        {.title = "WAITING", .right = true},
+        {.title = "READY", .right = true},
+        {.title = "RUNNING", .right = true},
+        {.title = "DONE", .right = true},
+        {.title = "FAILED", .right = true},
+        {.title = "CANCELLED", .right = true},
+        {.title = "WORKERS", .right = true},
+        {.title = "FREE", .right = true},
+        {.title = "OLDEST READY"},
+    };
+    struct table table;
+    table_init(&table, columns, ARRAY_LEN(columns));
+    for (size_t i = 0; i < status->n_roles; i++) {
+        const struct baton_role_status *role = &status->roles[i];
+        char age[64];
+        table_addf(&table, "%s%s", role->role[0] ? role->role : "(milestones)",
+                   role->paused ? " (paused)" : "");
+        table_add_number(&table, role->waiting);
+        table_add_number(&table, role->ready);
+        table_add_number(&table, role->running);
+        table_add_number(&table, role->done);
+        table_add_number(&table, role->failed);
+        table_add_number(&table, role->cancelled);
+        table_add_number(&table, role->workers);
+        table_addf(&table, "%u/%u", role->credit, role->slots);
+        table_add(&table, role->oldest_ready_at
+                              ? when_format(role->oldest_ready_at, status->now, age, sizeof age)
+                              : "-");
+    }
+    table_print(&table, ctl);
+    table_fini(&table);
+}
+
+static void
+print_projects(struct ctl *ctl, const baton_broker_status *status)
+{
+    static const struct table_column columns[] = {
+        {.title = "PROJECT", .shrink = true},
+        {.title = "OPEN", .right = true},
+        {.title = "DONE", .right = true},
+        {.title = "FAILED", .right = true},
+    };
+    struct table table;
+    table_init(&table, columns, ARRAY_LEN(columns));
+    for (size_t i = 0; i < status->n_projects; i++) {
+        const struct baton_project_status *project = &status->projects[i];
+        table_addf(&table, "%s%s", project->project, project->paused ? " (paused)" : "");
+        table_add_number(&table, project->open);
+        table_add_number(&table, project->done);
+        table_add_number(&table, project->failed);
+    }
+    ctl_print(ctl, "\n");
+    table_print(&table, ctl);
+    table_fini(&table);
+}
+
+int
+verb_status(struct ctl *ctl, int argc, char **argv)
+{
+    if (ctl_getopt(ctl, argc, argv, "", options) != -1) {
+        return ctl->status;
+    }
+    if (optind < argc) {
+        return ctl_usage(ctl, "%s was not expected; one task is shown by `baton show ID`",
+                         argv[optind]);
+    }
+    int exit = ctl_connect(ctl);
+    if (exit != CTL_YES) {
+        return exit;
+    }
+    baton_broker_status *status = NULL;
+    baton_status answer = baton_get_status(ctl->baton, &status);
+    if (answer != BATON_OK) {
+        return ctl_fail_status(ctl, answer);
+    }
+    if (ctl->json) {
+        print_json(ctl, status);
+    } else {
+        print_troubles(ctl, status);
+        print_head(ctl, status);
+        ctl_print(ctl, "\n");
+        print_roles(ctl, status);
+        if (status->n_projects > 1) {
+            print_projects(ctl, status);
+        }
+    }
+    baton_broker_status_free(status);
+    return CTL_YES;
+}

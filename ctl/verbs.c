@@ -1,0 +1,206 @@
+/* The table of verbs: help, completion and did-you-mean come from here. */
+#include "ctl/verbs.h"
+
+#include "ctl/options.h"
+
+#include <string.h>
+
+#define SELECTION                                                                                  \
+    "  --all             every task, or every one that passes the filter\n"                        \
+    "  --yes             confirms --all\n"                                                         \
+    "  --role R          only this role (again for more)\n"                                        \
+    "  --state S[,S…]    only these states\n"                                                    \
+    "  --label N=V       only with this label\n"                                                   \
+    "  --prefix TEXT     only ids that begin so\n"                                                 \
+    "  --open            only what has not ended\n"                                                \
+    "  --subtree         and all that depends on them\n"                                           \
+    "  --dry-run         only list what would change\n"                                            \
+    "  --reason TEXT     for the journal and for others\n"
+
+#define FILTER                                                                                     \
+    "  --role R          only this role (again for more)\n"                                        \
+    "  --state S[,S…]    only these states\n"                                                    \
+    "  --label N=V       only with this label\n"                                                   \
+    "  --prefix TEXT     only ids that begin so\n"                                                 \
+    "  --open            only what has not ended\n"
+
+#define SPEC                                                                                       \
+    "  --role R          infra, backend, frontend, realtime, integration, testing\n"               \
+    "  --title TEXT      one line for people\n"                                                    \
+    "  --priority P      critical, high, medium, low\n"                                            \
+    "  --deadline T      2025-08-12, 2025-08-12T18:00Z, +2h\n"                                     \
+    "  --on-deadline X   nothing, expire, cancel\n"                                                \
+    "  --not-before T    earliest start\n"                                                         \
+    "  --estimate D      expected run time\n"                                                      \
+    "  --after ID[:CONDITION][:POLICY]  success, finished, failed, started; hold, abort,\n"        \
+    "                    ignore; 'A|B' are alternatives; again for more\n"                         \
+    "  --resource NAME[=N|:shared]  claims all of it, N units, or a share; again for more\n"       \
+    "  --label N=V       again for more\n"                                                         \
+    "  --prompt TEXT     for the agent's standard input; - reads it from ours\n"                   \
+    "  --prompt-file F   the same from a file\n"                                                   \
+    "  --max-attempts N  --crash-limit N  --backoff D  --backoff-cap D\n"                          \
+    "  --max-runtime D   longest run (also --timeout-run)\n"                                       \
+    "  --idle D          longest silence of the agent\n"                                           \
+    "  --lease D         --stall D\n"
+
+#define PLAN                                                                                       \
+    "  --format F        baton, wfformat, beads, edges, jobs, groups, lines; else by content\n"    \
+    "  --role R          of tasks without one: a role, or spread over the six\n"                   \
+    "  --role-map FILE   lines PATTERN ROLE, asked first\n"                                        \
+    "  --dangling X      tasks that a data format does not have: wait, drop, error\n"              \
+    "  --with-closed     tasks that a format calls closed too\n"                                   \
+    "  --zone Z          of times without one (IANA name)\n"                                       \
+    "  --strict          dependencies that are not known are errors\n"
+
+static const char apply_usage[] = "FILE… [OPTION…]\n"
+                                  "  --dry-run         only say what would change\n"
+                                  "  --no-update       refuse other content of tasks that exist\n"
+                                  "  --wait            then wait for these tasks\n" PLAN
+                                  "Whole or not at all; applying it again changes what differs.";
+
+static const char check_usage[] = "FILE… [OPTION…]\n" PLAN;
+
+static const char add_usage[] =
+    "[ID] --role R [OPTION…] [-- COMMAND…]\n" SPEC
+    "  --check LINE      shell line that proves the task done by ending with 0\n"
+    "  --env N=V         for the agent; again for more\n"
+    "  --workdir DIR     below the worker's own\n"
+    "  --payload-file F  opaque data\n"
+    "  --milestone       no work: done when all it depends on is\n"
+    "  --held            waits for `baton release`\n"
+    "  --unique-key K    --unique-window D\n"
+    "  --on-conflict X   reject, existing, replace, raise\n"
+    "  --fairness-key K  shares a role evenly among keys\n"
+    "  --strict          refuse dependencies that are not known\n"
+    "  --update          change the task if it exists\n"
+    "  --dry-run         only say what would happen\n"
+    "Prints the id. Inside an agent (BATON_TOKEN) the task becomes its child.";
+
+static const char wait_usage[] =
+    "ID…|--all [OPTION…]\n"
+    "  --for X           done (default), terminal, started, state=STATE\n"
+    "  --any             one of them is enough\n"
+    "  --timeout D       give up with status 75\n" FILTER
+    "Status 0: all as wanted; 1: one failed, was cancelled, …; 75: the time is over.\n"
+    "With --for terminal it waits for all to end and then says 0 if all are done.";
+
+static const char set_usage[] =
+    "ID… OPTION… [-- COMMAND…]\n" SPEC "  --dry-run         only list what would change\n"
+    "  --reason TEXT     for the journal\n"
+    "\"none\" as value empties a deadline, a start, dependencies, resources, labels.";
+
+static const char scope_usage[] = "--broker | --role R | --project P | --resource N | --worker W\n"
+                                  "  --until T         ends by itself\n"
+                                  "  --reason TEXT     for the journal and for others\n"
+                                  "Running work goes on.";
+
+static const char graph_usage[] =
+    "[text|mermaid|dot] [OPTION…]\n"
+    "  --full            text: a line a task, not a line a level\n"
+    "  --from ID         only what comes after this task\n"
+    "  --to ID           only what this task needs\n"
+    "  --around ID       both\n"
+    "  --depth N         that many steps at most\n"
+    "  --limit N         draw N tasks at most (mermaid: 500; 0: all)\n"
+    "  --format F        the same as the argument\n"
+    "  --archived        and those that left the memory\n" FILTER;
+
+static const char take_usage[] = "--role R [OPTION…]\n"
+                                 "  --wait D          wait for work\n"
+                                 "  --task ID         only this one\n"
+                                 "  --lease D         for how long (30m)\n"
+                                 "  --worker NAME     who takes it\n"
+                                 "Status 75: nothing to take. Set BATON_TOKEN to the token.";
+
+const struct verb verbs[] = {
+    {"apply", verb_apply, "Tasks", "Add or change the tasks of plan files", apply_usage},
+    {"check", verb_check, "Tasks", "Check plan files without a broker", check_usage},
+    {"add", verb_add, "Tasks", "Add one task", add_usage},
+    {"list", verb_list, "Tasks", "List tasks",
+     "[ID…] [OPTION…]\n" FILTER "  --archived        and those that left the memory\n"
+     "  --limit N         at most\n"
+     "  --ids             only the names"},
+    {"show", verb_show, "Tasks", "Show everything about one task", "ID"},
+    {"why", verb_why, "Tasks", "Say why a task is in its state, and who can act", "ID"},
+    {"wait", verb_wait, "Tasks", "Wait until tasks have ended", wait_usage},
+    {"set", verb_set, "Tasks", "Change priority, deadline, dependencies, …", set_usage},
+    {"graph", verb_graph, "Tasks", "Draw what waits for what", graph_usage},
+    {"watch", verb_watch, "Tasks", "Print events as they happen",
+     "[OPTION…]\n"
+     "  --since N         from the event behind number N\n"
+     "  --task ID         only this task\n"
+     "  --role R          only this role\n"
+     "  --until-idle      end when nothing runs and nothing will by itself"},
+    {"export", verb_export, "Tasks", "Write every task as a line that apply reads",
+     "[FILE] [OPTION…]\n"
+     "  --archived        and those that left the memory\n" FILTER},
+    {"cancel", verb_cancel, "Operators", "Cancel tasks",
+     "ID… --reason TEXT [OPTION…]\n" SELECTION
+     "  --grace D         until a running agent is ended"},
+    {"retry", verb_retry, "Operators", "Give ended tasks new attempts",
+     "ID… [OPTION…]\n" SELECTION},
+    {"hold", verb_hold, "Operators", "Keep tasks from starting", "ID… [OPTION…]\n" SELECTION},
+    {"release", verb_release, "Operators", "Let held tasks go on", "ID… [OPTION…]\n" SELECTION},
+    {"reopen", verb_reopen, "Operators", "Do a done task again",
+     "ID… [OPTION…]\n" SELECTION "  --force           even while a dependent runs"},
+    {"pause", verb_pause, "Operators", "Start nothing new", scope_usage},
+    {"resume", verb_resume, "Operators", "End a pause or a drain", scope_usage},
+    {"drain", verb_drain, "Operators", "Let running work end, take nothing new", scope_usage},
+    {"status", verb_status, "Operators", "The broker on one screen, trouble first", ""},
+    {"workers", verb_workers, "Operators", "List workers", ""},
+    {"resources", verb_resources, "Operators", "List named resources, set capacities",
+     "[NAME=CAPACITY…]"},
+    {"ping", verb_ping, "Operators", "Is the broker there?", ""},
+    {"backup", verb_backup, "Operators", "Copy the store while the broker runs",
+     "PATH\nThe broker writes it, on its own machine; nothing may be there yet."},
+    {"take", verb_take, "Agents", "Take one task", take_usage},
+    {"started", verb_started, "Agents", "Say that the work has begun", "[--token T]"},
+    {"progress", verb_progress, "Agents", "Say how far it is, and keep the lease",
+     "PERCENT TEXT… [OPTION…]\n"
+     "  --token T         which task (BATON_TOKEN)\n"
+     "  --next-update T   when the next word comes\n"
+     "  --extend D        keep the lease this long\n"
+     "Prints \"stop\" when the task is to be cancelled."},
+    {"complete", verb_complete, "Agents", "End the task as done",
+     "[TEXT…] [OPTION…]\n"
+     "  --token T         which task (BATON_TOKEN)\n"
+     "  --summary TEXT    one line for those who come after\n"
+     "  --result FILE     JSON for those who come after; - reads it from standard input"},
+    {"fail", verb_fail, "Agents", "End the attempt as failed",
+     "TEXT… [OPTION…]\n"
+     "  --token T         which task (BATON_TOKEN)\n"
+     "  --fatal           another attempt is useless\n"
+     "  --retry-after D   a provider's limit: not before, and it does not count\n"
+     "  --cancelled       the task was to be cancelled, and the work has ended\n"
+     "  --result FILE     JSON about it"},
+    {"return", verb_return, "Agents", "Give the task back undone; the attempt does not count",
+     "[TEXT…] [OPTION…]\n"
+     "  --token T         which task (BATON_TOKEN)\n"
+     "  --retry-after D   not before"},
+    {"completion", verb_completion, "Other", "Print completion for a shell", "bash|zsh|fish"},
+    {"help", verb_help, "Other", "Say how a verb is written", "[VERB]"},
+    {"version", verb_version, "Other", "Print the version", ""},
+    {0},
+};
+
+const struct verb *
+verb_find(const char *name)
+{
+    for (const struct verb *verb = verbs; verb->name; verb++) {
+        if (strcmp(verb->name, name) == 0) {
+            return verb;
+        }
+    }
+    return NULL;
+}
+
+const struct verb *
+verb_nearest(const char *name)
+{
+    const char *names[ARRAY_LEN(verbs)];
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        names[i] = verbs[i].name; /* the last is NULL */
+    }
+    const char *nearest = options_nearest(name, names);
+    return nearest ? verb_find(nearest) : NULL;
+}
