@@ -1,0 +1,45 @@
+/* Frames: the preamble and one packed message. */
+#ifndef BATON_CLIENT_FRAME_H
+#define BATON_CLIENT_FRAME_H
+
+#include "client/fault.h"
+#include "client/record.h"
+#include "common/buf.h"
+
+#include <wire.pb-c.h>
+#include <zmq.h>
+
+enum { PREAMBLE_BYTES = 4, PROTOCOL_VERSION = 1 };
+
+/* 'B' 'T' 'N' and the version. */
+extern const uint8_t frame_preamble[PREAMBLE_BYTES];
+
+/* A frame of `message`. BATON_TOO_LARGE and BATON_NO_MEMORY with a sentence in `fault`. The caller
+ * closes `ret_frame`. */
+baton_status frame_pack(const Baton__ToBroker *message, zmq_msg_t *ret_frame, struct fault *fault);
+
+/* BATON_OK if the preamble is ours; BATON_VERSION, BATON_MALFORMED with a sentence in `fault`. */
+baton_status frame_check(const void *data, size_t bytes, struct fault *fault);
+
+/* The message in a frame, in the memory of `record`. Statuses as frame_check, and BATON_NO_MEMORY.
+ */
+baton_status frame_unpack(zmq_msg_t *frame, struct record *record, struct fault *fault,
+                          const Baton__FromBroker **ret_message);
+
+/* protobuf-c's structs have `char *` where they only read. NULL stays NULL, which packs as "". */
+static inline char *
+pb_text(const char *s)
+{
+    return (char *)(uintptr_t)s;
+}
+static inline char **
+pb_texts(const char *const *texts)
+{
+    return (char **)(uintptr_t)texts;
+}
+
+/* Room for `more` bytes in `buf`, so that the next additions of so many can't fail. False: no
+ * memory. */
+bool buf_ensure(struct buf *buf, size_t more);
+
+#endif

@@ -1,0 +1,244 @@
+/* What a worker session says of its leases: see lines.h. The numbers of the fields are those of
+ * Line and ToBroker in proto/wire.proto; a test unpacks what is built here. */
+#include "client/lines.h"
+
+#include "client/frame.h"
+#include "common/limits.h"
+#include "common/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum wire_type { WIRE_VARINT = 0, WIRE_BYTES = 2 };
+
+#define TAG(field, type) ((unsigned)(field) << 3 | (unsigned)(type))
+
+enum {
+    LINE_TOKEN = TAG(1, WIRE_VARINT),
+    LINE_STARTED = TAG(2, WIRE_VARINT),
+    LINE_BEAT = TAG(3, WIRE_VARINT),
+    LINE_PROGRESS = TAG(4, WIRE_BYTES),
+    LINE_RESULT = TAG(5, WIRE_BYTES),
+    LINE_PROJECT = TAG(11, WIRE_BYTES),
+    LINE_ID = TAG(12, WIRE_BYTES),
+    REPORT_LINES = TAG(1, WIRE_BYTES),
+    TO_BROKER_ID = TAG(1, WIRE_VARINT),
+    TO_BROKER_REPORT = TAG(32, WIRE_BYTES),
+    HEAD_BYTES_MAX = 64, /* tags, lengths and token of a line */
+};
+
+static baton_status
+result_check(const struct baton_result *result, struct fault *fault)
+{
+    const char *summary = result->summary ? result->summary : "";
+    const char *tail = result->output_tail ? result->output_tail : "";
+    const struct {
+        const char *field;
+        size_t bytes, bytes_max;
+    } sizes[] = {
+        {"summary", strlen(summary), TITLE_BYTES_MAX},
+        {"document", result->document_bytes, DOCUMENT_BYTES_MAX},
+        {"output_tail", strlen(tail), OUTPUT_TAIL_BYTES_MAX},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        if (sizes[i].bytes > sizes[i].bytes_max) {
+            return fault_set(fault, BATON_TOO_LARGE,
+                             "the %s of a result has %zu bytes and may have %zu: cut it",
+                             sizes[i].field, sizes[i].bytes, sizes[i].bytes_max);
+        }
+    }
+    if (!utf8_is_valid(summary, strlen(summary)) || !utf8_is_valid(tail, strlen(tail))) {
+        return fault_set(fault, BATON_INVALID,
+                         "summary and output_tail of a result must be UTF-8: replace what is not");
+    }
+    if (result->outcome <= BATON_OUTCOME_NONE || result->outcome >= BATON_OUTCOME_LOST) {
+        return fault_set(fault, BATON_INVALID, "%d is not an outcome that a worker can report",
+                         (int)result->outcome);
+    }
+    return BATON_OK;
+}
+
+baton_status
+lease_set_result(struct lease *lease, const struct baton_result *result, struct fault *fault)
+{
+    baton_status status = result_check(result, fault);
+    if (status) {
+        return status;
+    }
+    Baton__Result m = BATON__RESULT__INIT;
+    m.outcome = (Baton__Outcome)result->outcome;
+    m.summary = pb_text(result->summary);
+    m.document.data = (uint8_t *)(uintptr_t)result->document;
+    m.document.len = result->document_bytes;
+    m.exit_status = result->exit_status;
+    m.output_tail = pb_text(result->output_tail);
+    m.output_bytes = result->output_bytes;
+    m.retry_after_ms = result->retry_after_ms;
+    m.runtime_ms = result->runtime_ms;
+    size_t bytes = baton__result__get_packed_size(&m);
+    uint8_t *line = bytes <= sizeof lease->room ? lease->room : malloc(bytes);
+    if (!line) {
+        return fault_set(fault, BATON_NO_MEMORY, "no memory for a result of %zu bytes", bytes);
+    }
+    baton__result__pack(&m, line);
+    lease->line = line;
+    lease->line_bytes = bytes;
+    lease->say_result = true;
+    return BATON_OK;
+}
+
+bool
+lease_set_progress(struct lease *lease, uint32_t percent, const char *text, int64_t next_update_at)
+{
+    size_t text_bytes = text ? strlen(text) : 0;
+    bool takes_text = text_bytes <= TITLE_BYTES_MAX && utf8_is_valid(text ? text : "", text_bytes);
+    Baton__Progress m = BATON__PROGRESS__INIT;
+    m.percent = MIN(percent, 100);
+    m.text = takes_text ? pb_text(text) : NULL;
+    m.next_update_at = next_update_at;
+    size_t bytes = baton__progress__get_packed_size(&m);
+    uint8_t *progress = malloc(bytes + 1);
+    if (!progress) {
+        return false;
+    }
+    baton__progress__pack(&m, progress);
+    free(lease->progress);
+    lease->progress = progress;
+    lease->progress_bytes = bytes;
+    return true;
+}
+
+bool
+lease_set_name(struct lease *lease, const char *project, const char *id)
+{
+    size_t project_bytes = strlen(project) + 1;
+    size_t id_bytes = strlen(id) + 1;
+    char *name = malloc(project_bytes + id_bytes);
+    if (!name) {
+        return false;
+    }
+    memcpy(name, project, project_bytes);
+    memcpy(name + project_bytes, id, id_bytes);
+    lease->name = name;
+    lease->name_bytes = project_bytes + id_bytes;
+    return true;
+}
+
+static uint8_t *
+put(uint8_t *at, uint64_t value)
+{
+    while (value >= 0x80) {
+        *at++ = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    *at++ = (uint8_t)value;
+    return at;
+}
+
+static uint8_t *
+put_bytes(uint8_t *at, unsigned tag, const void *p, size_t bytes)
+{
+    at = put(put(at, tag), bytes);
+    memcpy(at, p, bytes);
+    return at + bytes;
+}
+
+static size_t
+varint_bytes(uint64_t value)
+{
+    size_t n = 1;
+    while (value >= 0x80) {
+        value >>= 7;
+        n++;
+    }
+    return n;
+}
+
+/* A line without content but `tag` true. Room was made by the caller. */
+static void
+say_flag(struct buf *body, uint64_t token, unsigned tag)
+{
+    uint8_t *at = body->data + body->bytes;
+    at = put(put(at, REPORT_LINES), 1 + varint_bytes(token) + 2);
+    at = put(put(at, LINE_TOKEN), token);
+    at = put(put(at, tag), 1);
+    body->bytes = (size_t)(at - body->data);
+}
+
+/* A line with a packed message under `tag`; `name` (project, NUL, id, NUL) may be NULL. */
+static void
+say_message(struct buf *body, uint64_t token, unsigned tag, const uint8_t *p, size_t bytes,
+            const char *name)
+{
+    size_t line = 1 + varint_bytes(token) + 1 + varint_bytes(bytes) + bytes;
+    const char *id = name ? name + strlen(name) + 1 : NULL;
+    if (name) {
+        line += 1 + varint_bytes(strlen(name)) + strlen(name);
+        line += 1 + varint_bytes(strlen(id)) + strlen(id);
+    }
+    uint8_t *at = body->data + body->bytes;
+    at = put(put(at, REPORT_LINES), line);
+    at = put(put(at, LINE_TOKEN), token);
+    at = put_bytes(at, tag, p, bytes);
+    if (name) {
+        at = put_bytes(at, LINE_PROJECT, name, strlen(name));
+        at = put_bytes(at, LINE_ID, id, strlen(id));
+    }
+    body->bytes = (size_t)(at - body->data);
+}
+
+int
+lease_say(struct lease *lease, uint64_t id, int64_t now, struct buf *body)
+{
+    size_t room = 2 * HEAD_BYTES_MAX + lease->name_bytes +
+                  MAX(lease->say_result ? lease->line_bytes : 0,
+                      lease->progress ? lease->progress_bytes : 0);
+    if (!buf_ensure(body, room)) {
+        return -1;
+    }
+    int n = 0;
+    if (lease->say_started) {
+        say_flag(body, lease->token, LINE_STARTED);
+        n++;
+    }
+    if (lease->say_result) {
+        bool again = lease->said_at != 0;
+        if (!lease->result_id) {
+            lease->result_id = id;
+            lease->before_result = (unsigned)n;
+        }
+        /* By the second time the task may be in the archive, where it is found by its name. */
+        say_message(body, lease->token, LINE_RESULT, lease->line, lease->line_bytes,
+                    again ? lease->name : NULL);
+        lease->said_at = now;
+        n++;
+    } else if (lease->progress) {
+        say_message(body, lease->token, LINE_PROGRESS, lease->progress, lease->progress_bytes,
+                    NULL);
+        n++;
+    } else if (lease->say_beat && !lease->line) {
+        say_flag(body, lease->token, LINE_BEAT);
+        n++;
+    }
+    free(lease->progress);
+    lease->progress = NULL;
+    lease->say_started = lease->say_beat = lease->say_result = false;
+    return n;
+}
+
+bool
+report_frame(uint64_t id, const struct buf *body, zmq_msg_t *ret_frame)
+{
+    uint8_t head[HEAD_BYTES_MAX];
+    memcpy(head, frame_preamble, PREAMBLE_BYTES);
+    uint8_t *at = put(put(head + PREAMBLE_BYTES, TO_BROKER_ID), id);
+    at = put(put(at, TO_BROKER_REPORT), body->bytes);
+    size_t head_bytes = (size_t)(at - head);
+    if (zmq_msg_init_size(ret_frame, head_bytes + body->bytes) < 0) {
+        return false;
+    }
+    uint8_t *data = zmq_msg_data(ret_frame);
+    memcpy(data, head, head_bytes);
+    memcpy(data + head_bytes, body->data, body->bytes);
+    return true;
+}

@@ -1,0 +1,402 @@
+/* A worker's session with the broker: see session.h. The table of its states is in
+ * docs/protocol.md, "Of a worker".
+ *
+ * Order within a step matters: everything is sent before the last look for messages, since sending
+ * may use up the edge of the descriptor that the caller waits on. */
+#include "client/session.h"
+
+#include "client/frame.h"
+#include "client/lines.h"
+#include "common/limits.h"
+
+enum {
+    HELLO_MS = 2000, /* for a Welcome */
+    BACKOFF_MS_MIN = 100,
+    BACKOFF_MS_MAX = 5000,
+    STEADY_MS = 3000, /* a session that lived so long was a good one */
+    HEARTBEAT_MS_MIN = 50,
+    HEARTBEAT_MS_MAX = 60 * 1000,
+    SILENT_BEATS = 4,         /* without a word: the connection is dead */
+    RESEND_MS = 5000,         /* a result that is not acknowledged */
+    LEASE_MS_UNKNOWN = 30000, /* of leases from an earlier life: beaten often */
+    SCAN_MS_MIN = 50,
+    IDLE_MS_MAX = 1000,
+};
+
+static void
+session_down(struct baton_worker *w, int64_t now)
+{
+    w->tell_down |= w->state == SESSION_UP;
+    bool steady = w->state == SESSION_UP && now - w->up_at >= STEADY_MS;
+    if (steady) {
+        w->backoff_ms = 0;
+    } else {
+        w->backoff_ms = MIN(MAX(w->backoff_ms * 2, BACKOFF_MS_MIN), BACKOFF_MS_MAX);
+    }
+    w->greet_at = steady ? now : now + link_jitter(&w->link, w->backoff_ms);
+    w->state = SESSION_DOWN;
+    w->credit_told = 0;
+    link_open(&w->link); /* what is still under way on the old connection is of no use */
+}
+
+static bool
+send_message(struct baton_worker *w, const Baton__ToBroker *message, int64_t now)
+{
+    zmq_msg_t frame;
+    if (frame_pack(message, &frame, &w->fault)) {
+        return false;
+    }
+    if (!link_send(&w->link, &frame)) {
+        zmq_msg_close(&frame);
+        return false;
+    }
+    w->said_at = now;
+    return true;
+}
+
+struct lease *
+session_hold(struct baton_worker *w, uint64_t token, int64_t lease_ms)
+{
+    struct lease *lease = leases_add(&w->leases, token);
+    if (lease) {
+        lease->lease_ms = lease_ms > 0 ? lease_ms : LEASE_MS_UNKNOWN;
+        lease->beat_at = clock_ms() + lease->lease_ms / 3;
+        w->scan_at = MIN(w->scan_at, lease->beat_at);
+    }
+    return lease;
+}
+
+/* Sends Hello with all that is held. */
+static bool
+greet(struct baton_worker *w, int64_t now)
+{
+    struct record *scratch = record_new(0, w->leases.n_held * 64 + 256);
+    if (!scratch) {
+        return false;
+    }
+    Baton__Hello hello = w->hello;
+    hello.held = record_array(scratch, w->leases.n_held, sizeof *hello.held);
+    size_t at = 0;
+    for (struct lease *lease; hello.held && (lease = leases_each(&w->leases, &at));) {
+        Baton__Held *held = record_alloc(scratch, sizeof *held);
+        if (!held || hello.n_held == REPORT_LINES_MAX) {
+            break;
+        }
+        *held = (Baton__Held)BATON__HELD__INIT;
+        held->token = lease->token;
+        held->started = lease->started;
+        hello.held[hello.n_held++] = held;
+        lease->say_started = false; /* it is told hereby */
+        lease->result_id = 0;
+    }
+    Baton__ToBroker message = BATON__TO_BROKER__INIT;
+    message.id = ++w->id;
+    message.actor = w->actor;
+    message.op_case = BATON__TO_BROKER__OP_HELLO;
+    message.hello = &hello;
+    bool sent = !scratch->failed && send_message(w, &message, now);
+    record_free(scratch);
+    if (sent) {
+        w->state = SESSION_GREETING;
+        w->hello_id = message.id;
+        w->greet_at = now + link_jitter(&w->link, HELLO_MS);
+    }
+    return sent;
+}
+
+static bool
+send_credit(struct baton_worker *w, int64_t now)
+{
+    uint32_t due = w->credit_wanted - MIN(w->credit_wanted, w->n_fresh);
+    if (due == w->credit_told) {
+        return true;
+    }
+    Baton__Credit credit = BATON__CREDIT__INIT;
+    credit.slots = due;
+    Baton__ToBroker message = BATON__TO_BROKER__INIT;
+    message.op_case = BATON__TO_BROKER__OP_CREDIT; /* no id: nobody waits for the answer */
+    message.credit = &credit;
+    if (!send_message(w, &message, now)) {
+        return false;
+    }
+    w->credit_told = due;
+    return true;
+}
+
+/* Sends the lines that are due, in as few reports as may be. */
+static bool
+send_reports(struct baton_worker *w, int64_t now)
+{
+    while (w->leases.first) {
+        buf_clear(&w->body);
+        uint64_t id = ++w->id;
+        int n_lines = 0;
+        struct lease *lease;
+        while (n_lines <= REPORT_LINES_MAX - LINES_A_LEASE_MAX &&
+               w->body.bytes < REPORT_BYTES_WANTED && (lease = leases_unqueue(&w->leases))) {
+            int n = lease_say(lease, id, now, &w->body);
+            if (n < 0) {
+                leases_queue(&w->leases, lease);
+                break;
+            }
+            n_lines += n;
+        }
+        if (n_lines == 0) {
+            return !w->leases.first;
+        }
+        zmq_msg_t frame;
+        if (!report_frame(id, &w->body, &frame)) {
+            return false;
+        }
+        if (!link_send(&w->link, &frame)) {
+            zmq_msg_close(&frame);
+            return false;
+        }
+        w->said_at = now;
+    }
+    return true;
+}
+
+static bool
+send_ping(struct baton_worker *w, int64_t now)
+{
+    Baton__Ping ping = BATON__PING__INIT;
+    Baton__ToBroker message = BATON__TO_BROKER__INIT;
+    message.id = ++w->id;
+    message.op_case = BATON__TO_BROKER__OP_PING;
+    message.ping = &ping;
+    return send_message(w, &message, now);
+}
+
+/* Marks the leases that are to be renewed and the results that are to be sent again. Leases that
+ * are nearly due are taken along, so that they stay together in few reports. */
+static void
+scan(struct baton_worker *w, int64_t now)
+{
+    int64_t next = INT64_MAX;
+    size_t at = 0;
+    for (struct lease *lease; (lease = leases_each(&w->leases, &at));) {
+        int64_t due = lease->line ? lease->said_at + RESEND_MS : lease->beat_at;
+        int64_t early = lease->line ? RESEND_MS / 4 : lease->lease_ms / 12;
+        if (due - early <= now) {
+            lease->say_result = lease->line != NULL;
+            lease->say_beat = !lease->line;
+            leases_queue(&w->leases, lease);
+            lease->beat_at = now + lease->lease_ms / 3;
+            due = lease->line ? now + RESEND_MS : lease->beat_at;
+        }
+        next = MIN(next, due);
+    }
+    w->scan_at = MAX(next, now + SCAN_MS_MIN);
+}
+
+static void
+welcome(struct baton_worker *w, const Baton__Welcome *m, int64_t now)
+{
+    w->state = SESSION_UP;
+    w->up_at = now;
+    w->epoch = m->epoch;
+    w->heartbeat_ms = MIN(MAX(m->heartbeat_ms, HEARTBEAT_MS_MIN), HEARTBEAT_MS_MAX);
+    w->credit_told = 0;
+    size_t at = 0;
+    for (struct lease *lease; (lease = leases_each(&w->leases, &at));) {
+        lease->beat_at = now + lease->lease_ms / 3; /* announced is renewed */
+        if (lease->line) {
+            lease->say_result = true;
+            leases_queue(&w->leases, lease);
+        }
+    }
+    w->scan_at = now; /* looks at all of them and finds the next time */
+}
+
+/* Registers all that is assigned at once, so that a Hello would announce it. */
+static void
+assigned(struct baton_worker *w, const Baton__Assign *m)
+{
+    for (size_t i = 0; i < m->n_tasks; i++) {
+        const Baton__Assignment *a = m->tasks[i];
+        if (a->token == 0 || leases_find(&w->leases, a->token)) {
+            continue; /* it came twice */
+        }
+        struct lease *lease = session_hold(w, a->token, a->lease_ms);
+        if (!lease || !lease_set_name(lease, a->project, a->id)) {
+            if (lease) {
+                leases_end(&w->leases, lease);
+            }
+            continue; /* not started in time, it goes back to the queue */
+        }
+        lease->fresh = true;
+        w->n_fresh++;
+        w->credit_told -= w->credit_told > 0;
+    }
+}
+
+/* What an error means for the session. True: the caller is to know. */
+static bool
+refused(struct baton_worker *w, const Baton__FromBroker *m, int64_t now)
+{
+    if (m->error->code == BATON__CODE__CODE_HELLO_FIRST) {
+        if (w->state == SESSION_UP) {
+            session_down(w, now);
+        }
+        return false;
+    }
+    bool of_hello = w->state == SESSION_GREETING &&
+                    (m->id == w->hello_id ||
+                     (m->id == 0 && m->error->code == BATON__CODE__CODE_VERSION));
+    if (!of_hello) {
+        return false; /* of a report: its results are sent again */
+    }
+    session_down(w, now);
+    w->greet_at = MAX(w->greet_at, now + MIN(m->error->retry_after_ms, BACKOFF_MS_MAX));
+    switch ((int)m->error->code) {
+    case BATON__CODE__CODE_BUSY:
+    case BATON__CODE__CODE_FULL:
+    case BATON__CODE__CODE_PAUSED:
+    case BATON__CODE__CODE_INTERNAL:
+        return false;
+    default:
+        w->greet_at = now + BACKOFF_MS_MAX;
+        return true;
+    }
+}
+
+/* Takes one message, if there is one, to be handed out. */
+static enum session_step
+receive(struct baton_worker *w, int64_t now, baton_status *ret_refused)
+{
+    zmq_msg_t frame;
+    zmq_msg_init(&frame);
+    enum session_step step = STEP_IDLE;
+    if (link_receive(&w->link, &frame)) {
+        step = STEP_MORE;
+        record_reset(w->in);
+        const Baton__FromBroker *m = NULL;
+        baton_status status = frame_unpack(&frame, w->in, &w->fault, &m);
+        w->heard_at = now;
+        if (status == BATON_NO_MEMORY) {
+            step = STEP_NO_MEMORY;
+        } else if (status) {
+            /* Not for us to read: dropped, the fault remembers. */
+        } else if (m->error) {
+            if (refused(w, m, now)) {
+                *ret_refused = fault_take(&w->fault, m->error);
+                step = STEP_REFUSED;
+            }
+        } else if (m->op_case == BATON__FROM_BROKER__OP_PONG) {
+            if (w->state == SESSION_UP && m->pong->epoch != w->epoch) {
+                session_down(w, now);
+            }
+        } else {
+            w->message = m;
+            w->at = 0;
+        }
+    }
+    zmq_msg_close(&frame);
+    if (w->message && w->message->op_case == BATON__FROM_BROKER__OP_WELCOME) {
+        if (w->state == SESSION_GREETING && w->message->id == w->hello_id) {
+            welcome(w, w->message->welcome, now);
+        } else {
+            w->message = NULL;
+        }
+    } else if (w->message && w->message->op_case == BATON__FROM_BROKER__OP_ASSIGN) {
+        assigned(w, w->message->assign);
+    }
+    return step;
+}
+
+/* Sends everything that is due. False: the connection is gone. */
+static bool
+send_due(struct baton_worker *w, int64_t now)
+{
+    switch (w->state) {
+    case SESSION_DOWN:
+        if (now >= w->greet_at && (link_events(&w->link) & ZMQ_POLLOUT)) {
+            return greet(w, now);
+        }
+        return true;
+    case SESSION_GREETING:
+        return now < w->greet_at;
+    case SESSION_UP:
+        break;
+    }
+    if (now >= w->scan_at) {
+        scan(w, now);
+    }
+    return send_reports(w, now) && send_credit(w, now) &&
+           (now < w->said_at + w->heartbeat_ms || send_ping(w, now));
+}
+
+/* Nothing has come for so long that the connection counts as dead. Not if the caller was away:
+ * then the broker may have been silent because we were. */
+static bool
+is_silent(struct baton_worker *w, int64_t now, int64_t stepped_at)
+{
+    if (w->state != SESSION_UP) {
+        return false;
+    }
+    if (now - stepped_at > w->heartbeat_ms) {
+        w->heard_at = now;
+    }
+    return now - w->heard_at > SILENT_BEATS * w->heartbeat_ms;
+}
+
+enum session_step
+session_step(struct baton_worker *w, int64_t now, baton_status *ret_refused)
+{
+    int64_t stepped_at = w->stepped_at;
+    w->stepped_at = now;
+    if (!w->link.socket && !link_open(&w->link)) {
+        fault_set(&w->fault, BATON_NO_MEMORY, "no memory or descriptors left for a socket");
+        return STEP_NO_MEMORY;
+    }
+    if (!send_due(w, now)) {
+        session_down(w, now);
+        return STEP_MORE;
+    }
+    enum session_step step = receive(w, now, ret_refused);
+    if (step != STEP_IDLE) {
+        return step;
+    }
+    int events = link_events(&w->link);
+    if (events & ZMQ_POLLIN) {
+        return STEP_MORE;
+    }
+    bool lost = w->state != SESSION_DOWN && !(events & ZMQ_POLLOUT);
+    if (lost || is_silent(w, now, stepped_at)) {
+        session_down(w, now);
+        return STEP_MORE;
+    }
+    bool may_greet = w->state == SESSION_DOWN && (events & ZMQ_POLLOUT) && now >= w->greet_at;
+    return may_greet ? STEP_MORE : STEP_IDLE;
+}
+
+int64_t
+session_wake_at(struct baton_worker *w)
+{
+    int64_t now = clock_ms();
+    if (w->state == SESSION_DOWN) {
+        return w->greet_at > now ? w->greet_at : now + IDLE_MS_MAX;
+    }
+    if (w->state == SESSION_GREETING) {
+        return w->greet_at;
+    }
+    uint32_t credit = w->credit_wanted - MIN(w->credit_wanted, w->n_fresh);
+    if (w->leases.first || credit != w->credit_told) {
+        return now;
+    }
+    int64_t silent_at = w->heard_at + SILENT_BEATS * w->heartbeat_ms + 1;
+    return MIN(MIN(w->scan_at, silent_at), w->said_at + w->heartbeat_ms);
+}
+
+void
+session_bye(struct baton_worker *w)
+{
+    Baton__Bye bye = BATON__BYE__INIT;
+    Baton__ToBroker message = BATON__TO_BROKER__INIT;
+    message.op_case = BATON__TO_BROKER__OP_BYE;
+    message.bye = &bye;
+    if (w->state == SESSION_UP) {
+        send_message(w, &message, clock_ms());
+    }
+}

@@ -1,0 +1,170 @@
+/* Submitting tasks, and the operators' verbs on them. */
+#include "client/handle.h"
+#include "client/spec.h"
+
+static bool
+submit_build(struct record *scratch, baton_spec *const *specs, size_t n_specs,
+             const struct baton_submit_options *options, Baton__Submit *submit)
+{
+    submit->tasks = record_array(scratch, n_specs, sizeof(Baton__Spec *));
+    submit->n_tasks = n_specs;
+    for (size_t i = 0; submit->tasks && i < n_specs; i++) {
+        submit->tasks[i] = spec_to_message(scratch, specs[i]);
+    }
+    if (options) {
+        submit->dry_run = options->dry_run;
+        submit->strict = options->strict;
+        submit->update = options->update;
+        submit->parent_token = options->parent_token;
+        submit->n_resources = options->n_resources;
+        submit->resources = resources_to_messages(scratch, options->resources,
+                                                  options->n_resources);
+    }
+    return !scratch->failed;
+}
+
+static bool
+submitted_fill(struct record *record, const Baton__Submitted *m, baton_submitted *submitted)
+{
+    struct baton_difference *differences = record_array(record, m->n_differences,
+                                                        sizeof *differences);
+    struct baton_ref *forward_refs = refs_from_messages(record, m->forward_refs, m->n_forward_refs);
+    if (!differences || !forward_refs) {
+        return false;
+    }
+    for (size_t i = 0; i < m->n_differences; i++) {
+        const Baton__Difference *d = m->differences[i];
+        differences[i] = (struct baton_difference){
+            .kind = (enum baton_difference_kind)d->kind,
+            .task = ref_from_message(d->task),
+            .fields = (const char *const *)d->fields,
+            .n_fields = d->n_fields,
+            .index = d->index,
+        };
+    }
+    *submitted = (baton_submitted){
+        .created = m->created,
+        .updated = m->updated,
+        .unchanged = m->unchanged,
+        .differences = differences,
+        .n_differences = m->n_differences,
+        .forward_refs = forward_refs,
+        .n_forward_refs_named = m->n_forward_refs,
+        .n_forward_refs = m->forward_refs_total,
+        .event = m->event,
+    };
+    return true;
+}
+
+baton_status
+baton_submit(baton *b, baton_spec *const *specs, size_t n_specs,
+             const struct baton_submit_options *options, baton_submitted **ret_submitted)
+{
+    if (n_specs > SUBMIT_TASKS_MAX) {
+        return fault_set(&b->fault, BATON_TOO_LARGE,
+                         "%zu tasks are too many for one submission (%d): submit them in parts",
+                         n_specs, SUBMIT_TASKS_MAX);
+    }
+    struct record *scratch = scratch_new(b, n_specs * (sizeof(Baton__Spec) + 128));
+    if (!scratch) {
+        return BATON_NO_MEMORY;
+    }
+    Baton__Submit submit = BATON__SUBMIT__INIT;
+    if (!submit_build(scratch, specs, n_specs, options, &submit)) {
+        return no_memory(b, scratch);
+    }
+    Baton__ToBroker message = BATON__TO_BROKER__INIT;
+    message.op_case = BATON__TO_BROKER__OP_SUBMIT;
+    message.submit = &submit;
+    struct ask ask = {
+        .message = &message,
+        .changing = true,
+        .answer = BATON__FROM_BROKER__OP_SUBMITTED,
+        .public_bytes = sizeof(baton_submitted),
+    };
+    struct answer answer;
+    baton_status status = request(b, &ask, &answer);
+    record_free(scratch);
+    if (status) {
+        return status;
+    }
+    baton_submitted *submitted = record_public(answer.record);
+    if (!submitted_fill(answer.record, answer.message->submitted, submitted)) {
+        return no_memory(b, answer.record);
+    }
+    *ret_submitted = submitted;
+    return BATON_OK;
+}
+
+void
+baton_submitted_free(baton_submitted *submitted)
+{
+    record_free(record_of(submitted));
+}
+
+static bool
+change_build(struct record *scratch, const struct baton_change *change, Baton__Change *m)
+{
+    m->verb = (Baton__Change__Verb)change->verb;
+    m->tasks = refs_to_messages(scratch, change->tasks, change->n_tasks);
+    m->n_tasks = change->n_tasks;
+    m->subtree = change->subtree;
+    m->reason = pb_text(change->reason);
+    m->dry_run = change->dry_run;
+    m->force = change->force;
+    m->grace_ms = change->grace_ms;
+    m->spec = change->spec ? spec_to_message(scratch, change->spec) : NULL;
+    m->fields = pb_texts(change->fields);
+    m->n_fields = change->n_fields;
+    m->filter = change->filter ? filter_to_message(scratch, change->filter) : NULL;
+    m->all = change->all;
+    return !scratch->failed;
+}
+
+baton_status
+baton_change(baton *b, const struct baton_change *change, baton_changed **ret_changed)
+{
+    struct record *scratch = scratch_new(b, 4096);
+    if (!scratch) {
+        return BATON_NO_MEMORY;
+    }
+    Baton__Change m = BATON__CHANGE__INIT;
+    if (!change_build(scratch, change, &m)) {
+        return no_memory(b, scratch);
+    }
+    Baton__ToBroker message = BATON__TO_BROKER__INIT;
+    message.op_case = BATON__TO_BROKER__OP_CHANGE;
+    message.change = &m;
+    struct ask ask = {
+        .message = &message,
+        .changing = true,
+        .answer = BATON__FROM_BROKER__OP_CHANGED,
+        .public_bytes = sizeof(baton_changed),
+    };
+    struct answer answer;
+    baton_status status = request(b, &ask, &answer);
+    record_free(scratch);
+    if (status) {
+        return status;
+    }
+    const Baton__Changed *c = answer.message->changed;
+    baton_changed *changed = record_public(answer.record);
+    *changed = (baton_changed){
+        .tasks = refs_from_messages(answer.record, c->tasks, c->n_tasks),
+        .n_named = c->n_tasks,
+        .n_changed = c->n_changed,
+        .n_unchanged = c->n_unchanged,
+        .event = c->event,
+    };
+    if (!changed->tasks) {
+        return no_memory(b, answer.record);
+    }
+    *ret_changed = changed;
+    return BATON_OK;
+}
+
+void
+baton_changed_free(baton_changed *changed)
+{
+    record_free(record_of(changed));
+}

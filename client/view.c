@@ -1,0 +1,184 @@
+/* Tasks, results and assignments as the broker tells them. */
+#include "client/view.h"
+
+#include <string.h>
+
+struct baton_result
+result_from_message(const Baton__Result *m)
+{
+    static const Baton__Result none = BATON__RESULT__INIT;
+    m = m ? m : &none;
+    return (struct baton_result){
+        .outcome = (baton_outcome)m->outcome,
+        .summary = m->summary,
+        .document = m->document.data,
+        .document_bytes = m->document.len,
+        .exit_status = m->exit_status,
+        .output_tail = m->output_tail,
+        .output_bytes = m->output_bytes,
+        .retry_after_ms = m->retry_after_ms,
+        .runtime_ms = m->runtime_ms,
+    };
+}
+
+static bool
+history_from_message(struct record *record, const Baton__TaskView *m, baton_task *task)
+{
+    struct baton_attempt *attempts = record_array(record, m->n_attempts, sizeof *attempts);
+    struct baton_orphan *orphans = record_array(record, m->n_orphans, sizeof *orphans);
+    if (!attempts || !orphans) {
+        return false;
+    }
+    for (size_t i = 0; i < m->n_attempts; i++) {
+        const Baton__Attempt *attempt = m->attempts[i];
+        attempts[i] = (struct baton_attempt){
+            .number = attempt->number,
+            .token = attempt->token,
+            .worker = attempt->worker,
+            .started_at = attempt->started_at,
+            .ended_at = attempt->ended_at,
+            .outcome = (baton_outcome)attempt->outcome,
+            .summary = attempt->summary,
+            .exit_status = attempt->exit_status,
+        };
+    }
+    for (size_t i = 0; i < m->n_orphans; i++) {
+        orphans[i] = (struct baton_orphan){
+            .token = m->orphans[i]->token,
+            .at = m->orphans[i]->at,
+            .worker = m->orphans[i]->worker,
+            .result = result_from_message(m->orphans[i]->result),
+        };
+    }
+    task->attempts = attempts;
+    task->n_attempts = m->n_attempts;
+    task->orphans = orphans;
+    task->n_orphans = m->n_orphans;
+    return true;
+}
+
+bool
+task_from_message(struct record *record, const Baton__TaskView *m, baton_task *ret_task)
+{
+    static const Baton__TaskView none = BATON__TASK_VIEW__INIT;
+    m = m ? m : &none;
+    baton_task task = {
+        .key = m->key,
+        .spec = spec_from_message(record, m->spec),
+        .state = (baton_state)m->state,
+        .reason = (int)m->reason,
+        .attempt = m->attempt,
+        .losses = m->losses,
+        .worker = m->worker,
+        .token = m->token,
+        .created_at = m->created_at,
+        .ready_at = m->ready_at,
+        .started_at = m->started_at,
+        .ended_at = m->ended_at,
+        .next_at = m->next_at,
+        .reason_text = m->reason_text,
+        .progress = m->progress,
+        .progress_text = m->progress_text,
+        .progress_at = m->progress_at,
+        .has_result = m->result != NULL,
+        .result = result_from_message(m->result),
+        .dependents = refs_from_messages(record, m->dependents, m->n_dependents),
+        .n_dependents_named = m->n_dependents,
+        .n_dependents = m->dependents_total,
+        .aborted_by = ref_from_message(m->aborted_by),
+        .parent = ref_from_message(m->parent),
+        .archived = m->archived,
+        .actor = m->actor,
+        .order_at = m->order_at,
+        .n_unmet = m->n_unmet,
+    };
+    if (!task.spec || !task.dependents || !history_from_message(record, m, &task)) {
+        return false;
+    }
+    *ret_task = task;
+    return true;
+}
+
+/* An assignment outlives the frame that it came in, so its texts are copied. */
+static const void *
+bytes_copy(struct record *record, const void *p, size_t bytes)
+{
+    void *copy = record_alloc(record, bytes);
+    if (copy && bytes) {
+        memcpy(copy, p, bytes);
+    }
+    return copy;
+}
+
+static const char *
+text_copy(struct record *record, const char *s)
+{
+    return *s ? bytes_copy(record, s, strlen(s) + 1) : "";
+}
+
+static bool
+upstream_from_messages(struct record *record, const Baton__Assignment *m, baton_assignment *a)
+{
+    struct baton_upstream *upstream = record_array(record, m->n_upstream, sizeof *upstream);
+    if (!upstream) {
+        return false;
+    }
+    for (size_t i = 0; i < m->n_upstream; i++) {
+        const Baton__Upstream *u = m->upstream[i];
+        upstream[i] = (struct baton_upstream){
+            .project = text_copy(record, u->project),
+            .id = text_copy(record, u->id),
+            .state = (baton_state)u->state,
+            .summary = text_copy(record, u->summary),
+            .document = bytes_copy(record, u->document.data, u->document.len),
+            .document_bytes = u->document.len,
+        };
+    }
+    a->upstream = upstream;
+    a->n_upstream = m->n_upstream;
+    return true;
+}
+
+enum assignment_made
+assignment_from_message(const Baton__Assignment *m, baton_assignment **ret_assignment)
+{
+    /* Most of it is the two structs of the spec; the strings are about as long as their bytes. */
+    size_t room = sizeof(Baton__Spec) + sizeof(baton_spec) + 2 * m->spec.len + 256;
+    struct record *record = record_new(sizeof(baton_assignment), room);
+    if (!record) {
+        return ASSIGNMENT_NO_MEMORY;
+    }
+    baton_assignment *a = record_public(record);
+    *a = (baton_assignment){
+        .token = m->token,
+        .key = m->key,
+        .project = text_copy(record, m->project),
+        .id = text_copy(record, m->id),
+        .role = text_copy(record, m->role),
+        .attempt = m->attempt,
+        .lease_ms = m->lease_ms,
+    };
+    const Baton__Spec *spec = baton__spec__unpack(&record->pb, m->spec.len, m->spec.data);
+    if (spec) {
+        a->spec = spec_from_message(record, spec);
+    }
+    if (!spec || !a->spec || !upstream_from_messages(record, m, a) || record->failed) {
+        bool failed = record->failed;
+        record_free(record);
+        return failed ? ASSIGNMENT_NO_MEMORY : ASSIGNMENT_UNREADABLE;
+    }
+    *ret_assignment = a;
+    return ASSIGNMENT_MADE;
+}
+
+void
+baton_assignment_free(baton_assignment *assignment)
+{
+    record_free(record_of(assignment));
+}
+
+void
+baton_task_free(baton_task *task)
+{
+    record_free(record_of(task));
+}

@@ -1,0 +1,17 @@
+/* Tasks, results and assignments as the broker tells them, from messages to public structs. What
+ * is built points into the message, which lives in the same record. False: no memory. */
+#ifndef BATON_CLIENT_VIEW_H
+#define BATON_CLIENT_VIEW_H
+
+#include "client/spec.h"
+
+bool task_from_message(struct record *record, const Baton__TaskView *message, baton_task *ret_task);
+struct baton_result result_from_message(const Baton__Result *message);
+
+enum assignment_made { ASSIGNMENT_MADE, ASSIGNMENT_NO_MEMORY, ASSIGNMENT_UNREADABLE };
+
+/* Makes an assignment's own record, copying out of `message`. */
+enum assignment_made assignment_from_message(const Baton__Assignment *message,
+                                             baton_assignment **ret_assignment);
+
+#endif

@@ -1,0 +1,275 @@
+/* The parts of the library that need no broker: endpoints, words, records, leases, lines. */
+#include "baton.h"
+#include "client/frame.h"
+#include "client/lease.h"
+#include "client/lines.h"
+#include "client/record.h"
+#include "client/spec.h"
+
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+// clang-format on
+#include <stdlib.h>
+#include <string.h>
+
+static void
+refused(const char *endpoint, const char *says)
+{
+    baton *b = NULL;
+    assert_int_equal(baton_open(endpoint, NULL, &b), BATON_BAD_ARGUMENT);
+    assert_null(b);
+    assert_non_null(strstr(baton_error(NULL), says));
+    baton_feed *feed = NULL;
+    assert_int_equal(baton_feed_open(endpoint, NULL, 0, &feed), BATON_BAD_ARGUMENT);
+    assert_non_null(strstr(baton_feed_error(NULL), says));
+}
+
+static void
+test_only_ipc_endpoints_are_taken(void **state)
+{
+    (void)state;
+    char path[200] = "ipc:///";
+    memset(path + 7, 'x', 107); /* 108 bytes of path */
+    refused(path, "108 bytes");
+    refused("tcp://127.0.0.1:5555", "keys");
+    refused("unix:/run/baton", "not an endpoint");
+    refused("/run/baton/broker.sock", "ipc://PATH");
+    refused("ipc://", "no path");
+    refused("ipc://*", "no path");
+    path[strlen(path) - 1] = 0;
+    baton *b = NULL;
+    assert_int_equal(baton_open(path, NULL, &b), BATON_OK);
+    baton_close(&b);
+}
+
+static void
+test_endpoint_defaults(void **state)
+{
+    (void)state;
+    setenv("BATON_ENDPOINT", "ipc:///tmp/named", 1);
+    assert_string_equal(baton_endpoint("ipc:///x"), "ipc:///x");
+    assert_string_equal(baton_endpoint(""), "ipc:///tmp/named");
+    unsetenv("BATON_ENDPOINT");
+    setenv("XDG_RUNTIME_DIR", "/nonexistent", 1);
+    assert_string_equal(baton_endpoint(NULL), "ipc:///run/baton/broker.sock");
+}
+
+static void
+test_words(void **state)
+{
+    (void)state;
+    assert_string_equal(baton_status_name(BATON_STALE_TOKEN), "stale_token");
+    assert_string_equal(baton_status_name(BATON_NO_BROKER), "no_broker");
+    assert_string_equal(baton_status_name((baton_status)99), "unknown");
+    assert_string_equal(baton_state_name(BATON_EXPIRED), "expired");
+    assert_string_equal(baton_state_name((baton_state)99), "");
+    assert_int_equal(baton_priority_of("High"), BATON_HIGH);
+    assert_int_equal(baton_priority_of("urgent"), -1);
+    assert_int_equal(baton_priority_of(NULL), -1);
+    assert_string_equal(baton_role_of("Real-time Agent"), "realtime");
+    assert_null(baton_role_of("cook"));
+    assert_true(baton_state_is_terminal(BATON_DONE));
+    assert_false(baton_state_is_terminal(BATON_REVIEW));
+    assert_null(baton_roles()[6]);
+}
+
+static void
+test_record_memory(void **state)
+{
+    (void)state;
+    struct record *record = record_new(24, 64);
+    char *mark = record_public(record);
+    assert_ptr_equal(record_of(mark), record);
+    assert_null(record_of(NULL));
+    for (size_t i = 1; i < 3000; i++) { /* through many blocks */
+        uint8_t *p = record_array(record, i, 3);
+        assert_int_equal((uintptr_t)p % alignof(max_align_t), 0);
+        assert_int_equal(p[3 * i - 1], 0);
+        memset(p, 0xff, 3 * i);
+    }
+    assert_non_null(record_array(record, 0, 8));
+    assert_false(record->failed);
+    assert_null(record_array(record, SIZE_MAX / 2, 8));
+    assert_true(record->failed);
+    record_reset(record);
+    assert_false(record->failed);
+    record_free(record);
+}
+
+static void
+test_leases_table(void **state)
+{
+    (void)state;
+    enum { N = 5000 };
+    struct leases leases = {0};
+    for (uint64_t i = 1; i <= N; i++) {
+        assert_null(leases_find(&leases, i * 4096));
+        struct lease *lease = leases_add(&leases, i * 4096);
+        if (i % 3 == 0) {
+            leases_queue(&leases, lease);
+        }
+    }
+    for (uint64_t i = 1; i <= N; i += 2) {
+        leases_end(&leases, leases_find(&leases, i * 4096));
+    }
+    assert_int_equal(leases.n_held, N / 2);
+    for (uint64_t i = 1; i <= N; i++) {
+        struct lease *lease = leases_find(&leases, i * 4096);
+        if (i % 2 == 0) {
+            assert_false(lease->ended);
+        } else if (i > N - 2 * LEASES_ENDED_KEPT) {
+            assert_true(lease->ended); /* the latest are known a while longer */
+        } else {
+            assert_null(lease);
+        }
+    }
+    size_t at = 0, n = 0;
+    while (leases_each(&leases, &at)) {
+        n++;
+    }
+    assert_int_equal(n, N / 2);
+    n = 0;
+    for (struct lease *lease; (lease = leases_unqueue(&leases)); n++) {
+        assert_int_equal(lease->token / 4096 % 3, 0);
+    }
+    assert_true(n >= N / 6 && n <= N / 3);
+    leases_fini(&leases);
+}
+
+static void
+test_lines_are_what_protobuf_makes_of_them(void **state)
+{
+    (void)state;
+    struct fault fault = {0};
+    struct buf body = {0};
+    struct leases leases = {0};
+    struct lease *lease = leases_add(&leases, 1234567890123);
+    char document[300];
+    memset(document, 'x', sizeof document);
+    struct baton_result result = {
+        .outcome = BATON_OUTCOME_FAILED,
+        .summary = "no",
+        .document = document,
+        .document_bytes = sizeof document,
+        .exit_status = -9,
+    };
+    assert_true(lease_set_name(lease, "default", "A"));
+    assert_true(lease_set_progress(lease, 40, "half", 7));
+    lease->say_started = true;
+    assert_int_equal(lease_say(lease, 5, 1, &body), 2);
+    assert_int_equal(lease_set_result(lease, &result, &fault), BATON_OK);
+    assert_int_equal(lease_say(lease, 6, 2, &body), 1);
+    lease->say_result = true;
+    assert_int_equal(lease_say(lease, 7, 3, &body), 1);
+    assert_int_equal(lease->result_id, 6);
+    lease->say_beat = true;
+    assert_int_equal(lease_say(lease, 8, 3, &body), 0); /* nothing but the result counts now */
+
+    zmq_msg_t frame;
+    assert_true(report_frame(300, &body, &frame));
+    size_t bytes = zmq_msg_size(&frame) - PREAMBLE_BYTES;
+    Baton__ToBroker *m = baton__to_broker__unpack(
+        NULL, bytes, (const uint8_t *)zmq_msg_data(&frame) + PREAMBLE_BYTES);
+    assert_non_null(m);
+    assert_int_equal(m->id, 300);
+    assert_int_equal(m->op_case, BATON__TO_BROKER__OP_REPORT);
+    assert_int_equal(baton__to_broker__get_packed_size(m), bytes); /* nothing unknown in it */
+    assert_int_equal(m->report->n_lines, 4);
+    Baton__Line **lines = m->report->lines;
+    assert_int_equal(lines[0]->what_case, BATON__LINE__WHAT_STARTED);
+    assert_int_equal(lines[0]->token, 1234567890123);
+    assert_int_equal(lines[1]->progress->percent, 40);
+    assert_string_equal(lines[1]->progress->text, "half");
+    assert_int_equal(lines[2]->result->exit_status, -9);
+    assert_int_equal(lines[2]->result->document.len, sizeof document);
+    assert_string_equal(lines[2]->id, "");
+    assert_string_equal(lines[3]->project, "default"); /* said again: by name */
+    assert_string_equal(lines[3]->id, "A");
+    baton__to_broker__free_unpacked(m, NULL);
+    zmq_msg_close(&frame);
+    buf_fini(&body);
+    leases_fini(&leases);
+}
+
+static void
+test_results_are_bounded(void **state)
+{
+    (void)state;
+    struct fault fault = {0};
+    struct lease lease = {.token = 1};
+    char long_summary[2000];
+    memset(long_summary, 'x', sizeof long_summary);
+    long_summary[sizeof long_summary - 1] = 0;
+    struct baton_result result = {.outcome = BATON_OUTCOME_DONE, .summary = long_summary};
+    assert_int_equal(lease_set_result(&lease, &result, &fault), BATON_TOO_LARGE);
+    assert_non_null(strstr(fault_text(&fault), "summary"));
+    result.summary = "\xff";
+    assert_int_equal(lease_set_result(&lease, &result, &fault), BATON_INVALID);
+    result.summary = NULL;
+    result.outcome = BATON_OUTCOME_LOST;
+    assert_int_equal(lease_set_result(&lease, &result, &fault), BATON_INVALID);
+    assert_null(lease.line);
+    fault_clear(&fault);
+}
+
+static void
+test_a_spec_survives_the_way_there_and_back(void **state)
+{
+    (void)state;
+    const char *command[] = {"make", "all"};
+    struct baton_edge after[] = {{.id = "B", .condition = BATON_ON_FAILED, .any = 2}};
+    struct baton_claim claims[] = {{.name = "db", .amount = 3, .shared = true}};
+    struct baton_label labels[] = {{.name = "k", .value = "v"}};
+    baton_spec spec = {
+        .id = "A",
+        .role = "infra",
+        .priority = BATON_LOW,
+        .deadline = 5,
+        .after = after,
+        .n_after = 1,
+        .claims = claims,
+        .n_claims = 1,
+        .command = command,
+        .n_command = 2,
+        .payload = "\0x",
+        .payload_bytes = 2,
+        .labels = labels,
+        .n_labels = 1,
+        .lease_ms = 9,
+    };
+    struct record *record = record_new(0, 0);
+    Baton__Spec *message = spec_to_message(record, &spec);
+    uint8_t packed[256];
+    size_t bytes = baton__spec__pack(message, packed);
+    baton_spec *back = spec_from_message(record, baton__spec__unpack(&record->pb, bytes, packed));
+    assert_string_equal(back->id, "A");
+    assert_string_equal(back->project, "");
+    assert_int_equal(back->after[0].condition, BATON_ON_FAILED);
+    assert_int_equal(back->after[0].any, 2);
+    assert_string_equal(back->claims[0].name, "db");
+    assert_true(back->claims[0].shared);
+    assert_string_equal(back->command[1], "all");
+    assert_memory_equal(back->payload, "\0x", 2);
+    assert_string_equal(back->labels[0].value, "v");
+    assert_int_equal(back->lease_ms, 9);
+    record_free(record);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_only_ipc_endpoints_are_taken),
+        cmocka_unit_test(test_endpoint_defaults),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_record_memory),
+        cmocka_unit_test(test_leases_table),
+        cmocka_unit_test(test_lines_are_what_protobuf_makes_of_them),
+        cmocka_unit_test(test_results_are_bounded),
+        cmocka_unit_test(test_a_spec_survives_the_way_there_and_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
