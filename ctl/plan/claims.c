@@ -30,6 +30,11 @@ read_claim(struct plan *plan, const struct source *source, const struct node *no
             ok = false;
         }
     }
+    if (ok && claim->shared && claim->amount > 1) {
+        plan_fail(plan, place_of(source, node),
+                  "a resource is claimed shared or by an amount, not both; remove one of them");
+        ok = false;
+    }
     if (ok && !claim->name) {
         plan_fail(plan, place_of(source, node), "the resource has no name; write name: NAME");
         ok = false;

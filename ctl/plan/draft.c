@@ -134,6 +134,10 @@ draft_check(struct plan *plan, struct draft *draft)
                   "prompt, check and payload, or make it a task",
                   quote(plan, spec->id));
     }
+    if (spec->milestone && spec->role) {
+        plan_fail(plan, draft->at, "%s is a milestone, which no role works on; remove its role",
+                  quote(plan, spec->id));
+    }
     size_t bytes = texts_bytes(spec->command, spec->n_command) +
                    texts_bytes(spec->check, spec->n_check) + texts_bytes(spec->env, spec->n_env) +
                    (spec->prompt ? strlen(spec->prompt) : 0) + spec->payload_bytes;

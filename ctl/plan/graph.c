@@ -21,10 +21,63 @@ struct graph {
     uint32_t *left;    /* per draft: targets within the plan that are not behind it yet */
 };
 
-static bool
-edges_are_equal(const struct baton_edge *a, const struct baton_edge *b)
+/* An edge of a draft for sorting: twins have the same target, condition and group. */
+struct twin {
+    uint32_t target;
+    uint32_t condition;
+    uint32_t any;
+    uint32_t at; /* among the draft's edges */
+};
+
+static int
+compare_twins(const void *a, const void *b)
 {
-    return a->condition == b->condition && a->policy == b->policy && a->any == b->any;
+    const struct twin *x = a, *y = b;
+    const uint32_t keys[][2] = {
+        {x->target, y->target}, {x->condition, y->condition}, {x->any, y->any}, {x->at, y->at}};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        if (keys[i][0] != keys[i][1]) {
+            return keys[i][0] < keys[i][1] ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+/* Drops edges that say the same thing again, and refuses those that contradict. `targets` has one
+ * for each edge of the draft. */
+static void
+drop_twins(struct plan *plan, struct draft *draft, uint32_t *targets)
+{
+    size_t n = draft->n_after, kept = 0;
+    struct twin *twins = xcalloc(n, sizeof *twins);
+    bool *dropped = xcalloc(n, sizeof *dropped);
+    for (size_t i = 0; i < n; i++) {
+        const struct baton_edge *edge = &draft->after[i];
+        twins[i] = (struct twin){targets[i], (uint32_t)edge->condition, edge->any, (uint32_t)i};
+    }
+    qsort(twins, n, sizeof *twins, compare_twins);
+    for (size_t i = 1; i < n; i++) {
+        struct twin a = twins[i - 1], b = twins[i];
+        if (a.target != b.target || a.condition != b.condition || a.any != b.any) {
+            continue;
+        }
+        dropped[b.at] = true;
+        if (draft->after[a.at].policy != draft->after[b.at].policy) {
+            plan_fail(plan, (struct place){draft->at.file, draft->after_lines[b.at]},
+                      "%s depends on %s twice, with another else: each time; remove one of them",
+                      quote(plan, draft->spec->id), quote(plan, draft->after[b.at].id));
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!dropped[i]) {
+            draft->after[kept] = draft->after[i];
+            draft->after_lines[kept] = draft->after_lines[i];
+            targets[kept++] = targets[i];
+        }
+    }
+    draft->n_after = kept;
+    free(twins);
+    free(dropped);
 }
 
 static void
@@ -49,14 +102,15 @@ note_forward(struct plan *plan, const struct draft *draft, const struct baton_ed
     }
 }
 
-/* Resolves the edges of one draft, drops repeated ones, and appends their targets. `seen` has for
- * each target the draft that referred to it last and where. */
-static size_t
-link_draft(struct graph *graph, uint32_t i, size_t used, uint32_t *seen, uint32_t *seen_at)
+/* Resolves the edges of one draft and writes their targets. `seen` has for each target the draft
+ * that referred to it last. */
+static void
+link_draft(struct graph *graph, uint32_t i, uint32_t *targets, uint32_t *seen)
 {
     struct plan *plan = graph->plan;
     struct draft *draft = &plan->drafts[i];
     size_t n = MIN(draft->n_after, (size_t)EDGES_MAX), kept = 0;
+    bool twins = false;
     for (size_t j = 0; j < n; j++) {
         struct baton_edge edge = draft->after[j];
         if (edge.project && strcmp(edge.project, draft->spec->project) == 0) {
@@ -65,25 +119,24 @@ link_draft(struct graph *graph, uint32_t i, size_t used, uint32_t *seen, uint32_
         const char *project = edge.project ? edge.project : draft->spec->project;
         uint32_t target = (uint32_t)index_add(plan->index, project, edge.id);
         unsigned line = draft->after_lines[j];
-        if (seen[target] == i && edges_are_equal(&draft->after[seen_at[target]], &edge)) {
-            continue;
-        }
-        seen[target] = i;
-        seen_at[target] = (uint32_t)kept;
         if (target == i) {
             plan_fail(plan, (struct place){draft->at.file, line},
                       "%s depends on itself; remove that dependency", quote(plan, edge.id));
             continue;
         }
-        if (target >= graph->n) {
+        if (target >= graph->n && seen[target] != i) {
             note_forward(plan, draft, &edge, line);
         }
+        twins = twins || seen[target] == i;
+        seen[target] = i;
         draft->after[kept] = edge;
-        draft->after_lines[kept++] = line;
-        graph->targets[used++] = target;
+        draft->after_lines[kept] = line;
+        targets[kept++] = target;
     }
     draft->n_after = kept;
-    return used;
+    if (twins) {
+        drop_twins(plan, draft, targets);
+    }
 }
 
 static void
@@ -101,17 +154,16 @@ graph_link(struct graph *graph)
     graph->left = xcalloc(plan->n_drafts + 1, sizeof *graph->left);
     graph->targets = xcalloc(n_edges + 1, sizeof *graph->targets);
     uint32_t *seen = xcalloc(n_nodes + 1, sizeof *seen);
-    uint32_t *seen_at = xcalloc(n_nodes + 1, sizeof *seen_at);
     memset(seen, 0xff, n_nodes * sizeof *seen);
     size_t used = 0;
     for (uint32_t i = 0; i < graph->n; i++) {
         graph->first[i] = (uint32_t)used;
-        used = link_draft(graph, i, used, seen, seen_at);
+        link_draft(graph, i, graph->targets + used, seen);
+        used += plan->drafts[i].n_after;
     }
     graph->first[graph->n] = (uint32_t)used;
     plan->facts.n_edges = used;
     free(seen);
-    free(seen_at);
 }
 
 /* Who depends on each task: those of task t are (*ret_users)[begin[t]] to [begin[t + 1]]; returns
