@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CHECK_TEXT_MAX = 4096 };
+
 static void
 add_heading(struct buf *out, const char *heading)
 {
@@ -51,7 +53,14 @@ add_check(struct buf *out, const struct attempt *attempt)
     add_line(out,
              "After you have ended, this command is run; only its exit status 0 counts as done:");
     buf_add_text(out, "\n   ");
+    size_t room = CHECK_TEXT_MAX;
     for (size_t i = 0; i < attempt->n_check; i++) {
+        size_t bytes = strlen(attempt->check[i]) + 1;
+        if (bytes > room) {
+            buf_add_text(out, " …");
+            break;
+        }
+        room -= bytes;
         buf_printf(out, " %s", attempt->check[i]);
     }
     buf_add_text(out, "\n");

@@ -1,4 +1,9 @@
+# worker/: the pure parts, the files, and the loop with real processes against a fake of baton.h.
 if(TARGET baton_worker_core)
+  baton_unit_test(worker_fsm SOURCES unit/worker_fsm.c LIBS baton_worker_core)
+  baton_unit_test(worker_verdict SOURCES unit/worker_verdict.c LIBS baton_worker_core)
+  baton_unit_test(worker_result SOURCES unit/worker_result.c LIBS baton_worker_core)
+  baton_unit_test(worker_files SOURCES unit/worker_files.c LIBS baton_worker_core)
   baton_unit_test(worker_run SOURCES unit/worker_run.c unit/worker_fake.c LIBS baton_worker_core)
   target_compile_definitions(worker_run PRIVATE TEST_AGENTS="${CMAKE_CURRENT_SOURCE_DIR}/agents")
   add_dependencies(worker_run baton-exec)

@@ -25,7 +25,8 @@ struct task {
     bool stop;
     bool lose;
     int signal;
-    bool told; /* stop, lose or signal were done */
+    bool at_progress; /* not before its first progress */
+    bool told;        /* stop, lose or signal were done */
     struct fake_report report;
     bool acknowledged;
 };
@@ -85,6 +86,12 @@ void
 fake_stop_when_started(uint64_t token)
 {
     task_of(token)->stop = true;
+}
+
+void
+fake_stop_at_progress(uint64_t token)
+{
+    task_of(token)->stop = task_of(token)->at_progress = true;
 }
 
 void
@@ -241,7 +248,7 @@ about_task(uint64_t token, struct task *task, struct baton_worker_event *event)
             .kind = BATON_WORK_REPORTED, .token = token, .status = fake.answer};
         return true;
     }
-    if (task->report.started && !task->told) {
+    if (task->report.started && !task->told && (!task->at_progress || task->report.n_progress)) {
         task->told = true;
         if (task->signal) {
             kill(getpid(), task->signal);

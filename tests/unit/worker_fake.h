@@ -32,8 +32,9 @@ void fake_reset(size_t n_expected);
 /* A task with token 1, 2, …; the spec is the caller's to fill and to keep until the run is over. */
 baton_spec *fake_task(const char *id);
 struct baton_upstream *fake_upstream(size_t token);
-/* What the broker does once the task has started (or, for a hang, at its first output): */
+/* What the broker does once the task has started, or has told its first progress: */
 void fake_stop_when_started(uint64_t token);
+void fake_stop_at_progress(uint64_t token);
 void fake_lose_when_started(uint64_t token);
 /* Every report is answered with this status (BATON_OK at first); `away`: none is answered. */
 void fake_answer(baton_status status, bool away);
