@@ -194,7 +194,8 @@ BATON_API void baton_close(baton **baton);
 
 /* Of the last call that failed: a sentence (what happened, what to do), the field of the request
  * that is wrong ("tasks[3].deadline" or ""), the cycle as "a -> b -> a" or "", and when to try
- * again. They stay valid until the next call. */
+ * again. They stay valid until the next call. With NULL: why the last baton_open, baton_feed_open
+ * or baton_worker_open of this thread failed (so do baton_feed_error and baton_worker_error). */
 BATON_API const char *baton_error(const baton *baton);
 BATON_API const char *baton_error_field(const baton *baton);
 BATON_API const char *baton_error_cycle(const baton *baton);
@@ -828,7 +829,7 @@ BATON_API BATON_MUST_CHECK baton_status baton_worker_open(
 BATON_API void baton_worker_close(baton_worker **worker, int64_t linger_ms, bool keep);
 
 /* Readable when baton_worker_next may have something. It is edge-triggered: call next until
- * BATON_TIMEOUT. */
+ * BATON_TIMEOUT. Stays the same while the session lives. */
 BATON_API int baton_worker_fd(const baton_worker *worker);
 /* Milliseconds until next must be called again even if the descriptor stays silent; -1: never. */
 BATON_API int64_t baton_worker_timeout_ms(const baton_worker *worker);
