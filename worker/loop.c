@@ -4,7 +4,6 @@
 
 #include "common/alloc.h"
 #include "worker/log.h"
-#include "worker/proctree.h"
 #include "worker/slot.h"
 
 #include <errno.h>
@@ -60,25 +59,11 @@ is_supervisor(const struct worker *worker, pid_t pid)
     return false;
 }
 
-/* Children of ours that are no supervisors: what a supervisor that was killed left behind. */
-static void
-kill_strays(const struct worker *worker)
+static bool
+is_known(const void *context, pid_t pid)
 {
-    struct proctree tree;
-    if (!proctree_load(&tree)) {
-        return;
-    }
-    for (size_t i = 0; i < tree.n; i++) {
-        pid_t pid = tree.processes[i].pid;
-        if (tree.processes[i].parent != getpid() || is_supervisor(worker, pid) ||
-            state_is_janitor(&worker->state, pid)) {
-            continue;
-        }
-        log_event(LOG_WARNING, "stray_killed", "pid=%d", (int)pid);
-        (void)proctree_signal(pid, SIGKILL);
-        kill(pid, SIGKILL);
-    }
-    proctree_fini(&tree);
+    const struct worker *worker = context;
+    return is_supervisor(worker, pid) || state_is_janitor(&worker->state, pid);
 }
 
 static void
@@ -86,14 +71,10 @@ reap(struct worker *worker)
 {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-        /* One that was killed could not end its run. */
-        bool killed = WIFSIGNALED(status);
         bool ours = is_supervisor(worker, pid);
-        if (ours && killed) {
-            kill_strays(worker);
-        } else if (!ours && !state_is_janitor(&worker->state, pid)) {
-            kill_strays(worker); /* an orphan of an orphan: its own may have come to us too */
-        }
+        /* One that was killed could not end its run. */
+        worker->strays.expected = worker->strays.expected || (ours && WIFSIGNALED(status));
+        strays_kill(&worker->strays, is_known, worker);
         for (size_t i = 0; ours && i < worker->options->slots; i++) {
             if (slot_reaped(&worker->slots[i], pid)) {
                 break;
@@ -156,7 +137,7 @@ pass_phases(struct worker *worker)
         worker->now >= worker->phase_at + drain_ms) {
         asked_to_end(worker, 0);
     }
-    if (!all_free(worker)) {
+    if (!all_free(worker) || worker->strays.expected) {
         return;
     }
     if (!worker->idle_at) {

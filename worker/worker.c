@@ -97,6 +97,7 @@ worker_open(struct worker *worker, const struct options *options)
     worker->state = (struct state){
         .dir = -1, .lock = -1, .spool = -1, .orphans = -1, .leases = -1, .run = -1};
     worker->endpoint = absolute_endpoint(baton_endpoint(options->endpoint));
+    strays_init(&worker->strays);
     brake_init(&worker->rate, BRAKE_RATE_FIRST_MS);
     brake_init(&worker->starts, BRAKE_START_FIRST_MS);
     int status = make_limits(worker);
@@ -127,6 +128,7 @@ worker_close(struct worker *worker)
         slot_fini(&worker->slots[i]);
     }
     free(worker->slots);
+    strays_fini(&worker->strays);
     adapter_limits_free(worker->limits);
     state_close(&worker->state);
     if (worker->workdir >= 0) {

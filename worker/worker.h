@@ -7,6 +7,7 @@
 #include "worker/brake.h"
 #include "worker/options.h"
 #include "worker/state.h"
+#include "worker/strays.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,10 +25,11 @@ struct worker {
     struct state state;
     baton_worker *session;
     struct adapter_limits *limits;
-    struct slot *slots;     /* options->slots of them */
-    char *endpoint;         /* absolute, for the agents */
-    int workdir;            /* --workdir, or -1 */
-    int64_t now;            /* monotonic milliseconds, once a turn */
+    struct slot *slots; /* options->slots of them */
+    char *endpoint;     /* absolute, for the agents */
+    int workdir;        /* --workdir, or -1 */
+    int64_t now;        /* monotonic milliseconds, once a turn */
+    struct strays strays;
     struct brake rate;      /* the provider takes no more */
     struct brake starts;    /* agents cannot be started */
     unsigned failed_starts; /* in a row */
