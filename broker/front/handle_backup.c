@@ -1,0 +1,87 @@
+/* Backup: a copy of the store while it is in use. The store makes it on its own thread. */
+#include "broker/front/store_ops.h"
+
+#include "common/text.h"
+
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Where the answer of this very backup is to go, when it was asked for before. */
+static struct store_op *
+find_backup(struct front *front, const char *path)
+{
+    struct store_op *op = front->store_ops;
+    while (op && !(op->kind == STORE_OP_BACKUP && strcmp(op->path, path) == 0)) {
+        op = op->next;
+    }
+    return op;
+}
+
+static bool
+path_is_good(const char *path)
+{
+    return path[0] == '/' && path[1] && strlen(path) < PATH_MAX && prose_is_valid(path, PATH_MAX) &&
+           !strchr(path, '\n') && !strstr(path, "/../") && path[strlen(path) - 1] != '/';
+}
+
+enum answered
+handle_backup(struct call *call, Baton__FromBroker *reply)
+{
+    struct front *front = call->front;
+    const char *path = call->message->backup->path;
+    struct stat st;
+    if (!path_is_good(path)) {
+        return refuse(call, reply, BATON__CODE__CODE_INVALID, "backup.path",
+                      "give an absolute path of a file on the broker's machine, without '..'");
+    }
+    struct store_op *same = find_backup(front, path);
+    if (same) {
+        if (same->asker.number != call->message->number ||
+            strcmp(same->asker.client, call->message->client) != 0) {
+            return refuse(call, reply, BATON__CODE__CODE_BUSY, "backup.path",
+                          "a backup to this path is being written");
+        }
+        same->asker.peer = call->peer;
+        same->asker.id = call->message->id;
+        return ANSWER_LATER;
+    }
+    if (lstat(path, &st) == 0) {
+        return refuse(call, reply, BATON__CODE__CODE_CONFLICT, "backup.path",
+                      "the path exists; a backup overwrites nothing, so name another one");
+    }
+    struct store_op *op = store_op_begin(call, STORE_OP_BACKUP, reply);
+    if (!op) {
+        return ANSWER_NOW;
+    }
+    op->path = arena_strdup(&op->arena, path);
+    op->seq = front->seq_handed;
+    op->n_awaiting = 1;
+    store_backup(front->store, path, op->cookie);
+    return ANSWER_LATER;
+}
+
+void
+backup_continue(struct front *front, struct store_op *op, const struct store_answer *answer)
+{
+    char text[LOG_TEXT_ROOM];
+    if (answer->status != STORE_OK) {
+        log_event(LOG_LEVEL_WARNING, "backup.failed", "path=%s error=\"%s\"",
+                  log_text(text, op->path), answer->error);
+        store_op_refuse(front, op,
+                        answer->status == STORE_FULL ? BATON__CODE__CODE_FULL
+                                                     : BATON__CODE__CODE_INTERNAL,
+                        answer->error);
+        return;
+    }
+    log_event(LOG_LEVEL_NOTICE, "backup.written", "path=%s bytes=%llu", log_text(text, op->path),
+              (unsigned long long)answer->bytes);
+    Baton__BackupDone done = BATON__BACKUP_DONE__INIT;
+    done.path = op->path;
+    done.bytes = answer->bytes;
+    done.seq = op->seq;
+    Baton__FromBroker reply = BATON__FROM_BROKER__INIT;
+    reply.op_case = BATON__FROM_BROKER__OP_BACKUP;
+    reply.backup = &done;
+    store_op_answer(front, op, &reply);
+}

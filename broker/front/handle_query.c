@@ -1,0 +1,94 @@
+/* Get and Why: from the core, or from the archive when the task has left the memory. */
+#include "broker/front/store_ops.h"
+
+static enum answered
+ask_archive(struct call *call, uint64_t key, enum store_op_kind kind, Baton__FromBroker *reply)
+{
+    struct store_op *op = store_op_begin(call, kind, reply);
+    if (!op) {
+        return ANSWER_NOW;
+    }
+    op->n_awaiting = 1;
+    store_read_archive(call->front->store, key, op->cookie);
+    return ANSWER_LATER;
+}
+
+static enum answered
+refuse_without_task(struct call *call, Baton__FromBroker *reply)
+{
+    return refuse(call, reply, BATON__CODE__CODE_INVALID, "task", "which task? its id is missing");
+}
+
+enum answered
+handle_get(struct call *call, Baton__FromBroker *reply)
+{
+    struct front *front = call->front;
+    const Baton__Ref *ref = call->message->get->task;
+    if (!ref) {
+        return refuse_without_task(call, reply);
+    }
+    struct core_request request = front_request(front, call->actor);
+    Baton__TaskView *view = arena_alloc(&front->arena, sizeof *view);
+    *view = (Baton__TaskView)BATON__TASK_VIEW__INIT;
+    uint64_t archived_key = 0;
+    if (core_get(front->core, &request, ref, view, &archived_key) == BATON__CODE__CODE_OK) {
+        reply->op_case = BATON__FROM_BROKER__OP_TASK;
+        reply->task = view;
+        return ANSWER_NOW;
+    }
+    return archived_key ? ask_archive(call, archived_key, STORE_OP_GET, reply)
+                        : refuse_as(call, reply, &request);
+}
+
+enum answered
+handle_why(struct call *call, Baton__FromBroker *reply)
+{
+    struct front *front = call->front;
+    const Baton__Ref *ref = call->message->why->task;
+    if (!ref) {
+        return refuse_without_task(call, reply);
+    }
+    struct core_request request = front_request(front, call->actor);
+    Baton__Explained *explained = arena_alloc(&front->arena, sizeof *explained);
+    *explained = (Baton__Explained)BATON__EXPLAINED__INIT;
+    uint64_t archived_key = 0;
+    if (core_why(front->core, &request, ref, explained, &archived_key) == BATON__CODE__CODE_OK) {
+        reply->op_case = BATON__FROM_BROKER__OP_EXPLAINED;
+        reply->explained = explained;
+        return ANSWER_NOW;
+    }
+    return archived_key ? ask_archive(call, archived_key, STORE_OP_WHY, reply)
+                        : refuse_as(call, reply, &request);
+}
+
+void
+get_continue(struct front *front, struct store_op *op, const struct store_answer *answer)
+{
+    if (answer->status != STORE_OK) {
+        store_op_refuse(front, op, BATON__CODE__CODE_INTERNAL, answer->error);
+        return;
+    }
+    if (answer->n_records == 0) {
+        store_op_refuse(front, op, BATON__CODE__CODE_NOT_FOUND,
+                        "the task ended long ago and is no longer kept, not even in the archive");
+        return;
+    }
+    Baton__TaskView view = BATON__TASK_VIEW__INIT;
+    const struct store_record *record = &answer->records[0];
+    if (!core_view_record(front->core, &op->arena, record->data, record->bytes, &view)) {
+        store_op_refuse(front, op, BATON__CODE__CODE_INTERNAL,
+                        "the task's record in the archive can't be read");
+        return;
+    }
+    Baton__FromBroker reply = BATON__FROM_BROKER__INIT;
+    Baton__Explained explained = BATON__EXPLAINED__INIT;
+    if (op->kind == STORE_OP_GET) {
+        reply.op_case = BATON__FROM_BROKER__OP_TASK;
+        reply.task = &view;
+    } else {
+        explained.task = &view;
+        reply.op_case = BATON__FROM_BROKER__OP_EXPLAINED;
+        reply.explained = &explained;
+    }
+    store_op_answer(front, op, &reply);
+}

@@ -1,0 +1,170 @@
+#include "broker/front/recover.h"
+
+#include "broker/front/fields.h"
+#include "common/limits.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+/* Numbers of fields in proto/fact.proto. */
+enum { FACT_AT = 1, CHUNK_HEADER = 1, HEADER_AT = 4 };
+
+struct recovery {
+    struct front *front;
+    int64_t newest_ms; /* time of the newest fact */
+    uint64_t n_facts;
+    uint64_t n_chunks;
+};
+
+/* The core refuses a `now` below that of facts it knows, so the clock must not start there. */
+static void
+see_time(struct recovery *recovery, uint64_t at)
+{
+    if (at <= TIME_MS_MAX && (int64_t)at > recovery->newest_ms) {
+        recovery->newest_ms = (int64_t)at;
+    }
+}
+
+static bool
+take_chunk(void *context, const uint8_t *data, size_t bytes)
+{
+    struct recovery *recovery = context;
+    struct field field;
+    size_t pos = 0;
+    if (recovery->n_chunks++ == 0 && field_next(data, bytes, &pos, &field) &&
+        field.number == CHUNK_HEADER && field.data) {
+        see_time(recovery, field_varint(field.data, field.bytes, HEADER_AT));
+    }
+    return core_restore_chunk(recovery->front->core, data, bytes);
+}
+
+/* Events of facts go to the window; the rest of what follows from facts was done in an earlier
+ * life, or is done again by time. */
+static bool
+take_batch(void *context, uint64_t seq, uint32_t n, const uint8_t *facts, size_t bytes)
+{
+    struct recovery *recovery = context;
+    struct front *front = recovery->front;
+    size_t pos = 0;
+    while (pos < bytes) {
+        uint64_t length;
+        if (!varint_read(facts, bytes, &pos, &length) || length > bytes - pos) {
+            return false;
+        }
+        see_time(recovery, field_varint(facts + pos, (size_t)length, FACT_AT));
+        pos += (size_t)length;
+    }
+    recovery->n_facts += n;
+    if (!core_replay(front->core, seq, n, facts, bytes, &front->out)) {
+        return false;
+    }
+    if (front->out.n_events > 0) {
+        window_add(&front->window, front->out.first_event, front->out.n_events, &front->out.events,
+                   0);
+    }
+    core_out_clear(&front->out);
+    return true;
+}
+
+static int
+exit_status_of(enum store_status status)
+{
+    switch (status) {
+    case STORE_LOCKED:
+        return EXIT_BUSY;
+    case STORE_NEWER:
+    case STORE_FOREIGN:
+        return EXIT_CONFIG;
+    case STORE_CORRUPT:
+        return EXIT_DATA;
+    case STORE_OK:
+    case STORE_IO:
+    case STORE_FULL:
+        break;
+    }
+    return EXIT_IO;
+}
+
+/* The parents of the data directory, which the store does not make. */
+static void
+make_parents(const char *path)
+{
+    char *copy = strdup(path);
+    CHECK(copy);
+    for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        (void)mkdir(copy, 0755); /* the store says what is wrong */
+        *slash = '/';
+    }
+    free(copy);
+}
+
+static int
+load(struct recovery *recovery, char *error, size_t error_room)
+{
+    struct front *front = recovery->front;
+    struct store_loader loader = {.chunk = take_chunk, .batch = take_batch, .context = recovery};
+    enum store_status status = store_load(front->store, &loader, error, error_room);
+    if (status != STORE_OK) {
+        return exit_status_of(status);
+    }
+    if (!core_recovered(front->core, error, error_room)) {
+        return EXIT_SOFTWARE;
+    }
+    window_begin(&front->window, core_event(front->core));
+    return -1;
+}
+
+static void
+start_clock(struct front *front, int64_t newest_ms)
+{
+    int64_t wall_us, boot_us;
+    clock_read_system(&wall_us, &boot_us);
+    clock_init(&front->clock, wall_us, boot_us, newest_ms);
+    front->now = front->clock.now_us / 1000;
+    front->started_at = front->now;
+    if (newest_ms > wall_us / 1000 + 1000) {
+        log_event(LOG_LEVEL_WARNING, "clock.behind",
+                  "by_ms=%lld note=\"the wall clock was set back "
+                  "since the last start\"",
+                  (long long)(newest_ms - wall_us / 1000));
+    }
+}
+
+int
+recover(struct front *front, char *error, size_t error_room)
+{
+    make_parents(front->options->data);
+    enum store_status status = store_open(front->options->data, &front->store, error, error_room);
+    if (status != STORE_OK) {
+        return exit_status_of(status);
+    }
+    struct core_config config = front->options->core;
+    const char *id = store_id(front->store);
+    config.hash_seed = XXH3_64bits(id, strlen(id));
+    front->core = core_new(&config);
+
+    struct recovery recovery = {.front = front};
+    int failed = load(&recovery, error, error_room);
+    if (failed >= 0) {
+        return failed;
+    }
+    start_clock(front, recovery.newest_ms);
+
+    uint64_t epoch = store_epoch(front->store) + 1;
+    status = store_start(front->store, epoch, error, error_room);
+    if (status != STORE_OK) {
+        return exit_status_of(status);
+    }
+    struct core_request request = front_request(front, "");
+    core_begin_epoch(front->core, &request, epoch, SOFTWARE);
+    log_event(LOG_LEVEL_NOTICE, "broker.recovered",
+              "epoch=%llu tasks=%llu archived=%llu facts=%llu chunks=%llu",
+              (unsigned long long)epoch, (unsigned long long)core_n_tasks(front->core),
+              (unsigned long long)core_n_archived(front->core),
+              (unsigned long long)recovery.n_facts, (unsigned long long)recovery.n_chunks);
+    return -1;
+}

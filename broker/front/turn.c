@@ -1,0 +1,99 @@
+#include "broker/front/turn.h"
+
+#include "common/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Workers are told to stop; those that are away learn it from the answers to their beats. */
+static void
+queue_stops(struct front *front)
+{
+    for (size_t i = 0; i < front->out.n_stops; i++) {
+        const struct core_stop *stop = &front->out.stops[i];
+        struct session *session = sessions_of_worker(front->sessions, stop->worker);
+        if (!session) {
+            continue;
+        }
+        Baton__Stop body = BATON__STOP__INIT;
+        body.token = stop->token;
+        body.grace_ms = stop->grace_ms;
+        body.reason = (char *)(uintptr_t)stop->reason;
+        Baton__FromBroker message = BATON__FROM_BROKER__INIT;
+        message.op_case = BATON__FROM_BROKER__OP_STOP;
+        message.stop = &body;
+        front_send(front, session->peer, 0, &message);
+    }
+}
+
+static void
+take_puts(struct core_out *out, struct store_batch *batch)
+{
+    if (out->n_puts == 0) {
+        return;
+    }
+    batch->puts = xreallocarray(NULL, out->n_puts, sizeof *batch->puts);
+    batch->n_puts = out->n_puts;
+    for (size_t i = 0; i < out->n_puts; i++) {
+        batch->puts[i] = (struct store_put){
+            .key = out->puts[i].key, .record = out->puts[i].record, .bytes = out->puts[i].bytes};
+        out->puts[i].record = NULL;
+    }
+}
+
+static void
+take_facts(struct front *front, struct store_batch *batch)
+{
+    struct core_out *out = &front->out;
+    if (out->n_facts == 0) {
+        return;
+    }
+    batch->seq = out->first_seq;
+    batch->n_facts = out->n_facts;
+    batch->facts = out->facts.data;
+    batch->facts_bytes = out->facts.bytes;
+    out->facts = (struct buf){0};
+    front->seq_handed = out->first_seq + out->n_facts - 1;
+}
+
+static void
+submit(struct front *front)
+{
+    struct store_batch batch = {0};
+    take_facts(front, &batch);
+    take_puts(&front->out, &batch);
+    snapshot_step(&front->snapshot, front->core, front->store, &batch);
+    bool is_snapshot_end = batch.snapshot_end;
+    if (batch.n_facts == 0 && batch.n_puts == 0 && batch.n_chunks == 0 && !batch.snapshot_begin &&
+        !batch.snapshot_end) {
+        return;
+    }
+    front->ticket = store_submit(front->store, &batch);
+    if (is_snapshot_end) {
+        snapshot_ended(&front->snapshot, front->ticket);
+        log_event(LOG_LEVEL_INFO, "snapshot.written", "tasks=%llu",
+                  (unsigned long long)core_n_tasks(front->core));
+    }
+}
+
+void
+turn_release(struct front *front)
+{
+    uint64_t durable = store_durable(front->store);
+    outbox_release(&front->outbox, durable, front_release_entry, front);
+    feed_publish(&front->feed, durable);
+}
+
+void
+turn_end(struct front *front)
+{
+    queue_stops(front);
+    submit(front);
+    if (front->out.n_events > 0) {
+        window_add(&front->window, front->out.first_event, front->out.n_events, &front->out.events,
+                   front->ticket);
+    }
+    outbox_seal(&front->outbox, front->ticket);
+    core_out_clear(&front->out);
+    turn_release(front);
+}

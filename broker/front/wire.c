@@ -1,0 +1,172 @@
+#include "broker/front/wire.h"
+
+#include "broker/front/fields.h"
+#include "common/alloc.h"
+#include "common/check.h"
+#include "common/text.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+enum {
+    OP_NUMBER_MIN = 10,        /* fields of ToBroker from here on are operations */
+    TAG_ID = 1 << 3 | 0,       /* of FromBroker */
+    TAG_REPLAYED = 3 << 3 | 0, /* of FromBroker */
+    HEAD_BYTES_MAX = WIRE_PREAMBLE_BYTES + 1 + 10 + 2,
+};
+
+const uint8_t wire_preamble[WIRE_PREAMBLE_BYTES] = {'B', 'T', 'N', WIRE_VERSION};
+
+/* ---- in ---- */
+
+/* protobuf-c takes any bytes as text and ends it at a NUL. As deep as the messages of wire.proto
+ * are nested, none of which contains itself. */
+static bool
+texts_are_valid(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t bytes)
+{
+    struct field field;
+    size_t pos = 0;
+    while (pos < bytes) {
+        if (!field_next(data, bytes, &pos, &field)) {
+            return false;
+        }
+        if (!field.data) {
+            continue;
+        }
+        const ProtobufCFieldDescriptor *known = protobuf_c_message_descriptor_get_field(
+            type, field.number);
+        if (!known) {
+            continue;
+        }
+        if (known->type == PROTOBUF_C_TYPE_STRING &&
+            !utf8_is_valid((const char *)field.data, field.bytes)) {
+            return false;
+        }
+        if (known->type == PROTOBUF_C_TYPE_MESSAGE &&
+            !texts_are_valid(known->descriptor, field.data, field.bytes)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* An allocator that gives up: a message of a few bytes a field becomes a hundred a field in
+ * memory. */
+struct bounded {
+    ProtobufCAllocator pb;
+    struct arena *arena;
+    size_t left;
+};
+
+static void *
+bounded_alloc(void *context, size_t bytes)
+{
+    struct bounded *bounded = context;
+    if (bytes > bounded->left) {
+        return NULL;
+    }
+    bounded->left -= bytes;
+    return arena_alloc(bounded->arena, bytes);
+}
+
+static void
+bounded_free(void *context, void *p)
+{
+    (void)context;
+    (void)p;
+}
+
+enum wire_status
+wire_unpack(const uint8_t *data, size_t bytes, struct arena *arena, Baton__ToBroker **ret_message)
+{
+    if (bytes < WIRE_PREAMBLE_BYTES || memcmp(data, wire_preamble, 3) != 0) {
+        return WIRE_STRANGE;
+    }
+    if (data[3] != WIRE_VERSION) {
+        return WIRE_VERSION_X;
+    }
+    const uint8_t *body = data + WIRE_PREAMBLE_BYTES;
+    size_t body_bytes = bytes - WIRE_PREAMBLE_BYTES;
+    if (!texts_are_valid(&baton__to_broker__descriptor, body, body_bytes)) {
+        return WIRE_MALFORMED;
+    }
+    struct bounded bounded = {.arena = arena,
+                              .left = WIRE_UNPACKED_BASE + body_bytes * WIRE_UNPACKED_FACTOR};
+    bounded.pb = (ProtobufCAllocator){
+        .alloc = bounded_alloc, .free = bounded_free, .allocator_data = &bounded};
+    Baton__ToBroker *message = baton__to_broker__unpack(&bounded.pb, body_bytes, body);
+    if (!message) {
+        return WIRE_MALFORMED;
+    }
+    *ret_message = message;
+    return WIRE_OK;
+}
+
+uint64_t
+wire_digest(const uint8_t *data, size_t bytes)
+{
+    uint64_t digest = 0;
+    struct field field;
+    size_t pos = WIRE_PREAMBLE_BYTES;
+    while (pos < bytes && field_next(data, bytes, &pos, &field)) {
+        if (field.number >= OP_NUMBER_MIN && field.data) {
+            digest = XXH3_64bits_withSeed(field.data, field.bytes, digest + field.number);
+        }
+    }
+    return digest;
+}
+
+/* ---- out ---- */
+
+static size_t
+put_varint(uint8_t *p, uint64_t value)
+{
+    size_t n = 0;
+    while (value >= 0x80) {
+        p[n++] = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    p[n++] = (uint8_t)value;
+    return n;
+}
+
+static size_t
+put_head(uint8_t *p, uint64_t id, bool replayed)
+{
+    memcpy(p, wire_preamble, WIRE_PREAMBLE_BYTES);
+    size_t n = WIRE_PREAMBLE_BYTES;
+    if (id) {
+        p[n++] = TAG_ID;
+        n += put_varint(p + n, id);
+    }
+    if (replayed) {
+        p[n++] = TAG_REPLAYED;
+        p[n++] = 1;
+    }
+    return n;
+}
+
+uint8_t *
+wire_frame(uint64_t id, bool replayed, const uint8_t *body, size_t body_bytes, size_t *ret_bytes)
+{
+    uint8_t *data = xmalloc(HEAD_BYTES_MAX + body_bytes);
+    size_t n = put_head(data, id, replayed);
+    if (body_bytes > 0) {
+        memcpy(data + n, body, body_bytes);
+    }
+    *ret_bytes = n + body_bytes;
+    return data;
+}
+
+uint8_t *
+wire_pack(uint64_t id, const Baton__FromBroker *message, size_t *ret_bytes)
+{
+    Baton__FromBroker bare = *message;
+    bare.id = 0;
+    bare.replayed = false;
+    size_t body_bytes = baton__from_broker__get_packed_size(&bare);
+    uint8_t *data = xmalloc(HEAD_BYTES_MAX + body_bytes);
+    size_t n = put_head(data, id, false);
+    *ret_bytes = n + baton__from_broker__pack(&bare, data + n);
+    return data;
+}

@@ -1,0 +1,11 @@
+/* batond: see docs/man/batond.8.scd. */
+#include "broker/front/loop.h"
+#include "broker/front/options.h"
+
+int
+main(int argc, char **argv)
+{
+    struct options options;
+    int status = options_parse(argc, argv, &options);
+    return status >= 0 ? status : front_run(&options);
+}

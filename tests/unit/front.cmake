@@ -1,0 +1,4 @@
+# broker/front/: the parts without I/O.
+foreach(name clock outbox sessions takes window wire)
+  baton_unit_test(front_${name} SOURCES unit/front_${name}.c LIBS baton_front_pure)
+endforeach()
