@@ -20,6 +20,7 @@ enum {
     RESEND_MS = 5000,         /* a result that is not acknowledged */
     LEASE_MS_UNKNOWN = 30000, /* of leases from an earlier life: beaten often */
     SCAN_MS_MIN = 50,
+    CREDIT_MS = 50, /* tasks under way for earlier credit have arrived by then */
     IDLE_MS_MAX = 1000,
 };
 
@@ -104,11 +105,25 @@ greet(struct baton_worker *w, int64_t now)
     return sent;
 }
 
+/* When the credit is to be said; INT64_MAX: the broker knows it. Credit is absolute, and may cross
+ * with tasks that are on their way: said anew too early it would bring more than there are slots
+ * for. So more is said when the last credit is used up, or has been there unused for a while. */
+static int64_t
+credit_at(const struct baton_worker *w, uint32_t *ret_due)
+{
+    uint32_t due = w->credit_wanted - MIN(w->credit_wanted, w->n_fresh);
+    *ret_due = due;
+    if (due == w->credit_told) {
+        return INT64_MAX;
+    }
+    return due > w->credit_told && w->credit_told > 0 ? w->credit_said_at + CREDIT_MS : 0;
+}
+
 static bool
 send_credit(struct baton_worker *w, int64_t now)
 {
-    uint32_t due = w->credit_wanted - MIN(w->credit_wanted, w->n_fresh);
-    if (due == w->credit_told) {
+    uint32_t due;
+    if (credit_at(w, &due) > now) {
         return true;
     }
     Baton__Credit credit = BATON__CREDIT__INIT;
@@ -120,6 +135,7 @@ send_credit(struct baton_worker *w, int64_t now)
         return false;
     }
     w->credit_told = due;
+    w->credit_said_at = now;
     return true;
 }
 
@@ -381,12 +397,13 @@ session_wake_at(struct baton_worker *w)
     if (w->state == SESSION_GREETING) {
         return w->greet_at;
     }
-    uint32_t credit = w->credit_wanted - MIN(w->credit_wanted, w->n_fresh);
-    if (w->leases.first || credit != w->credit_told) {
+    if (w->leases.first) {
         return now;
     }
-    int64_t silent_at = w->heard_at + SILENT_BEATS * w->heartbeat_ms + 1;
-    return MIN(MIN(w->scan_at, silent_at), w->said_at + w->heartbeat_ms);
+    uint32_t due;
+    int64_t wake_at = MIN(w->scan_at, credit_at(w, &due));
+    wake_at = MIN(wake_at, w->heard_at + SILENT_BEATS * w->heartbeat_ms + 1);
+    return MIN(wake_at, w->said_at + w->heartbeat_ms);
 }
 
 void

@@ -6,13 +6,6 @@
  */
 enum { TAKE_SLICE_MS = 20 * 1000 };
 
-static int64_t
-slice_ms(int64_t wait_ms, int64_t until)
-{
-    int64_t left = wait_ms < 0 ? TAKE_SLICE_MS : MAX(until - clock_ms(), 0);
-    return MIN(left, TAKE_SLICE_MS);
-}
-
 static baton_status
 assignment_make(struct baton *b, const Baton__Assign *assign, baton_assignment **ret_assignment)
 {
@@ -47,8 +40,9 @@ baton_take(baton *b, const struct baton_take *take, baton_assignment **ret_assig
     m.task = take->task.id && *take->task.id ? &task : NULL;
 
     int64_t until = take->wait_ms < 0 ? INT64_MAX : clock_ms() + take->wait_ms;
-    for (;;) {
-        m.wait_ms = slice_ms(take->wait_ms, until);
+    int64_t left = take->wait_ms < 0 ? INT64_MAX : take->wait_ms;
+    for (;; left = MAX(until - clock_ms(), 0)) {
+        m.wait_ms = MIN(left, TAKE_SLICE_MS);
         Baton__ToBroker message = BATON__TO_BROKER__INIT;
         message.op_case = BATON__TO_BROKER__OP_TAKE;
         message.take = &m;

@@ -1,0 +1,151 @@
+/* Running out of memory: whichever allocation of the library fails, the call says so, leaves
+ * nothing behind and works the next time. The allocations of ZeroMQ and the C library are not
+ * touched. */
+#include "baton.h"
+#include "client_fake.h"
+
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+// clang-format on
+#include <stdlib.h>
+#include <string.h>
+
+/* Of the thread that tests: how many allocations still work; below 0: all. */
+static _Thread_local long left = -1;
+
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t n, size_t bytes);
+void *__real_realloc(void *p, size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t n, size_t bytes);
+void *__wrap_realloc(void *p, size_t bytes);
+
+static bool
+refused(void)
+{
+    return left == 0 || (left > 0 && --left == 0);
+}
+
+void *
+__wrap_malloc(size_t bytes)
+{
+    return refused() ? NULL : __real_malloc(bytes);
+}
+
+void *
+__wrap_calloc(size_t n, size_t bytes)
+{
+    return refused() ? NULL : __real_calloc(n, bytes);
+}
+
+void *
+__wrap_realloc(void *p, size_t bytes)
+{
+    return refused() ? NULL : __real_realloc(p, bytes);
+}
+
+/* Answers submits, gets and a bye, which ends it. */
+static void
+script(struct fake *fake)
+{
+    for (bool more = true; more;) {
+        struct heard *heard = fake_hear(fake);
+        Baton__FromBroker m = BATON__FROM_BROKER__INIT;
+        Baton__Submitted submitted = BATON__SUBMITTED__INIT;
+        Baton__Spec spec = BATON__SPEC__INIT;
+        char *command[600];
+        for (size_t i = 0; i < 600; i++) {
+            command[i] = text("an argument that fills the memory of the record");
+        }
+        spec.command = command;
+        spec.n_command = 600;
+        Baton__TaskView view = BATON__TASK_VIEW__INIT;
+        view.spec = &spec;
+        if (heard->m->op_case == BATON__TO_BROKER__OP_SUBMIT) {
+            m.op_case = BATON__FROM_BROKER__OP_SUBMITTED;
+            m.submitted = &submitted;
+            fake_answer(fake, heard, &m);
+        } else if (heard->m->op_case == BATON__TO_BROKER__OP_GET) {
+            m.op_case = BATON__FROM_BROKER__OP_TASK;
+            m.task = &view;
+            fake_answer(fake, heard, &m);
+        } else {
+            more = false;
+            fake_error(fake, heard, BATON__CODE__CODE_NOT_FOUND, "the end");
+        }
+        heard_free(heard);
+    }
+}
+
+static baton_status
+all_calls(const char *endpoint)
+{
+    baton *b = NULL;
+    baton_submitted *submitted = NULL;
+    baton_task *task = NULL;
+    baton_spec *spec = baton_spec_new();
+    if (!spec) {
+        return BATON_NO_MEMORY;
+    }
+    struct baton_edge after[40];
+    for (size_t i = 0; i < 40; i++) {
+        after[i] = (struct baton_edge){.id = "B"};
+    }
+    spec->after = after;
+    spec->n_after = 40;
+    baton_spec *specs[] = {spec, spec};
+    baton_status status = baton_open(endpoint, NULL, &b);
+    if (!status) {
+        status = baton_submit(b, specs, 2, NULL, &submitted);
+    }
+    if (!status) {
+        struct baton_ref ref = {.id = "A"};
+        status = baton_get(b, ref, &task);
+    }
+    if (!status) {
+        assert_string_equal(task->spec->command[599],
+                            "an argument that fills the memory of the record");
+    }
+    baton_task_free(task);
+    baton_submitted_free(submitted);
+    baton_spec_free(spec);
+    baton_close(&b);
+    return status;
+}
+
+static void
+test_every_allocation_may_fail(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_run(&fake, script);
+    baton_status status = BATON_NO_MEMORY;
+    long n;
+    for (n = 1; n < 1000 && status; n++) {
+        left = n;
+        status = all_calls(fake.endpoint);
+        left = -1;
+        assert_true(status == BATON_OK || status == BATON_NO_MEMORY);
+    }
+    assert_true(n > 5); /* so many allocations there are at least */
+    assert_int_equal(status, BATON_OK);
+
+    baton *b = NULL;
+    struct baton_pong pong;
+    assert_int_equal(baton_open(fake.endpoint, NULL, &b), BATON_OK);
+    assert_int_equal(baton_ping(b, &pong), BATON_NOT_FOUND);
+    baton_close(&b);
+    fake_join(&fake);
+    fake_fini(&fake);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_allocation_may_fail)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
