@@ -209,9 +209,8 @@ ctl_connect(struct ctl *ctl)
         return ctl_fail_status(ctl, status);
     }
     return ctl_fail(ctl, CTL_CONFIG, "bad_argument",
-                    "an endpoint is ipc://PATH, given by --endpoint or BATON_ENDPOINT; tcp:// "
-                    "waits for keys",
-                    "%s can't be used as the broker's endpoint", endpoint);
+                    "an endpoint is ipc://PATH, given by --endpoint or BATON_ENDPOINT", "%s",
+                    baton_error(NULL));
 }
 
 void

@@ -1,0 +1,5 @@
+# The command line: everything that needs no broker.
+foreach(name ref options output table graph waiting verbs)
+  baton_unit_test(ctl_${name} SOURCES unit/ctl_${name}.c unit/ctl_bench.c
+    LIBS baton_ctl baton_client baton_common PkgConfig::jansson)
+endforeach()

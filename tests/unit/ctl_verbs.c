@@ -1,0 +1,208 @@
+/* Verbs as they are typed, as far as they get without a broker. */
+#include "ctl/complete_shell.h"
+#include "ctl/options.h"
+#include "ctl_bench.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    unsetenv("BATON_TOKEN");
+    setenv("BATON_ENDPOINT", "ipc:///nonexistent/baton-test.sock", 1);
+    return 0;
+}
+
+/* Runs, and compares status and a part of what is said. */
+static void
+expect(const char *const *words, int status, const char *said)
+{
+    struct bench bench;
+    bench_init(&bench);
+    bench.ctl.options.timeout_ms = 50;
+    int got = bench_run(&bench, words);
+    if (got != status || !strstr(bench_err(&bench), said)) {
+        fail_msg("%s: status %d, not %d: %s", words[0], got, status, bench_err(&bench));
+    }
+    bench_fini(&bench);
+}
+
+static void
+test_the_table_is_whole(void **state)
+{
+    (void)state;
+    static const char *const wanted[] = {
+        "apply",  "check",  "add",        "list",    "show",    "why",      "wait",
+        "cancel", "retry",  "hold",       "release", "pause",   "resume",   "drain",
+        "reopen", "set",    "graph",      "watch",   "status",  "workers",  "resources",
+        "ping",   "backup", "export",     "take",    "started", "progress", "complete",
+        "fail",   "return", "completion", "help",    "version",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        const struct verb *verb = verb_find(wanted[i]);
+        if (!verb) {
+            fail_msg("there is no %s", wanted[i]);
+        }
+        assert_non_null(verb->run);
+        assert_true(verb->help[0] && verb->usage && verb->group[0]);
+    }
+    assert_null(verb_find("lst"));
+    assert_string_equal(verb_nearest("lst")->name, "list");
+    assert_string_equal(verb_nearest("cancle")->name, "cancel");
+    assert_null(verb_nearest("frobnicate"));
+}
+
+static void
+test_wrong_command_lines_are_refused(void **state)
+{
+    (void)state;
+    expect(WORDS("show"), CTL_USAGE, "which task");
+    expect(WORDS("show", "a", "b"), CTL_USAGE, "which task");
+    expect(WORDS("show", "../x"), CTL_DATA, "not a task's name");
+    expect(WORDS("add", "x"), CTL_USAGE, "--role");
+    expect(WORDS("add", "x", "y", "--role", "infra"), CTL_USAGE, "one task at a time");
+    expect(WORDS("add", "x", "--role", "cook"), CTL_DATA, "not a role");
+    expect(WORDS("wait"), CTL_USAGE, "which tasks");
+    expect(WORDS("wait", "a", "--all"), CTL_USAGE, "not both");
+    expect(WORDS("wait", "a", "--for", "lunch"), CTL_USAGE, "--for");
+    expect(WORDS("wait", "a", "--timeout", "soon"), CTL_USAGE, "not a duration");
+    expect(WORDS("list", "--state", "happy"), CTL_USAGE, "--state");
+    expect(WORDS("graph", "png"), CTL_USAGE, "text, mermaid and dot");
+    expect(WORDS("pause"), CTL_USAGE, "--broker");
+    expect(WORDS("pause", "--role", "infra", "--broker"), CTL_USAGE, "one of");
+    expect(WORDS("drain", "--project", "p"), CTL_USAGE, "can be drained");
+    expect(WORDS("take"), CTL_USAGE, "--role");
+    expect(WORDS("progress", "60"), CTL_USAGE, "--token");
+    expect(WORDS("progress", "101", "x", "--token", "5"), CTL_USAGE, "percent");
+    expect(WORDS("complete", "--token", "x"), CTL_USAGE, "not a token");
+    expect(WORDS("fail", "--token", "5"), CTL_USAGE, "why it failed");
+    expect(WORDS("resources", "gpu"), CTL_USAGE, "NAME=CAPACITY");
+    expect(WORDS("completion", "tcsh"), CTL_USAGE, "bash, zsh or fish");
+    expect(WORDS("help", "frobnicate"), CTL_USAGE, "no verb");
+    expect(WORDS("set", "x"), CTL_USAGE, "set what");
+    expect(WORDS("set", "--title", "x"), CTL_USAGE, "which tasks");
+}
+
+static void
+test_many_tasks_need_two_words(void **state)
+{
+    (void)state;
+    expect(WORDS("cancel", "a"), CTL_USAGE, "--reason");
+    expect(WORDS("cancel", "--reason", "x"), CTL_USAGE, "which tasks");
+    expect(WORDS("cancel", "--role", "infra", "--reason", "x"), CTL_USAGE, "which tasks");
+    expect(WORDS("cancel", "--all", "--reason", "x"), CTL_USAGE, "confirmed");
+    expect(WORDS("cancel", "a", "--all", "--reason", "x"), CTL_USAGE, "not both");
+    expect(WORDS("cancel", "--all", "--yes", "--reason", "x"), CTL_BROKER, "");
+    expect(WORDS("retry", "--all", "--dry-run"), CTL_BROKER, "");
+}
+
+static void
+test_a_broker_that_is_away_is_69(void **state)
+{
+    (void)state;
+    expect(WORDS("list"), CTL_BROKER, "");
+    expect(WORDS("status"), CTL_BROKER, "");
+    expect(WORDS("wait", "a"), CTL_BROKER, "");
+    expect(WORDS("watch"), CTL_BROKER, "");
+    expect(WORDS("take", "--role", "infra"), CTL_BROKER, "");
+    expect(WORDS("show", "shop//a"), CTL_BROKER, "");
+}
+
+static void
+test_a_wrong_environment_is_78(void **state)
+{
+    (void)state;
+    setenv("BATON_TOKEN", "not-a-number", 1);
+    expect(WORDS("progress", "60", "x"), CTL_CONFIG, "BATON_TOKEN");
+    unsetenv("BATON_TOKEN");
+    setenv("BATON_ENDPOINT", "carrier-pigeon", 1);
+    expect(WORDS("ping"), CTL_CONFIG, "carrier-pigeon");
+}
+
+/* Who reads an error and does what it says must not lose anything. */
+static void
+test_no_hint_proposes_destruction(void **state)
+{
+    (void)state;
+    static const char *const destructive[] = {"cancel --", "baton cancel", "--yes`", "rm "};
+    const char *const *const lines[] = {
+        WORDS("cancel", "--all", "--reason", "x"),
+        WORDS("retry", "--all"),
+        WORDS("show"),
+        WORDS("list"),
+        WORDS("wait"),
+        WORDS("set", "x"),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        struct bench bench;
+        bench_init(&bench);
+        bench.ctl.options.timeout_ms = 50;
+        bench_run(&bench, lines[i]);
+        for (size_t j = 0; j < ARRAY_LEN(destructive); j++) {
+            assert_null(strstr(bench_err(&bench), destructive[j]));
+        }
+        bench_fini(&bench);
+    }
+}
+
+static void
+test_completion_knows_every_verb(void **state)
+{
+    (void)state;
+    static const char *const shells[] = {"bash", "zsh", "fish"};
+    for (size_t i = 0; i < ARRAY_LEN(shells); i++) {
+        struct bench bench;
+        bench_init(&bench);
+        assert_true(complete_shell_print(&bench.ctl, shells[i]));
+        for (const struct verb *verb = verbs; verb->name; verb++) {
+            assert_non_null(strstr(bench_out(&bench), verb->name));
+        }
+        assert_non_null(strstr(bench_out(&bench), "list --ids"));
+        bench_fini(&bench);
+    }
+}
+
+static void
+test_help_as_json_lists_the_verbs(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_init(&bench);
+    bench.ctl.json = true;
+    assert_int_equal(bench_run(&bench, WORDS("help")), CTL_YES);
+    size_t lines = 0;
+    size_t n = 0;
+    for (const char *p = bench_out(&bench); (p = strchr(p, '\n')); p++) {
+        lines++;
+    }
+    while (verbs[n].name) {
+        n++;
+    }
+    assert_int_equal(lines, n);
+    bench_fini(&bench);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_the_table_is_whole, set_up),
+        cmocka_unit_test_setup(test_wrong_command_lines_are_refused, set_up),
+        cmocka_unit_test_setup(test_many_tasks_need_two_words, set_up),
+        cmocka_unit_test_setup(test_a_broker_that_is_away_is_69, set_up),
+        cmocka_unit_test_setup(test_a_wrong_environment_is_78, set_up),
+        cmocka_unit_test_setup(test_no_hint_proposes_destruction, set_up),
+        cmocka_unit_test_setup(test_completion_knows_every_verb, set_up),
+        cmocka_unit_test_setup(test_help_as_json_lists_the_verbs, set_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
