@@ -1,0 +1,528 @@
+/* Is what came out what the page says? Events in, and the tasks that changed compared. */
+#include "sim.h"
+
+#include "common/alloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+typedef unsigned long long ull;
+
+void
+check_code(struct world *w, codes expected, Baton__Code code)
+{
+    char text[256];
+    trace_line(w, "  -> %s (%s)", code_name((int)code),
+               code == BATON__CODE__CODE_OK ? "" : w->request.error.message);
+    trace_hash(w, &code, sizeof code);
+    if (!(expected & (1u << code))) {
+        sim_fail(w, "answer %s (field \"%s\": %s) instead of %s", code_name((int)code),
+                 w->request.error.field, w->request.error.message,
+                 trace_codes(expected, text, sizeof text));
+    }
+    if (code != BATON__CODE__CODE_OK) {
+        if (w->request.error.code != code || !w->request.error.message[0]) {
+            sim_fail(w, "refused with %s, but the error says %s: \"%s\"", code_name((int)code),
+                     code_name((int)w->request.error.code), w->request.error.message);
+        }
+    }
+}
+
+void
+check_refused(struct world *w)
+{
+    if (w->out.n_facts || w->out.n_events || w->out.n_stops || w->out.n_puts) {
+        sim_fail(w, "a request that changes nothing left %u facts and %u events", w->out.n_facts,
+                 w->out.n_events);
+    }
+}
+
+bool
+check_in_flux(const struct world *w, int t)
+{
+    struct m_due due[8];
+    int n = w->late ? model_timers(w->m, t, due) : 0;
+    for (int i = 0; i < n; i++) {
+        if (due[i].lo <= w->m->now) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- events ---- */
+
+static const char *
+name_of(const struct world *w, int t)
+{
+    return w->names[w->m->task[t].id];
+}
+
+/* The table of the page, with what follows at once from two rows taken together. */
+static bool
+is_legal(int from, int to)
+{
+    static const uint32_t to_of[STATES_N] = {
+        [0] = 1u << WAITING | 1u << READY | 1u << DONE | 1u << ABORTED,
+        [WAITING] = 1u << READY | 1u << DONE | 1u << FAILED | 1u << CANCELLED | 1u << ABORTED |
+                    1u << EXPIRED | 1u << WAITING,
+        [READY] = 1u << WAITING | 1u << LEASED | 1u << DONE | 1u << FAILED | 1u << CANCELLED |
+                  1u << ABORTED | 1u << EXPIRED,
+        [LEASED] = 1u << RUNNING | 1u << READY | 1u << WAITING | 1u << DONE | 1u << FAILED |
+                   1u << CANCELLING | 1u << ABORTED,
+        [RUNNING] = 1u << READY | 1u << WAITING | 1u << DONE | 1u << FAILED | 1u << CANCELLING |
+                    1u << ABORTED | 1u << RUNNING,
+        [CANCELLING] = 1u << CANCELLED | 1u << DONE | 1u << WAITING | 1u << FAILED |
+                       1u << CANCELLING | 1u << ABORTED,
+        [DONE] = 1u << WAITING | 1u << READY,
+        [FAILED] = 1u << WAITING | 1u << READY,
+        [CANCELLED] = 1u << WAITING | 1u << READY,
+        [ABORTED] = 1u << WAITING | 1u << READY,
+        [EXPIRED] = 1u << WAITING | 1u << READY,
+    };
+    return from < STATES_N && (to_of[from] & (1u << to));
+}
+
+/* The core moved a task where the model did not expect it: something was due. */
+static void
+fire_towards(struct world *w, int t, int to, int reason)
+{
+    struct model *m = w->m;
+    for (int round = 0; round < 3 && m->state[t] != to; round++) {
+        struct m_due due[8];
+        int n = model_timers(m, t, due);
+        int best = -1;
+        for (int i = 0; i < n; i++) {
+            bool leads = model_leads_to(m, t, due[i].timer, to, reason);
+            if (due[i].lo <= m->now && leads && (best < 0 || due[i].lo < due[best].lo)) {
+                best = i;
+            }
+        }
+        if (best < 0) {
+            return;
+        }
+        model_fire(m, t, due[best].timer);
+    }
+}
+
+static void
+take_task_event(struct world *w, const Baton__Event *e, int t)
+{
+    struct model *m = w->m;
+    int from = (int)e->from;
+    int to = (int)e->to;
+    if (from != m->seen[t]) {
+        sim_fail(w, "event %llu: %s goes from %s to %s, but it was %s", (ull)e->number, e->id,
+                 state_name(from), state_name(to), state_name(m->seen[t]));
+    }
+    if (to <= 0 || to >= STATES_N || !is_legal(from, to)) {
+        sim_fail(w, "event %llu: %s can't go from %s to %s", (ull)e->number, e->id,
+                 state_name(from), state_name(to));
+    }
+    m->seen[t] = (uint8_t)to;
+    model_touch(m, t);
+    if (m->state[t] != to) {
+        fire_towards(w, t, to, (int)e->reason);
+    }
+    if (to == READY) {
+        model_first_ready(m, t);
+    }
+}
+
+static void
+take_event(struct world *w, const Baton__Event *e)
+{
+    struct model *m = w->m;
+    if (e->number != m->event + 1) {
+        sim_fail(w, "event %llu follows event %llu", (ull)e->number, (ull)m->event);
+    }
+    m->event = e->number;
+    if (e->at > m->now) {
+        sim_fail(w, "event %llu is from the future", (ull)e->number);
+    }
+    if (!e->id[0]) {
+        return;
+    }
+    int t = world_slot(w, e->project, e->id);
+    if (t < 0) {
+        sim_fail(w, "event %llu is about %s, which was not added", (ull)e->number, e->id);
+    }
+    if (e->kind == BATON__EVENT__KIND__TASK) {
+        take_task_event(w, e, t);
+    } else if (e->kind == BATON__EVENT__KIND__STALLED) {
+        struct m_due due[8];
+        int n = model_timers(m, t, due);
+        bool is_due = false;
+        for (int i = 0; i < n; i++) {
+            is_due |= due[i].timer == T_STALL && due[i].lo <= m->now;
+        }
+        if (!is_due) {
+            sim_fail(w, "%s is called stalled too early", e->id);
+        }
+        model_fire(m, t, T_STALL);
+    }
+}
+
+static void
+remember_event(struct world *w, uint64_t number, const uint8_t *data, size_t bytes)
+{
+    if (number >= w->room_events) {
+        w->room_events = MAX(number + 1, w->room_events * 2 + 1024);
+        w->event_hash = xreallocarray(w->event_hash, w->room_events, sizeof w->event_hash[0]);
+    }
+    w->event_hash[number] = XXH3_64bits(data, bytes);
+}
+
+static void
+take_events(struct world *w)
+{
+    const struct buf *events = &w->out.events;
+    size_t pos = 0;
+    uint32_t n = 0;
+    while (pos < events->bytes) {
+        uint64_t bytes;
+        if (!varint_read(events->data, events->bytes, &pos, &bytes) ||
+            bytes > events->bytes - pos) {
+            sim_fail(w, "the events can't be read");
+        }
+        Baton__Event *e = baton__event__unpack(&w->arena.pb, bytes, events->data + pos);
+        if (!e) {
+            sim_fail(w, "an event can't be read");
+        }
+        trace_message(w, "  event", &e->base);
+        take_event(w, e);
+        remember_event(w, e->number, events->data + pos, bytes);
+        pos += bytes;
+        n++;
+    }
+    if (n != w->out.n_events || (n && w->out.first_event + n - 1 != w->m->event) ||
+        core_event(w->core) != w->m->event) {
+        sim_fail(w, "%u events, but the core counts %u and says that the newest is %llu", n,
+                 w->out.n_events, (ull)core_event(w->core));
+    }
+    w->n_events += n;
+}
+
+void
+check_replayed_events(struct world *w, const struct core_out *out)
+{
+    size_t pos = 0;
+    uint64_t number = out->first_event;
+    while (pos < out->events.bytes) {
+        uint64_t bytes;
+        if (!varint_read(out->events.data, out->events.bytes, &pos, &bytes)) {
+            sim_fail(w, "the replayed events can't be read");
+        }
+        if (w->event_hash[number] != XXH3_64bits(out->events.data + pos, bytes)) {
+            sim_fail(w, "event %llu is another one when its fact is replayed", (ull)number);
+        }
+        pos += bytes;
+        number++;
+    }
+    if (out->n_events && number != w->m->event + 1) {
+        sim_fail(w, "replaying gives events up to %llu instead of %llu", (ull)(number - 1),
+                 (ull)w->m->event);
+    }
+}
+
+/* ---- facts and the archive ---- */
+
+static void
+take_facts(struct world *w)
+{
+    const struct buf *facts = &w->out.facts;
+    trace_hash(w, facts->data ? facts->data : (const uint8_t *)"", facts->bytes);
+    trace_hash(w, w->out.events.data ? w->out.events.data : (const uint8_t *)"",
+               w->out.events.bytes);
+    if (w->out.n_facts && w->out.first_seq != w->m->seq + 1) {
+        sim_fail(w, "fact %llu follows fact %llu", (ull)w->out.first_seq, (ull)w->m->seq);
+    }
+    w->m->seq += w->out.n_facts;
+    w->n_facts += w->out.n_facts;
+    if (core_seq(w->core) != w->m->seq) {
+        sim_fail(w, "%u facts came out, but the newest is %llu instead of %llu", w->out.n_facts,
+                 (ull)core_seq(w->core), (ull)w->m->seq);
+    }
+    size_t pos = 0;
+    while (w->trace && pos < facts->bytes) {
+        uint64_t bytes;
+        if (!varint_read(facts->data, facts->bytes, &pos, &bytes)) {
+            break;
+        }
+        Baton__Fact *fact = baton__fact__unpack(&w->arena.pb, bytes, facts->data + pos);
+        if (fact) {
+            trace_message(w, "  fact", &fact->base);
+        }
+        pos += bytes;
+    }
+}
+
+static bool
+has_live_dependent(const struct model *m, int t)
+{
+    for (int d = 0; d < m->n_tasks; d++) {
+        const struct m_spec *spec = &m->task[d].spec;
+        for (int k = 0; model_is_live(m, d) && k < spec->n_edges; k++) {
+            if (model_find(m, spec->edges[k].project, spec->edges[k].id) == t) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void
+take_put(struct world *w, struct core_put *put)
+{
+    struct model *m = w->m;
+    int t = 0;
+    while (t < m->n_tasks && m->key[t] != put->key) {
+        t++;
+    }
+    if (t == m->n_tasks || m->task[t].archived) {
+        sim_fail(w, "a record for the archive has the unknown key %llu", (ull)put->key);
+    }
+    if (model_is_live(m, t) || has_live_dependent(m, t)) {
+        sim_fail(w, "%s goes to the archive, but it or a task that depends on it is live",
+                 name_of(w, t));
+    }
+    uint32_t n_hot = 0;
+    for (int o = 0; o < m->n_tasks; o++) {
+        n_hot += !model_is_live(m, o) && !m->task[o].archived;
+    }
+    if (n_hot <= m->config.hot_ended_max && m->now < m->task[t].ended_at + m->config.hot_ended_ms) {
+        sim_fail(w, "%s goes to the archive too early", name_of(w, t));
+    }
+    Baton__TaskView view;
+    if (!core_view_record(w->core, &w->arena, put->record, put->bytes, &view) ||
+        (int)view.state != m->state[t] || view.key != put->key) {
+        sim_fail(w, "the record of %s for the archive is not what it was", name_of(w, t));
+    }
+    m->task[t].archived = true;
+    m->order_valid = false;
+    free(put->record);
+    put->record = NULL;
+}
+
+/* ---- tasks ---- */
+
+static void
+differ(struct world *w, int t, const char *what, int64_t is, int64_t expected)
+{
+    sim_fail(w, "%s of %s (%s, %s) is %lld instead of %lld", what, name_of(w, t),
+             sim_projects[w->m->task[t].project], state_name(w->m->state[t]), (long long)is,
+             (long long)expected);
+}
+
+/* The page leaves open what happens: the core's word is taken. */
+static void
+adopt(struct world *w, int t, const Baton__TaskView *view)
+{
+    struct model *m = w->m;
+    struct m_task *task = &m->task[t];
+    task->vague = false;
+    if (m->state[t] == WAITING && (int)view->state == READY && task->wait_backoff) {
+        task->wait_backoff = false;
+        model_settle(m);
+        model_first_ready(m, t);
+    }
+    if (m->state[t] == CANCELLING && (int)view->state == CANCELLING) {
+        task->cause = (int)view->reason;
+        task->why = UINT64_C(1) << view->reason;
+    }
+}
+
+static void
+compare_numbers(struct world *w, int t, const Baton__TaskView *view)
+{
+    const struct model *m = w->m;
+    const struct m_task *task = &m->task[t];
+    if (view->attempt != task->attempt) {
+        differ(w, t, "attempt", view->attempt, task->attempt);
+    }
+    if (view->losses != task->losses) {
+        differ(w, t, "losses", view->losses, task->losses);
+    }
+    if (view->token != m->latest[t]) {
+        differ(w, t, "token", (int64_t)view->token, (int64_t)m->latest[t]);
+    }
+    if (view->created_at != task->created_at) {
+        differ(w, t, "created_at", view->created_at, task->created_at);
+    }
+    if (m->state[t] >= DONE && view->ended_at != task->ended_at) {
+        differ(w, t, "ended_at", view->ended_at, task->ended_at);
+    }
+    if (model_holds_lease(m, t) && strcmp(view->worker, sim_workers[task->worker]) != 0) {
+        sim_fail(w, "%s is held by %s instead of %s", name_of(w, t), view->worker,
+                 sim_workers[task->worker]);
+    }
+}
+
+void
+check_task(struct world *w, int t)
+{
+    struct model *m = w->m;
+    struct m_task *task = &m->task[t];
+    Baton__Ref ref = BATON__REF__INIT;
+    ref.project = (char *)(uintptr_t)sim_projects[task->project];
+    ref.id = w->names[task->id];
+    Baton__TaskView view;
+    uint64_t archived = 0;
+    Baton__Code code = core_get(w->core, world_request(w, ""), &ref, &view, &archived);
+    if (task->archived) {
+        if (code != BATON__CODE__CODE_NOT_FOUND || archived != m->key[t]) {
+            sim_fail(w, "%s is in the archive, but core_get says %s", ref.id, code_name((int)code));
+        }
+        return;
+    }
+    if (code != BATON__CODE__CODE_OK) {
+        sim_fail(w, "%s is not found: %s", ref.id, w->request.error.message);
+    }
+    if (task->vague) {
+        adopt(w, t, &view);
+    }
+    if ((int)view.state != m->state[t]) {
+        sim_fail(w, "%s in %s is %s (%s) instead of %s", ref.id, sim_projects[task->project],
+                 state_name((int)view.state), reason_name((int)view.reason),
+                 state_name(m->state[t]));
+    }
+    reasons why = model_reasons(m, t);
+    if (!(why & (UINT64_C(1) << view.reason))) {
+        char text[256];
+        sim_fail(w, "%s in %s is %s because of %s instead of %s", ref.id,
+                 sim_projects[task->project], state_name((int)view.state),
+                 reason_name((int)view.reason), trace_reasons(why, text, sizeof text));
+    }
+    if (m->key[t] != view.key) {
+        if (m->key[t] < UINT64_MAX - M_TASKS_MAX) {
+            differ(w, t, "key", (int64_t)view.key, (int64_t)m->key[t]);
+        }
+        m->key[t] = view.key;
+        m->order_valid = false;
+    }
+    compare_numbers(w, t, &view);
+    if (task->wait_backoff && m->state[t] == WAITING &&
+        view.reason == BATON__REASON__REASON_BACKOFF) {
+        if (view.next_at < task->next_lo || view.next_at > task->next_hi) {
+            sim_fail(w, "back-off of %s ends at %+lld ms, not within %+lld and %+lld ms", ref.id,
+                     (long long)(view.next_at - m->now), (long long)(task->next_lo - m->now),
+                     (long long)(task->next_hi - m->now));
+        }
+        task->next_lo = task->next_hi = view.next_at;
+    }
+    if (m->state[t] < DONE && m->order_valid && view.order_at != m->order_at[t]) {
+        differ(w, t, "order_at", view.order_at, m->order_at[t]);
+    }
+}
+
+static void
+compare_changed(struct world *w)
+{
+    struct model *m = w->m;
+    for (int i = 0; i < m->n_changed; i++) {
+        int t = m->changed[i];
+        if (check_in_flux(w, t)) {
+            w->skipped = true;
+            continue;
+        }
+        check_task(w, t);
+        if (m->seen[t] != m->state[t]) {
+            sim_fail(w, "%s is %s, but its events end with %s", name_of(w, t),
+                     state_name(m->state[t]), state_name(m->seen[t]));
+        }
+    }
+}
+
+static void
+end_pause(struct model *m, struct m_pause *pause, int64_t *next)
+{
+    if (pause->on && pause->until && pause->until <= m->now) {
+        pause->on = false;
+        m->order_valid = false;
+    } else if (pause->on && pause->until) {
+        *next = MIN(*next, pause->until);
+    }
+}
+
+/* Returns when the next of them ends. */
+static int64_t
+end_pauses_and_lingers(struct world *w)
+{
+    struct model *m = w->m;
+    int64_t next = INT64_MAX;
+    end_pause(m, &m->broker, &next);
+    for (int i = 0; i < M_ROLES; i++) {
+        end_pause(m, &m->role[i], &next);
+    }
+    for (int i = 0; i < M_PROJECTS; i++) {
+        end_pause(m, &m->project[i], &next);
+    }
+    for (int i = 0; i < M_RESOURCES; i++) {
+        end_pause(m, &m->lock[i], &next);
+    }
+    for (int i = 0; i < M_WORKERS; i++) {
+        end_pause(m, &m->worker[i], &next);
+    }
+    for (int i = 0; i < m->n_lingers; i++) {
+        if (m->lingers[i].until <= m->now) {
+            m->lingers[i--] = m->lingers[--m->n_lingers];
+            m->order_valid = false;
+        } else if (m->lingers[i].sure) {
+            next = MIN(next, m->lingers[i].until);
+        }
+    }
+    return next;
+}
+
+/* After a tick: nothing that is due is left, and the core knows when the next thing is. */
+static void
+check_due(struct world *w)
+{
+    struct model *m = w->m;
+    int64_t next = end_pauses_and_lingers(w);
+    for (int t = 0; t < m->n_tasks; t++) {
+        struct m_due due[8];
+        int n = m->state[t] < DONE ? model_timers(m, t, due) : 0;
+        for (int i = 0; i < n; i++) {
+            bool silent = due[i].timer == T_WAIT_BACKOFF || due[i].timer == T_WAIT_TIME;
+            if (due[i].hi <= m->now && silent) {
+                model_fire(m, t, due[i].timer);
+            } else if (due[i].hi <= m->now) {
+                static const char *const names[] = {"back-off", "start time", "lease", "start",
+                                                    "run time", "deadline",   "grace", "stall"};
+                sim_fail(w, "the %s of %s (%s) was due %lld ms ago, and the tick left it",
+                         names[due[i].timer], name_of(w, t), state_name(m->state[t]),
+                         (long long)(m->now - due[i].hi));
+            } else if (!silent || m->state[t] == WAITING) {
+                next = MIN(next, due[i].hi);
+            }
+        }
+    }
+    if (core_next_at(w->core) > next) {
+        sim_fail(w, "something is due in %lld ms, but core_next_at says %lld ms",
+                 (long long)(next - m->now), (long long)(core_next_at(w->core) - m->now));
+    }
+    for (int i = 0; i < m->n_lingers; i++) {
+        if (m->lingers[i].until <= m->now) {
+            m->lingers[i--] = m->lingers[--m->n_lingers];
+            m->order_valid = false;
+        }
+    }
+}
+
+void
+check_step(struct world *w)
+{
+    take_facts(w);
+    take_events(w);
+    for (size_t i = 0; i < w->out.n_puts; i++) {
+        take_put(w, &w->out.puts[i]);
+    }
+    if (w->ticked) {
+        check_due(w);
+        w->ticked = w->late = false;
+    }
+    compare_changed(w);
+}

@@ -1,0 +1,413 @@
+/* The reference model: states, what follows from what, and what is due. */
+#include "model.h"
+
+#include <string.h>
+
+enum { MET, PENDING, BROKEN };
+
+void
+model_init(struct model *m, const struct core_config *config)
+{
+    memset(m, 0, sizeof *m);
+    m->config = *config;
+    memset(m->slot, 0xff, sizeof m->slot);
+    for (int i = 0; i < M_RESOURCES; i++) {
+        m->capacity[i] = 1;
+    }
+}
+
+void
+model_copy(struct model *to, const struct model *from)
+{
+    memcpy(to, from, offsetof(struct model, task) + (size_t)from->n_tasks * sizeof(struct m_task));
+}
+
+void
+model_begin(struct model *m)
+{
+    m->n_changed = 0;
+}
+
+int
+model_find(const struct model *m, int project, int id)
+{
+    return id < 0 ? -1 : m->slot[project][id];
+}
+
+bool
+model_is_live(const struct model *m, int t)
+{
+    return m->state[t] < DONE;
+}
+
+bool
+model_holds_lease(const struct model *m, int t)
+{
+    return m->state[t] == LEASED || m->state[t] == RUNNING || m->state[t] == CANCELLING;
+}
+
+int
+model_n_live(const struct model *m)
+{
+    int n = 0;
+    for (int t = 0; t < m->n_tasks; t++) {
+        n += model_is_live(m, t);
+    }
+    return n;
+}
+
+struct m_lease *
+model_lease(struct model *m, uint64_t token)
+{
+    int lo = 0;
+    int hi = m->n_leases;
+    while (lo < hi) {
+        int mid = (lo + hi) / 2;
+        if (m->leases[mid].token < token) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo < m->n_leases && m->leases[lo].token == token ? &m->leases[lo] : NULL;
+}
+
+uint32_t
+model_max_attempts(const struct model *m, int t)
+{
+    uint32_t own = m->task[t].spec.max_attempts;
+    return own ? own : m->config.max_attempts;
+}
+
+void
+model_touch(struct model *m, int t)
+{
+    m->order_valid = false;
+    for (int i = 0; i < m->n_changed; i++) {
+        if (m->changed[i] == t) {
+            return;
+        }
+    }
+    CHECK(m->n_changed < M_CHANGED_MAX);
+    m->changed[m->n_changed++] = (int16_t)t;
+}
+
+void
+model_set(struct model *m, int t, int state, reasons why)
+{
+    struct m_task *task = &m->task[t];
+    bool was_live = model_is_live(m, t);
+    m->state[t] = (uint8_t)state;
+    task->why = why;
+    if (state >= DONE && (was_live || task->ended_at == 0)) {
+        task->ended_at = m->now;
+    }
+    model_touch(m, t);
+}
+
+/* ---- dependencies ---- */
+
+static int
+edge_value(const struct model *m, const struct m_edge *edge)
+{
+    int other = model_find(m, edge->project, edge->id);
+    if (other < 0) {
+        return PENDING;
+    }
+    int s = m->state[other];
+    if (edge->condition == BATON__CONDITION__CONDITION_STARTED) {
+        return m->task[other].ever_started || s == DONE ? MET : s >= DONE ? BROKEN : PENDING;
+    }
+    if (s < DONE) {
+        return PENDING;
+    }
+    switch (edge->condition) {
+    case BATON__CONDITION__CONDITION_SUCCESS:
+        return s == DONE ? MET : BROKEN;
+    case BATON__CONDITION__CONDITION_FAILED:
+        return s == FAILED || s == EXPIRED ? MET : BROKEN;
+    default:
+        return MET;
+    }
+}
+
+struct upstream {
+    bool deps, forward, hold, abort;
+};
+
+/* The edges from `first` on that have its group (or it alone, without one). */
+static void
+group_value(const struct model *m, const struct m_spec *spec, int first, struct upstream *ret)
+{
+    const struct m_edge *edge = &spec->edges[first];
+    bool met = false, pending = false, forward = false, ignore = false, abort = false;
+    for (int i = first; i < spec->n_edges; i++) {
+        const struct m_edge *e = &spec->edges[i];
+        if (i != first && (edge->any == 0 || e->any != edge->any)) {
+            continue;
+        }
+        int value = edge_value(m, e);
+        met |= value == MET;
+        pending |= value == PENDING;
+        forward |= value == PENDING && model_find(m, e->project, e->id) < 0;
+        ignore |= value == BROKEN && e->policy == BATON__POLICY__POLICY_IGNORE;
+        abort |= value == BROKEN && e->policy == BATON__POLICY__POLICY_ABORT;
+    }
+    if (met) {
+        return;
+    }
+    if (pending) {
+        ret->deps |= true;
+        ret->forward |= forward;
+    } else if (!ignore) {
+        ret->abort |= abort;
+        ret->hold |= !abort;
+    }
+}
+
+static void
+upstream_of(const struct model *m, int t, struct upstream *ret)
+{
+    const struct m_spec *spec = &m->task[t].spec;
+    *ret = (struct upstream){0};
+    for (int i = 0; i < spec->n_edges; i++) {
+        bool seen = false;
+        for (int k = 0; k < i; k++) {
+            seen |= spec->edges[i].any && spec->edges[k].any == spec->edges[i].any;
+        }
+        if (!seen) {
+            group_value(m, spec, i, ret);
+        }
+    }
+}
+
+reasons
+model_waiting_reasons(const struct model *m, int t, int *first)
+{
+    const struct m_task *task = &m->task[t];
+    struct upstream up;
+    upstream_of(m, t, &up);
+    reasons set = 0;
+    static const int order[] = {
+        BATON__REASON__REASON_HELD,        BATON__REASON__REASON_UPSTREAM_FAILED,
+        BATON__REASON__REASON_FORWARD_REF, BATON__REASON__REASON_DEPS,
+        BATON__REASON__REASON_BACKOFF,     BATON__REASON__REASON_NOT_BEFORE};
+    const bool holds[] = {task->held, up.hold || up.abort, up.forward,
+                          up.deps,    task->wait_backoff,  task->wait_not_before};
+    *first = 0;
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        if (holds[i]) {
+            set |= UINT64_C(1) << order[i];
+            *first = *first ? *first : order[i];
+        }
+    }
+    return set;
+}
+
+reasons
+model_reasons(const struct model *m, int t)
+{
+    const struct m_task *task = &m->task[t];
+    if (m->state[t] != LEASED && m->state[t] != RUNNING) {
+        return task->why;
+    }
+    reasons why = (task->suspect ? WHY(SUSPECT) : 0) | (task->stalled ? WHY(STALLED) : 0);
+    return why ? why : WHY(OK);
+}
+
+/* One waiting or ready task as its conditions want it. Returns true when its state changed. */
+static bool
+settle_one(struct model *m, int t)
+{
+    struct m_task *task = &m->task[t];
+    struct upstream up;
+    upstream_of(m, t, &up);
+    if (up.abort) {
+        model_set(m, t, ABORTED, WHY(UPSTREAM));
+        return true;
+    }
+    int first;
+    model_waiting_reasons(m, t, &first);
+    int was = m->state[t];
+    if (first) {
+        reasons why = UINT64_C(1) << first;
+        if (was != WAITING || task->why != why) {
+            model_set(m, t, WAITING, why);
+        }
+        return was != WAITING;
+    }
+    if (task->spec.role < 0) {
+        model_set(m, t, DONE, WHY(NONE));
+        return true;
+    }
+    if (was != READY) {
+        model_set(m, t, READY, WHY_READY);
+        task->anchor_due = !task->was_ready;
+    }
+    return was != READY;
+}
+
+void
+model_settle(struct model *m)
+{
+    bool again = true;
+    while (again) {
+        again = false;
+        for (int t = 0; t < m->n_tasks; t++) {
+            if (m->state[t] == WAITING || m->state[t] == READY) {
+                again |= settle_one(m, t);
+            }
+        }
+    }
+}
+
+void
+model_first_ready(struct model *m, int t)
+{
+    struct m_task *task = &m->task[t];
+    if (!task->anchor_due) {
+        return;
+    }
+    task->anchor_due = false;
+    task->was_ready = true;
+    task->anchor = m->now;
+    int f = task->spec.fairness;
+    if (f) {
+        task->anchor = MAX(m->now, m->virtual_time[f]);
+        int64_t cost = MAX(task->spec.estimate, 1000);
+        m->virtual_time[f] = MAX(m->virtual_time[f], m->now) +
+                             cost / (task->spec.weight ? (int64_t)task->spec.weight : 1);
+    }
+    m->order_valid = false;
+}
+
+/* ---- time ---- */
+
+static int
+add_due(struct m_due *due, int n, enum m_timer timer, int64_t lo, int64_t hi)
+{
+    due[n] = (struct m_due){timer, lo, hi};
+    return n + 1;
+}
+
+static int
+lease_timers(const struct model *m, int t, struct m_due *due, int n)
+{
+    const struct m_task *task = &m->task[t];
+    const struct m_spec *spec = &task->spec;
+    n = add_due(due, n, T_LEASE, task->end_lo, task->end_hi);
+    if (m->state[t] == LEASED && !task->sessionless) {
+        n = add_due(due, n, T_START, task->start_lo, task->start_hi);
+    }
+    if (m->state[t] == RUNNING && spec->max_runtime) {
+        int64_t at = task->started_at + spec->max_runtime + 30000;
+        n = add_due(due, n, T_RUNTIME, at, at);
+    }
+    if (m->state[t] == RUNNING && !task->stalled) {
+        int64_t at = task->progress_at + (spec->stall ? spec->stall : m->config.stall_ms);
+        int64_t said = task->next_update_at;
+        n = add_due(due, n, T_STALL, said ? MIN(at, said) : at, said ? MAX(at, said) : at);
+    }
+    if (m->state[t] == CANCELLING) {
+        n = add_due(due, n, T_GRACE, task->grace_lo, task->grace_hi);
+    }
+    return n;
+}
+
+int
+model_timers(const struct model *m, int t, struct m_due due[8])
+{
+    const struct m_task *task = &m->task[t];
+    const struct m_spec *spec = &task->spec;
+    int s = m->state[t];
+    int n = 0;
+    if (s >= DONE) {
+        return 0;
+    }
+    if (task->wait_backoff) {
+        n = add_due(due, n, T_WAIT_BACKOFF, task->next_lo, task->next_hi);
+    }
+    if (task->wait_not_before) {
+        n = add_due(due, n, T_WAIT_TIME, spec->not_before, spec->not_before);
+    }
+    if (s == LEASED || s == RUNNING || s == CANCELLING) {
+        n = lease_timers(m, t, due, n);
+    }
+    bool acts = spec->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_CANCEL
+                    ? s != CANCELLING
+                    : spec->on_deadline && (s == WAITING || s == READY);
+    if (spec->deadline && acts) {
+        n = add_due(due, n, T_DEADLINE, spec->deadline, MAX(spec->deadline, task->deadline_hi));
+    }
+    return n;
+}
+
+bool
+model_leads_to(const struct model *m, int t, enum m_timer timer, int to, int reason)
+{
+    int s = m->state[t];
+    switch (timer) {
+    case T_WAIT_BACKOFF:
+    case T_WAIT_TIME:
+        return s == WAITING && (to == READY || to == DONE);
+    case T_START:
+        return to == READY || to == WAITING;
+    case T_LEASE:
+        return s == CANCELLING ? to == CANCELLED || to == WAITING || to == FAILED || to == READY
+                               : to == READY || to == WAITING || (s == RUNNING && to == FAILED);
+    case T_RUNTIME:
+        return to == CANCELLING && reason == BATON__REASON__REASON_TIMEOUT;
+    case T_DEADLINE:
+        return s == WAITING || s == READY
+                   ? to == EXPIRED
+                   : to == CANCELLING && reason == BATON__REASON__REASON_DEADLINE;
+    case T_GRACE:
+        return to == CANCELLED || to == WAITING || to == FAILED || to == READY;
+    case T_STALL:
+        break;
+    }
+    return false;
+}
+
+void
+model_fire(struct model *m, int t, enum m_timer timer)
+{
+    struct m_task *task = &m->task[t];
+    int s = m->state[t];
+    switch (timer) {
+    case T_WAIT_BACKOFF:
+        task->wait_backoff = false;
+        break;
+    case T_WAIT_TIME:
+        task->wait_not_before = false;
+        break;
+    case T_START:
+        model_lose_lease(m, t, END_TIME);
+        break;
+    case T_LEASE:
+        if (s == CANCELLING) {
+            model_finish_cancelling(m, t, BATON__OUTCOME__OUTCOME_LOST, END_TIME);
+        } else {
+            model_lose_lease(m, t, END_TIME);
+        }
+        break;
+    case T_RUNTIME:
+        model_cancel(m, t, BATON__REASON__REASON_TIMEOUT, 0);
+        break;
+    case T_DEADLINE:
+        if (s == WAITING || s == READY) {
+            model_set(m, t, EXPIRED, WHY(DEADLINE));
+        } else {
+            model_cancel(m, t, BATON__REASON__REASON_DEADLINE, 0);
+        }
+        break;
+    case T_GRACE:
+        model_finish_cancelling(m, t, BATON__OUTCOME__OUTCOME_LOST, END_GRACE);
+        break;
+    case T_STALL:
+        task->stalled = true;
+        model_touch(m, t);
+        break;
+    }
+    model_settle(m);
+}

@@ -1,0 +1,336 @@
+/* The naive reference model: a second implementation of docs/semantics.md and of nothing else.
+ *
+ * As simple as it can be: everything is found by looking at everything, and what follows is
+ * computed again from the start after each change. What the page leaves to the broker (ids, keys,
+ * tokens, jitter) is taken from the core and checked against its bounds (check.c). Flat, so that a
+ * crash can put an earlier copy back. */
+#ifndef BATON_SIM_MODEL_H
+#define BATON_SIM_MODEL_H
+
+#include "broker/core/core.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    M_TASKS_MAX = 2048,
+    M_NAMES_MAX = 4096,
+    M_IDS_USER = 1900, /* names from here on are not counted in n_ids */
+    M_PROJECTS = 3,
+    M_ROLES = 6,
+    M_RESOURCES = 5,
+    M_WORKERS = 4,
+    M_FAIR = 3,
+    M_EDGES_MAX = 12,
+    M_CLAIMS_MAX = 3,
+    M_LEASES_MAX = 8192,
+    M_LINGERS_MAX = 256,
+    M_CHANGED_MAX = 4096,
+    M_SUBMIT_MAX = 48,
+    M_CLIENTS = 3,
+    M_ANSWERS_MAX = 48,
+};
+
+/* States and reasons under short names. */
+enum {
+    WAITING = BATON__TASK_STATE__STATE_WAITING,
+    READY = BATON__TASK_STATE__STATE_READY,
+    LEASED = BATON__TASK_STATE__STATE_LEASED,
+    RUNNING = BATON__TASK_STATE__STATE_RUNNING,
+    CANCELLING = BATON__TASK_STATE__STATE_CANCELLING,
+    DONE = BATON__TASK_STATE__STATE_DONE,
+    FAILED = BATON__TASK_STATE__STATE_FAILED,
+    CANCELLED = BATON__TASK_STATE__STATE_CANCELLED,
+    ABORTED = BATON__TASK_STATE__STATE_ABORTED,
+    EXPIRED = BATON__TASK_STATE__STATE_EXPIRED,
+    STATES_N,
+};
+
+/* A set of codes that an answer may have. */
+typedef uint32_t codes;
+#define CODE(name) (1u << BATON__CODE__CODE_##name)
+
+/* A set of reasons that a task may show. */
+typedef uint64_t reasons;
+#define WHY(name) (UINT64_C(1) << BATON__REASON__REASON_##name)
+#define WHY_READY                                                                                  \
+    (WHY(QUEUED) | WHY(NO_WORKER) | WHY(NO_CREDIT) | WHY(LOCK) | WHY(ROLE_PAUSED) |                \
+     WHY(PROJECT_PAUSED) | WHY(BROKER_PAUSED) | WHY(LOCK_PAUSED))
+
+struct m_edge {
+    int16_t id;
+    int8_t project;
+    int8_t condition;
+    int8_t policy;
+    uint8_t any;
+};
+
+struct m_claim {
+    int8_t resource;
+    bool shared;
+    int32_t amount;
+};
+
+/* A Spec, small and comparable: zeroed before use. Texts are numbers. */
+struct m_spec {
+    int16_t id; /* -1: the broker makes one */
+    int8_t project;
+    int8_t role; /* -1: milestone */
+    int8_t priority;
+    int8_t on_deadline;
+    int8_t on_conflict;
+    int8_t unique;   /* 0: none */
+    int8_t fairness; /* 0: none */
+    uint8_t n_edges;
+    uint8_t n_claims;
+    bool held;
+    uint32_t title, prompt, label, weight;
+    uint32_t max_attempts, crash_limit;
+    int64_t deadline, not_before, estimate;
+    int64_t backoff, backoff_cap, max_runtime, idle, lease, stall, window;
+    struct m_edge edges[M_EDGES_MAX];
+    struct m_claim claims[M_CLAIMS_MAX];
+};
+
+struct m_task {
+    struct m_spec spec;
+    int16_t id;
+    int8_t project;
+    bool archived;
+    bool held;
+    bool ever_started;
+    bool wait_backoff;    /* until next_lo, at latest next_hi */
+    bool wait_not_before; /* spec.not_before has not been seen to pass */
+    bool was_ready;       /* the anchor is fixed */
+    bool anchor_due;      /* is first ready; the anchor follows in the order of the events */
+    bool late_ok;         /* waits because its latest lease ended by time alone */
+    bool suspect, stalled, sessionless;
+    bool vague; /* the page leaves its state open: taken from the core */
+    int8_t worker;
+    uint32_t attempt, failures, losses;
+    int16_t parent; /* slot, or -1 */
+    int16_t root;
+    uint16_t depth, n_children, n_below;
+    reasons why; /* that its state may have, unless it holds a lease */
+    int64_t created_at, anchor, ended_at;
+    int64_t next_lo, next_hi;   /* back-off */
+    int64_t end_lo, end_hi;     /* of the lease */
+    int64_t start_lo, start_hi; /* latest start */
+    int64_t grace_lo, grace_hi; /* of cancelling */
+    int64_t deadline_hi;        /* when a hard deadline must have acted; normally the deadline */
+    int64_t started_at, progress_at, next_update_at;
+    int64_t lease_ms;
+    int cause; /* of cancelling */
+};
+
+enum m_end { END_LIVE, END_REPORTED, END_TIME, END_WORKER, END_GRACE };
+
+/* Every lease ever given, by rising token. */
+struct m_lease {
+    uint64_t token;
+    int16_t task;
+    int8_t worker;
+    uint8_t outcome; /* accepted; 0: none */
+    uint8_t end;     /* enum m_end */
+    bool sessionless;
+    uint32_t losses; /* of the task when it was given */
+};
+
+struct m_linger {
+    uint64_t token;
+    int64_t until;
+    bool sure; /* the page is clear that it holds */
+    uint8_t n_claims;
+    struct m_claim claims[M_CLAIMS_MAX];
+};
+
+struct m_pause {
+    bool on;
+    bool refuse;
+    int64_t until; /* 0: stays */
+};
+
+struct m_answer {
+    uint64_t number, digest, hash;
+    int64_t at;
+    uint32_t bytes, order;
+};
+
+struct m_client {
+    uint64_t number; /* highest used */
+    uint64_t acked;
+    int n_answers;
+    struct m_answer answers[M_ANSWERS_MAX];
+};
+
+struct model {
+    struct core_config config;
+    int64_t now;
+    uint64_t seq, event, epoch, token;
+    int n_tasks, n_leases, n_lingers, n_ids;
+    uint32_t n_answers; /* ever */
+    uint8_t state[M_TASKS_MAX];
+    uint8_t seen[M_TASKS_MAX]; /* state that the events gave */
+    uint64_t key[M_TASKS_MAX];
+    uint64_t latest[M_TASKS_MAX]; /* token */
+    int16_t slot[M_PROJECTS][M_NAMES_MAX];
+    struct m_pause broker, role[M_ROLES], project[M_PROJECTS], lock[M_RESOURCES], worker[M_WORKERS];
+    uint32_t capacity[M_RESOURCES];
+    int64_t virtual_time[M_FAIR + 1];
+    bool connected[M_WORKERS];
+    struct m_linger lingers[M_LINGERS_MAX];
+    struct m_client clients[M_CLIENTS];
+    struct m_lease leases[M_LEASES_MAX];
+    /* Tasks changed since model_begin. */
+    int n_changed;
+    int16_t changed[M_CHANGED_MAX];
+    /* The order, as of `order_valid`; see model_order. */
+    bool order_valid;
+    int n_order;
+    int16_t order[M_TASKS_MAX]; /* ready tasks, first comes first */
+    int64_t order_at[M_TASKS_MAX];
+    int64_t effective[M_TASKS_MAX];
+    uint16_t n_dependents[M_TASKS_MAX];
+    struct m_task task[M_TASKS_MAX]; /* last: only n_tasks of them are copied */
+};
+
+void model_init(struct model *m, const struct core_config *config);
+void model_copy(struct model *to, const struct model *from);
+/* A new step: nothing has changed yet. */
+void model_begin(struct model *m);
+
+/* ---- looking ---- */
+int model_find(const struct model *m, int project, int id);
+bool model_is_live(const struct model *m, int t);
+bool model_holds_lease(const struct model *m, int t);
+int model_n_live(const struct model *m);
+struct m_lease *model_lease(struct model *m, uint64_t token);
+uint32_t model_max_attempts(const struct model *m, int t);
+/* The reasons that hold for a waiting task, as a set; `first` is the one to show. */
+reasons model_waiting_reasons(const struct model *m, int t, int *first);
+/* The reasons that the task may show now. */
+reasons model_reasons(const struct model *m, int t);
+/* The order of everything that is live; kept until something changes. */
+void model_order(struct model *m);
+/* Why a ready task can't be leased now, as a set of reasons; 0: it can. `reserved` is a set of
+ * resources that earlier ones have; `with_vague` counts lingering claims that may be gone.
+ * *ret_waits_for: the resources that have no room for it. */
+reasons model_obstacles(const struct model *m, int t, uint32_t reserved, bool with_vague,
+                        uint32_t *ret_waits_for);
+/* Units of the resource in use; 1 at least when it is held whole or shared. */
+uint32_t model_used(const struct model *m, int resource, bool with_vague);
+
+/* ---- what is due ---- */
+enum m_timer {
+    T_WAIT_BACKOFF,
+    T_WAIT_TIME,
+    T_LEASE,
+    T_START,
+    T_RUNTIME,
+    T_DEADLINE,
+    T_GRACE,
+    T_STALL
+};
+struct m_due {
+    enum m_timer timer;
+    int64_t lo, hi; /* may act from lo on, must have acted by a tick at hi */
+};
+int model_timers(const struct model *m, int t, struct m_due due[8]);
+void model_fire(struct model *m, int t, enum m_timer timer);
+/* True when the timer may lead to that state. */
+bool model_leads_to(const struct model *m, int t, enum m_timer timer, int to, int reason);
+
+/* ---- changing ---- */
+void model_touch(struct model *m, int t);
+void model_set(struct model *m, int t, int state, reasons why);
+/* Everything that follows: states of waiting and ready tasks, aborts, milestones. */
+void model_settle(struct model *m);
+/* An event said that the task is ready: the first time fixes its anchor. */
+void model_first_ready(struct model *m, int t);
+
+struct m_submit {
+    bool dry_run, strict, update;
+    uint64_t parent_token;
+    int n;
+    struct m_spec spec[M_SUBMIT_MAX];
+    int n_resources;
+    int8_t resource[4];
+    uint32_t capacity[4];
+};
+enum m_fate { FATE_CREATE, FATE_UPDATE, FATE_SAME, FATE_EXISTING, FATE_RAISE, FATE_REPLACE };
+struct m_plan {
+    enum m_fate fate[M_SUBMIT_MAX];
+    int16_t other[M_SUBMIT_MAX]; /* existing task */
+    bool forward;                /* some dependency is not known */
+    bool vague;                  /* counts are not the page's */
+};
+codes model_submit_codes(struct model *m, const struct m_submit *submit, struct m_plan *plan);
+/* `ids[i]` is the id of a created task. */
+void model_submit(struct model *m, const struct m_submit *submit, const struct m_plan *plan,
+                  const int16_t *ids);
+
+struct m_change {
+    int verb;
+    int n;
+    int8_t project[8];
+    int16_t id[8];
+    bool subtree, dry_run, force, reason;
+    int64_t grace;
+    struct m_spec spec;
+    uint32_t fields; /* enum m_field bits */
+    bool filter;     /* by project, role, state instead of names; -1, -1, 0: any */
+    int f_project, f_role, f_state;
+};
+enum m_field {
+    F_PRIORITY = 1 << 0,
+    F_DEADLINE = 1 << 1,
+    F_ON_DEADLINE = 1 << 2,
+    F_NOT_BEFORE = 1 << 3,
+    F_ESTIMATE = 1 << 4,
+    F_TITLE = 1 << 5,
+    F_MAX_ATTEMPTS = 1 << 6,
+    F_CRASH_LIMIT = 1 << 7,
+    F_BACKOFF = 1 << 8,
+    F_BACKOFF_CAP = 1 << 9,
+    F_MAX_RUNTIME = 1 << 10,
+    F_IDLE = 1 << 11,
+    F_LEASE = 1 << 12,
+    F_STALL = 1 << 13,
+    F_ROLE = 1 << 14,
+    F_PROMPT = 1 << 15,
+    F_LABELS = 1 << 16,
+    F_AFTER = 1 << 17,
+    F_CLAIMS = 1 << 18,
+    F_WHILE_RUNNING = (1 << 14) - 1 - (1 << 3) + (1 << 16),
+};
+codes model_change_codes(struct model *m, const struct m_change *change);
+/* Returns how many tasks changed; -1: the page does not say. */
+int model_change(struct model *m, const struct m_change *change);
+/* Fields in which b differs from a. */
+uint32_t model_differences(const struct m_spec *a, const struct m_spec *b);
+void model_take_fields(struct m_spec *to, const struct m_spec *from, uint32_t fields);
+void model_respecify(struct model *m, int t, const struct m_spec *spec);
+/* True when the edges of `t` as given would close a cycle. */
+bool model_would_cycle(const struct model *m, const struct m_spec *specs, int n);
+void model_cancel(struct model *m, int t, int cause, int64_t grace);
+
+struct m_report {
+    uint64_t token;
+    int worker; /* -1: without a session */
+    enum { R_STARTED, R_BEAT, R_PROGRESS, R_RESULT } what;
+    int outcome;
+    int64_t retry_after, extend, next_update_at;
+};
+codes model_report(struct model *m, const struct m_report *report);
+void model_lost(struct model *m, int worker);
+void model_back(struct model *m, int worker, const uint64_t *held, const bool *started, int n,
+                uint64_t *ret_lost, int *ret_n_lost);
+void model_bye(struct model *m, int worker);
+void model_leased(struct model *m, int t, uint64_t token, int worker, int64_t lease_ms,
+                  bool sessionless);
+void model_restarted(struct model *m);
+/* The lease is over; what becomes of the task follows from model_settle. */
+void model_lose_lease(struct model *m, int t, enum m_end how);
+void model_finish_cancelling(struct model *m, int t, int outcome, enum m_end how);
+
+#endif

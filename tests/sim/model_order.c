@@ -1,0 +1,236 @@
+/* The reference model: the order of the ready ones, and what they need to run. */
+#include "model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t hour = 3600000;
+
+static int64_t
+patience(int priority)
+{
+    switch (priority) {
+    case BATON__PRIORITY__PRIORITY_CRITICAL:
+        return 0;
+    case BATON__PRIORITY__PRIORITY_HIGH:
+        return hour;
+    case BATON__PRIORITY__PRIORITY_LOW:
+        return 72 * hour;
+    default:
+        return 8 * hour;
+    }
+}
+
+static int64_t
+patience_above(int priority)
+{
+    int p = priority ? priority : BATON__PRIORITY__PRIORITY_MEDIUM;
+    return p == BATON__PRIORITY__PRIORITY_CRITICAL ? 0 : patience(p - 1);
+}
+
+static int
+dependents_first(const struct model *m, int16_t *list)
+{
+    static uint16_t open[M_TASKS_MAX]; /* live dependents not listed yet */
+    int n = 0;
+    for (int t = 0; t < m->n_tasks; t++) {
+        open[t] = m->n_dependents[t];
+        if (model_is_live(m, t) && open[t] == 0) {
+            list[n++] = (int16_t)t;
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        const struct m_spec *spec = &m->task[list[i]].spec;
+        for (int k = 0; k < spec->n_edges; k++) {
+            int up = model_find(m, spec->edges[k].project, spec->edges[k].id);
+            bool again = false;
+            for (int j = 0; j < k; j++) {
+                again |= spec->edges[j].project == spec->edges[k].project &&
+                         spec->edges[j].id == spec->edges[k].id;
+            }
+            if (up >= 0 && !again && --open[up] == 0 && model_is_live(m, up)) {
+                list[n++] = (int16_t)up;
+            }
+        }
+    }
+    return n;
+}
+
+static void
+count_dependents(struct model *m)
+{
+    memset(m->n_dependents, 0, (size_t)m->n_tasks * sizeof m->n_dependents[0]);
+    for (int d = 0; d < m->n_tasks; d++) {
+        const struct m_spec *spec = &m->task[d].spec;
+        for (int k = 0; model_is_live(m, d) && k < spec->n_edges; k++) {
+            int up = model_find(m, spec->edges[k].project, spec->edges[k].id);
+            bool again = false;
+            for (int j = 0; j < k; j++) {
+                again |= spec->edges[j].project == spec->edges[k].project &&
+                         spec->edges[j].id == spec->edges[k].id;
+            }
+            if (up >= 0 && !again) {
+                m->n_dependents[up]++;
+            }
+        }
+    }
+}
+
+/* `d` is done with: what it depends on hears of its urgency. */
+static void
+inherit(struct model *m, int d, int64_t *from_dependents)
+{
+    const struct m_spec *spec = &m->task[d].spec;
+    for (int k = 0; k < spec->n_edges; k++) {
+        int up = model_find(m, spec->edges[k].project, spec->edges[k].id);
+        if (up < 0) {
+            continue;
+        }
+        if (m->effective[d] != INT64_MAX) {
+            m->effective[up] = MIN(m->effective[up], m->effective[d] - spec->estimate);
+        }
+        int64_t before = m->order_at[d] - m->task[up].spec.estimate;
+        from_dependents[up] = MIN(from_dependents[up], before);
+    }
+}
+
+static int64_t
+order_of(const struct model *m, int t, int64_t from_dependents)
+{
+    const struct m_task *task = &m->task[t];
+    const struct m_spec *spec = &task->spec;
+    int64_t base = task->anchor + patience(spec->priority);
+    int64_t own = base;
+    if (m->effective[t] != INT64_MAX) {
+        bool hard = spec->deadline && spec->on_deadline;
+        int64_t floor = hard ? task->anchor : task->anchor + patience_above(spec->priority);
+        own = MAX(floor, MIN(m->effective[t] - spec->estimate, base));
+    }
+    return MAX(task->anchor, MIN(own, from_dependents));
+}
+
+static const struct model *sorting;
+
+static int
+compare(const void *a, const void *b)
+{
+    const struct model *m = sorting;
+    int x = *(const int16_t *)a;
+    int y = *(const int16_t *)b;
+    if (m->order_at[x] != m->order_at[y]) {
+        return m->order_at[x] < m->order_at[y] ? -1 : 1;
+    }
+    if (m->n_dependents[x] != m->n_dependents[y]) {
+        return m->n_dependents[x] > m->n_dependents[y] ? -1 : 1;
+    }
+    return m->key[x] < m->key[y] ? -1 : 1;
+}
+
+void
+model_order(struct model *m)
+{
+    static int16_t list[M_TASKS_MAX];
+    static int64_t from_dependents[M_TASKS_MAX];
+    if (m->order_valid) {
+        return;
+    }
+    count_dependents(m);
+    for (int t = 0; t < m->n_tasks; t++) {
+        const struct m_spec *spec = &m->task[t].spec;
+        m->effective[t] = spec->deadline ? spec->deadline : INT64_MAX;
+        from_dependents[t] = INT64_MAX;
+    }
+    int n = dependents_first(m, list);
+    for (int i = 0; i < n; i++) {
+        m->order_at[list[i]] = order_of(m, list[i], from_dependents[list[i]]);
+        inherit(m, list[i], from_dependents);
+    }
+    m->n_order = 0;
+    for (int t = 0; t < m->n_tasks; t++) {
+        if (m->state[t] == READY) {
+            m->order[m->n_order++] = (int16_t)t;
+        }
+    }
+    sorting = m;
+    qsort(m->order, (size_t)m->n_order, sizeof m->order[0], compare);
+    m->order_valid = true;
+}
+
+/* ---- resources ---- */
+
+struct use {
+    bool exclusive, shared;
+    uint32_t units;
+};
+
+static void
+add_claims(const struct m_claim *claims, int n, struct use use[M_RESOURCES])
+{
+    for (int i = 0; i < n; i++) {
+        struct use *u = &use[claims[i].resource];
+        u->shared |= claims[i].shared;
+        u->exclusive |= !claims[i].shared && claims[i].amount == 0;
+        u->units += claims[i].shared ? 0 : (uint32_t)claims[i].amount;
+    }
+}
+
+static bool
+fits(const struct m_claim *claim, const struct use *u, uint32_t capacity)
+{
+    if (claim->shared) {
+        return !u->exclusive && u->units == 0;
+    }
+    if (claim->amount == 0) {
+        return !u->exclusive && !u->shared && u->units == 0;
+    }
+    return !u->exclusive && !u->shared && u->units + (uint32_t)claim->amount <= capacity;
+}
+
+static void
+use_now(const struct model *m, bool with_vague, struct use use[M_RESOURCES])
+{
+    for (int o = 0; o < m->n_tasks; o++) {
+        if (model_holds_lease(m, o)) {
+            add_claims(m->task[o].spec.claims, m->task[o].spec.n_claims, use);
+        }
+    }
+    for (int i = 0; i < m->n_lingers; i++) {
+        if (m->lingers[i].sure || with_vague) {
+            add_claims(m->lingers[i].claims, m->lingers[i].n_claims, use);
+        }
+    }
+}
+
+reasons
+model_obstacles(const struct model *m, int t, uint32_t reserved, bool with_vague,
+                uint32_t *ret_waits_for)
+{
+    const struct m_spec *spec = &m->task[t].spec;
+    struct use use[M_RESOURCES] = {0};
+    reasons why = 0;
+    *ret_waits_for = 0;
+    why |= m->broker.on ? WHY(BROKER_PAUSED) : 0;
+    why |= m->role[spec->role].on ? WHY(ROLE_PAUSED) : 0;
+    why |= m->project[spec->project].on ? WHY(PROJECT_PAUSED) : 0;
+    if (spec->n_claims == 0) {
+        return why;
+    }
+    use_now(m, with_vague, use);
+    for (int i = 0; i < spec->n_claims; i++) {
+        int r = spec->claims[i].resource;
+        bool room = fits(&spec->claims[i], &use[r], m->capacity[r]);
+        why |= m->lock[r].on ? WHY(LOCK_PAUSED) : 0;
+        why |= !room || (reserved & (1u << r)) ? WHY(LOCK) : 0;
+        *ret_waits_for |= room ? 0 : 1u << r;
+    }
+    return why;
+}
+
+uint32_t
+model_used(const struct model *m, int resource, bool with_vague)
+{
+    struct use use[M_RESOURCES] = {0};
+    use_now(m, with_vague, use);
+    const struct use *u = &use[resource];
+    return u->exclusive || u->shared ? 1 : u->units;
+}
