@@ -1,0 +1,282 @@
+/* Dependencies: edges, the counters of what is unmet, and how a task's end reaches its dependents.
+ *
+ * Each edge is kept from both ends and its state is a function of the other task's state
+ * (edge_eval). A task without groups has its counters kept incrementally; one with groups is
+ * recounted, since a group is met or broken as a whole. */
+#include "broker/core/state.h"
+
+#include "common/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+unsigned
+edge_eval(unsigned pred_state, bool pred_started, unsigned condition)
+{
+    bool terminal = state_is_terminal(pred_state);
+    switch (condition) {
+    case BATON__CONDITION__CONDITION_SUCCESS:
+        return pred_state == DONE ? EDGE_MET : terminal ? EDGE_BROKEN : EDGE_PENDING;
+    case BATON__CONDITION__CONDITION_FINISHED:
+        return terminal ? EDGE_MET : EDGE_PENDING;
+    case BATON__CONDITION__CONDITION_FAILED:
+        return pred_state == FAILED || pred_state == EXPIRED ? EDGE_MET
+               : terminal                                    ? EDGE_BROKEN
+                                                             : EDGE_PENDING;
+    case BATON__CONDITION__CONDITION_STARTED:
+        return pred_started || pred_state == DONE ? EDGE_MET
+               : terminal                         ? EDGE_BROKEN
+                                                  : EDGE_PENDING;
+    default:
+        CHECK(false);
+    }
+}
+
+/* Adds (by = 1) or takes away (by = -1) what one edge without a group counts for. */
+static void
+count_edge(const struct core *core, struct task *task, const struct edge_in *edge, int by)
+{
+    if (edge->state == EDGE_PENDING) {
+        task->n_pending += (uint32_t)by;
+        if (edge->pred && task_at(core, edge->pred)->state == UNKNOWN) {
+            task->n_forward += (uint32_t)by;
+        }
+    } else if (edge->state == EDGE_BROKEN) {
+        if (edge->policy == BATON__POLICY__POLICY_HOLD) {
+            task->n_broken += (uint32_t)by;
+        } else if (edge->policy == BATON__POLICY__POLICY_ABORT) {
+            task->n_abort += (uint32_t)by;
+        }
+    }
+}
+
+/* A group as a whole, at its first edge; other edges of it are skipped. */
+static void
+count_group(const struct core *core, struct task *task, uint32_t first)
+{
+    uint32_t any = task->ins[first].any;
+    bool met = false, pending = false, forward = false, ignored = false, aborts = false;
+    for (uint32_t i = first; i < task->n_ins; i++) {
+        const struct edge_in *edge = &task->ins[i];
+        if (edge->any != any) {
+            continue;
+        }
+        met |= edge->state == EDGE_MET;
+        if (edge->state == EDGE_PENDING) {
+            pending = true;
+            forward |= edge->pred && task_at(core, edge->pred)->state == UNKNOWN;
+        } else if (edge->state == EDGE_BROKEN) {
+            ignored |= edge->policy == BATON__POLICY__POLICY_IGNORE;
+            aborts |= edge->policy == BATON__POLICY__POLICY_ABORT;
+        }
+    }
+    if (met) {
+        return;
+    }
+    if (pending) {
+        task->n_pending++;
+        task->n_forward += forward;
+    } else if (!ignored && aborts) {
+        task->n_abort++;
+    } else if (!ignored) {
+        task->n_broken++;
+    }
+}
+
+void
+edges_recount(struct core *core, struct task *task)
+{
+    task->n_pending = task->n_broken = task->n_abort = task->n_forward = 0;
+    for (uint32_t i = 0; i < task->n_ins; i++) {
+        if (task->ins[i].any == 0) {
+            count_edge(core, task, &task->ins[i], 1);
+            continue;
+        }
+        bool first = true;
+        for (uint32_t j = 0; j < i && first; j++) {
+            first = task->ins[j].any != task->ins[i].any;
+        }
+        if (first) {
+            count_group(core, task, i);
+        }
+    }
+}
+
+static void
+out_add(struct core *core, struct task *pred, struct task *succ, uint32_t in_pos)
+{
+    if (pred->n_outs == pred->room_outs) {
+        uint32_t room = pred->room_outs ? pred->room_outs * 2 : 2;
+        pred->outs = xreallocarray(pred->outs, room, sizeof *pred->outs);
+        core->bytes += (room - pred->room_outs) * sizeof *pred->outs;
+        pred->room_outs = room;
+    }
+    succ->ins[in_pos].out_pos = pred->n_outs;
+    pred->outs[pred->n_outs++] = (struct edge_out){.succ = succ->slot, .in_pos = in_pos};
+    if (task_is_live(succ)) {
+        pred->n_live_outs++;
+    }
+}
+
+static void
+placeholder_drop_if_unused(struct core *core, struct task *task)
+{
+    if (task->state == UNKNOWN && task->n_outs == 0) {
+        core->n_placeholders--;
+        task_free(core, task);
+    }
+}
+
+static void
+out_remove(struct core *core, struct task *succ, uint32_t in_pos)
+{
+    struct edge_in *edge = &succ->ins[in_pos];
+    if (!edge->pred) {
+        return;
+    }
+    struct task *pred = task_at(core, edge->pred);
+    uint32_t last = --pred->n_outs;
+    if (edge->out_pos != last) {
+        struct edge_out moved = pred->outs[last];
+        pred->outs[edge->out_pos] = moved;
+        task_at(core, moved.succ)->ins[moved.in_pos].out_pos = edge->out_pos;
+    }
+    if (task_is_live(succ)) {
+        CHECK(pred->n_live_outs > 0);
+        pred->n_live_outs--;
+        queue_fix(core, pred);
+        if (state_is_terminal(pred->state)) {
+            ended_list_update(core, pred);
+        } else if (task_is_live(pred)) {
+            order_spread(core, pred);
+        }
+    }
+    edge->pred = 0;
+    placeholder_drop_if_unused(core, pred);
+}
+
+void
+edges_drop(struct core *core, struct task *task)
+{
+    for (uint32_t i = 0; i < task->n_ins; i++) {
+        out_remove(core, task, i);
+    }
+    core->bytes -= task->n_ins * sizeof *task->ins;
+    free(task->ins);
+    task->ins = NULL;
+    task->n_ins = 0;
+    task->has_any = false;
+    edges_recount(core, task);
+}
+
+static void
+edge_connect(struct core *core, struct task *task, uint32_t pos, const Baton__Edge *from)
+{
+    struct edge_in *edge = &task->ins[pos];
+    *edge = (struct edge_in){
+        .any = from->any, .condition = (uint8_t)from->condition, .policy = (uint8_t)from->policy};
+    const char *project = from->project[0] ? from->project : task_project(core, task);
+    uint32_t number = project_make(core, project);
+    struct task *pred = task_find(core, number, from->id);
+    const struct tombstone *tombstone = pred ? NULL : tombstone_find(core, project, from->id);
+    if (tombstone) {
+        /* It had no live dependents, and if it ever started does not matter to anybody who asks
+         * now. */
+        edge->state = (uint8_t)edge_eval(tombstone->state, tombstone->state == DONE,
+                                         from->condition);
+        return;
+    }
+    if (!pred) {
+        pred = task_new(core, number, from->id);
+        core->n_placeholders++;
+    }
+    edge->pred = pred->slot;
+    edge->state = (uint8_t)edge_eval(pred->state, pred->started_at != 0, from->condition);
+    out_add(core, pred, task, pos);
+}
+
+void
+edges_build(struct core *core, struct task *task, const Baton__Spec *spec)
+{
+    if (task->ins) {
+        edges_drop(core, task);
+    }
+    if (spec->n_after == 0) {
+        return;
+    }
+    task->n_ins = (uint32_t)spec->n_after;
+    task->ins = xcalloc(task->n_ins, sizeof *task->ins);
+    core->bytes += task->n_ins * sizeof *task->ins;
+    for (uint32_t i = 0; i < task->n_ins; i++) {
+        edge_connect(core, task, i, spec->after[i]);
+        task->has_any |= task->ins[i].any != 0;
+        if (task->ins[i].pred) {
+            queue_fix(core, task_at(core, task->ins[i].pred));
+        }
+    }
+    edges_recount(core, task);
+}
+
+void
+edges_count_live(struct core *core, struct task *task, int delta)
+{
+    for (uint32_t i = 0; i < task->n_ins; i++) {
+        if (!task->ins[i].pred) {
+            continue;
+        }
+        struct task *pred = task_at(core, task->ins[i].pred);
+        CHECK(delta > 0 || pred->n_live_outs > 0);
+        pred->n_live_outs += (uint32_t)delta;
+        queue_fix(core, pred);
+        if (state_is_terminal(pred->state)) {
+            ended_list_update(core, pred);
+        }
+    }
+}
+
+bool
+edges_are_clear(const struct task *task)
+{
+    return task->n_pending == 0 && task->n_broken == 0 && task->n_abort == 0;
+}
+
+struct task *
+edges_culprit(const struct core *core, const struct task *task)
+{
+    for (uint32_t i = 0; i < task->n_ins; i++) {
+        const struct edge_in *edge = &task->ins[i];
+        if (edge->state == EDGE_BROKEN && edge->policy == BATON__POLICY__POLICY_ABORT &&
+            edge->pred) {
+            return task_at(core, edge->pred);
+        }
+    }
+    return NULL;
+}
+
+void
+edges_update_outs(struct core *core, struct task *task, bool was_unknown, struct core_out *out,
+                  int64_t now)
+{
+    for (uint32_t i = 0; i < task->n_outs; i++) {
+        struct task *succ = task_at(core, task->outs[i].succ);
+        struct edge_in *edge = &succ->ins[task->outs[i].in_pos];
+        unsigned state = edge_eval(task->state, task->started_at != 0, edge->condition);
+        if (state == edge->state && !was_unknown) {
+            continue;
+        }
+        if (succ->has_any) {
+            edge->state = (uint8_t)state;
+            edges_recount(core, succ);
+        } else {
+            if (was_unknown && edge->state == EDGE_PENDING) {
+                succ->n_forward--; /* count_edge sees a task that is known by now */
+            }
+            count_edge(core, succ, edge, -1);
+            edge->state = (uint8_t)state;
+            count_edge(core, succ, edge, 1);
+        }
+        if (succ->state == WAITING || succ->state == READY) {
+            task_place(core, succ, out, now);
+        }
+    }
+}

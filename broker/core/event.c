@@ -1,0 +1,96 @@
+/* Events for the feed: numbered without gaps, for ever; the same facts give the same events. */
+#include "broker/core/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void
+event_add(struct core *core, struct core_out *out, Baton__Event *event)
+{
+    event->number = ++core->event;
+    if (!out) {
+        return;
+    }
+    if (out->n_events++ == 0) {
+        out->first_event = event->number;
+    }
+    size_t bytes = baton__event__get_packed_size(event);
+    buf_add_varint(&out->events, bytes);
+    baton__event__pack(event, buf_reserve(&out->events, bytes));
+    out->events.bytes += bytes;
+}
+
+static char *
+unconst(const char *s)
+{
+    /* protobuf-c's structs have plain char pointers; packing does not write through them. */
+    return (char *)(uintptr_t)(s ? s : "");
+}
+
+void
+event_task(struct core *core, struct core_out *out, int64_t at, unsigned kind,
+           const struct task *task, const struct event_more *more)
+{
+    if (!out) {
+        core->event++;
+        return;
+    }
+    Baton__Event event = BATON__EVENT__INIT;
+    event.at = at;
+    event.kind = (Baton__Event__Kind)kind;
+    event.project = core->projects[task->project]->name;
+    event.id = task->id;
+    event.role = unconst(task->role < ROLES_N ? role_names[task->role] : "");
+    event.from = (Baton__TaskState)more->from;
+    event.to = (Baton__TaskState)task->state;
+    event.reason = (Baton__Reason)task->reason;
+    if (task_has_lease(task) || state_is_terminal(task->state) ||
+        kind != BATON__EVENT__KIND__TASK) {
+        event.token = task->token;
+        event.attempt = task->attempt;
+        event.worker = unconst(core_worker_name(core, task->worker));
+    }
+    event.actor = unconst(more->actor);
+    event.text = unconst(more->text);
+    event.title = unconst(more->title);
+    event.progress = task->ext ? task->ext->progress : 0;
+    event_add(core, out, &event);
+}
+
+void
+event_plain(struct core *core, struct core_out *out, int64_t at, unsigned kind, const char *name,
+            const char *actor, const char *text)
+{
+    Baton__Event event = BATON__EVENT__INIT;
+    event.at = at;
+    event.kind = (Baton__Event__Kind)kind;
+    event.id = unconst(name);
+    event.actor = unconst(actor);
+    event.text = unconst(text);
+    event_add(core, out, &event);
+}
+
+void
+core_out_clear(struct core_out *out)
+{
+    buf_clear(&out->facts);
+    buf_clear(&out->events);
+    out->n_facts = out->n_events = 0;
+    out->first_seq = out->first_event = 0;
+    out->n_stops = 0;
+    for (size_t i = 0; i < out->n_puts; i++) {
+        free(out->puts[i].record);
+    }
+    out->n_puts = 0;
+}
+
+void
+core_out_fini(struct core_out *out)
+{
+    core_out_clear(out);
+    buf_fini(&out->facts);
+    buf_fini(&out->events);
+    free(out->stops);
+    free(out->puts);
+    *out = (struct core_out){0};
+}

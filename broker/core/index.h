@@ -1,0 +1,44 @@
+/* Hash indexes of the core: open addressing, 32-bit slots, no order. Lookups are O(1); growing is
+ * O(n) now and then. */
+#ifndef BATON_BROKER_CORE_INDEX_H
+#define BATON_BROKER_CORE_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* From a 64-bit number to a 32-bit one. Number 0 can't be a key. Zeroed is empty. */
+struct index64 {
+    struct index64_entry {
+        uint64_t key;
+        uint32_t value;
+    } * entries;
+    size_t room; /* a power of two, or 0 */
+    size_t n;
+};
+
+uint32_t index64_get(const struct index64 *index, uint64_t key);       /* 0: not there */
+void index64_put(struct index64 *index, uint64_t key, uint32_t value); /* replaces */
+void index64_remove(struct index64 *index, uint64_t key);
+void index64_fini(struct index64 *index);
+
+/* A set of slots found by a hash that each slot's owner keeps; the owner compares. Slot 0 can't be
+ * in it. */
+struct slotset {
+    uint32_t *slots;
+    size_t room;
+    size_t n;
+};
+
+typedef bool slotset_equal_fn(const void *context, uint32_t slot);
+typedef uint32_t slotset_hash_fn(const void *context, uint32_t slot);
+
+uint32_t slotset_find(const struct slotset *set, uint32_t hash, slotset_equal_fn *equal,
+                      const void *context);
+void slotset_add(struct slotset *set, uint32_t slot, uint32_t hash, slotset_hash_fn *hash_of,
+                 const void *context);
+void slotset_remove(struct slotset *set, uint32_t slot, uint32_t hash, slotset_hash_fn *hash_of,
+                    const void *context);
+void slotset_fini(struct slotset *set);
+
+#endif

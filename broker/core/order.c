@@ -1,0 +1,271 @@
+/* The order of ready tasks: a virtual deadline, static between events (docs/semantics.md, "Order").
+ *
+ * Urgency flows from a task to what it depends on. Each task keeps the two values that flow
+ * (`effective`, `order_at`); when one of them changes, only those whose own value rests on it are
+ * looked at again: a lower value is one comparison, a higher one a walk over the dependents of
+ * those that rested on the old value. So adding the ten-thousandth dependent of a hub costs as much
+ * as adding the first. */
+#include "broker/core/state.h"
+
+#include "common/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HOUR INT64_C(3600000)
+
+int64_t
+patience_ms(unsigned priority)
+{
+    switch (priority) {
+    case BATON__PRIORITY__PRIORITY_CRITICAL:
+        return 0;
+    case BATON__PRIORITY__PRIORITY_HIGH:
+        return HOUR;
+    case BATON__PRIORITY__PRIORITY_LOW:
+        return 72 * HOUR;
+    default:
+        return 8 * HOUR;
+    }
+}
+
+bool
+order_before(const void *context, uint32_t a, uint32_t b)
+{
+    const struct core *core = context;
+    const struct task *x = task_at(core, a);
+    const struct task *y = task_at(core, b);
+    if (x->order_at != y->order_at) {
+        return x->order_at < y->order_at;
+    }
+    if (x->n_live_outs != y->n_live_outs) {
+        return x->n_live_outs > y->n_live_outs;
+    }
+    return x->key < y->key;
+}
+
+static int64_t
+base_of(const struct task *task)
+{
+    return task->anchor + patience_ms(task->priority);
+}
+
+static int64_t
+floor_of(const struct task *task)
+{
+    bool hard = task->deadline && task->on_deadline != BATON__ON_DEADLINE__ON_DEADLINE_NOTHING;
+    if (hard || task->priority == BATON__PRIORITY__PRIORITY_CRITICAL) {
+        return task->anchor;
+    }
+    return task->anchor + patience_ms(task->priority - 1u);
+}
+
+static int64_t
+own_of(const struct task *task, int64_t effective)
+{
+    int64_t base = base_of(task);
+    if (effective == NEVER) {
+        return base;
+    }
+    int64_t floor = floor_of(task);
+    return MAX(floor, MIN(effective - task->estimate_ms, base));
+}
+
+/* What a dependent passes on: infinite when it is not live. */
+static int64_t
+passed_effective(const struct task *task, int64_t effective)
+{
+    return effective == NEVER ? NEVER : effective - task->estimate_ms;
+}
+
+static int64_t
+passed_order(const struct task *to, int64_t order_at)
+{
+    return order_at == NEVER ? NEVER : MAX(to->anchor, order_at - to->estimate_ms);
+}
+
+static bool
+refresh(struct core *core, struct task *task)
+{
+    int64_t effective = task->deadline ? task->deadline : NEVER;
+    int64_t inherited = NEVER;
+    for (uint32_t i = 0; i < task->n_outs; i++) {
+        const struct task *succ = task_at(core, task->outs[i].succ);
+        if (task_is_live(succ)) {
+            effective = MIN(effective, passed_effective(succ, succ->effective));
+            inherited = MIN(inherited, passed_order(task, succ->order_at));
+        }
+    }
+    int64_t order_at = MAX(task->anchor, MIN(own_of(task, effective), inherited));
+    bool changed = effective != task->effective || order_at != task->order_at;
+    task->effective = effective;
+    task->order_at = order_at;
+    return changed;
+}
+
+static bool
+lower(struct task *task, int64_t effective, int64_t order_at)
+{
+    bool changed = false;
+    if (effective < task->effective) {
+        task->effective = effective;
+        changed = true;
+    }
+    int64_t to = MIN(MIN(own_of(task, task->effective), order_at), task->order_at);
+    to = MAX(to, task->anchor);
+    if (to < task->order_at) {
+        task->order_at = to;
+        changed = true;
+    }
+    return changed;
+}
+
+static void
+change_push(struct core *core, const struct task *task, int64_t effective, int64_t order_at)
+{
+    if (core->n_changes == core->room_changes) {
+        core->room_changes = core->room_changes ? core->room_changes * 2 : 256;
+        core->changes = xreallocarray(core->changes, core->room_changes, sizeof *core->changes);
+    }
+    core->changes[core->n_changes++] = (struct order_change){
+        .slot = task->slot, .effective = effective, .order_at = order_at};
+}
+
+/* One task that the changed one depends on. */
+static void
+follow(struct core *core, struct task *pred, const struct task *task,
+       const struct order_change *old)
+{
+    bool live = task_is_live(task);
+    int64_t effective = live ? passed_effective(task, task->effective) : NEVER;
+    int64_t order_at = live ? passed_order(pred, task->order_at) : NEVER;
+    int64_t old_effective = passed_effective(task, old->effective);
+    int64_t old_order = passed_order(pred, old->order_at);
+    int64_t before_effective = pred->effective;
+    int64_t before_order = pred->order_at;
+    bool rested = (effective > old_effective && pred->effective == old_effective) ||
+                  (order_at > old_order && pred->order_at == old_order);
+    bool changed = rested ? refresh(core, pred) : lower(pred, effective, order_at);
+    if (changed) {
+        queue_fix(core, pred);
+        change_push(core, pred, before_effective, before_order);
+    }
+}
+
+static void
+spread(struct core *core)
+{
+    while (core->n_changes > 0) {
+        struct order_change old = core->changes[--core->n_changes];
+        const struct task *task = task_at(core, old.slot);
+        for (uint32_t i = 0; i < task->n_ins; i++) {
+            if (!task->ins[i].pred) {
+                continue;
+            }
+            struct task *pred = task_at(core, task->ins[i].pred);
+            if (task_is_live(pred)) {
+                follow(core, pred, task, &old);
+            }
+        }
+    }
+}
+
+void
+order_spread(struct core *core, struct task *task)
+{
+    int64_t effective = task->effective;
+    int64_t order_at = task->order_at;
+    if (refresh(core, task)) {
+        queue_fix(core, task);
+        change_push(core, task, effective, order_at);
+        spread(core);
+    }
+}
+
+void
+order_enter(struct core *core, struct task *task)
+{
+    refresh(core, task);
+    change_push(core, task, NEVER, NEVER);
+    spread(core);
+}
+
+void
+order_leave(struct core *core, struct task *task)
+{
+    change_push(core, task, task->effective, task->order_at);
+    spread(core);
+}
+
+/* From the tasks without live dependents upwards: each when all its dependents are done (Kahn). */
+void
+order_all(struct core *core)
+{
+    uint32_t *left = xcalloc(core->n_slots, sizeof *left);
+    core->n_stack = 0;
+    for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
+        struct task *task = task_at(core, slot);
+        if (task_is_live(task)) {
+            left[slot] = task->n_live_outs;
+            if (task->n_live_outs == 0) {
+                stack_push(core, slot);
+            }
+        }
+    }
+    while (core->n_stack > 0) {
+        struct task *task = task_at(core, core->stack[--core->n_stack]);
+        refresh(core, task);
+        for (uint32_t i = 0; i < task->n_ins; i++) {
+            uint32_t pred = task->ins[i].pred;
+            if (pred && task_is_live(task_at(core, pred)) && --left[pred] == 0) {
+                stack_push(core, pred);
+            }
+        }
+    }
+    free(left);
+}
+
+void
+order_anchor(struct core *core, struct task *task, int64_t now)
+{
+    task->ready_at = now;
+    struct task_ext *ext = task->ext;
+    if (ext && ext->fairness_key) {
+        struct fairness *fairness;
+        HASH_FIND(by_key, core->fairness, ext->fairness_key, strlen(ext->fairness_key), fairness);
+        if (!fairness) {
+            fairness = xcalloc(1, sizeof *fairness);
+            fairness->key = xstrdup(ext->fairness_key);
+            HASH_ADD_KEYPTR(by_key, core->fairness, fairness->key, strlen(fairness->key), fairness);
+        }
+        int64_t from = MAX(fairness->virtual_time, now);
+        task->anchor = MAX(task->anchor, fairness->virtual_time);
+        int64_t weight = ext->fairness_weight ? ext->fairness_weight : 1;
+        fairness->virtual_time = from + MAX(task->estimate_ms, 1000) / weight;
+    }
+    order_spread(core, task);
+}
+
+void
+order_terms(const struct core *core, const struct task *task, int64_t *ret_floor, int64_t *ret_base,
+            struct task **ret_effective_from, struct task **ret_inherited_from)
+{
+    *ret_floor = floor_of(task);
+    *ret_base = base_of(task);
+    *ret_effective_from = NULL;
+    *ret_inherited_from = NULL;
+    for (uint32_t i = 0; i < task->n_outs; i++) {
+        struct task *succ = task_at(core, task->outs[i].succ);
+        if (!task_is_live(succ)) {
+            continue;
+        }
+        if (task->effective != NEVER && task->effective != task->deadline &&
+            passed_effective(succ, succ->effective) == task->effective) {
+            *ret_effective_from = succ;
+        }
+        if (task->order_at < own_of(task, task->effective) &&
+            passed_order(task, succ->order_at) == task->order_at) {
+            *ret_inherited_from = succ;
+        }
+    }
+}

@@ -1,0 +1,146 @@
+/* Pauses of all scopes, and the capacities of resources. */
+#include "broker/core/state.h"
+
+#include "common/text.h"
+
+#include <string.h>
+
+static Baton__Code
+check_scope(struct core_request *request, const Baton__Pause *pause)
+{
+    bool named = pause->scope != BATON__PAUSE__SCOPE__BROKER;
+    if (pause->scope < 0 || pause->scope > BATON__PAUSE__SCOPE__WORKER) {
+        return refuse(request, BATON__CODE__CODE_INVALID, "scope", "no such scope");
+    }
+    if (named && !name_is_valid(pause->name, NAME_BYTES_MAX)) {
+        return refuse(request, BATON__CODE__CODE_INVALID, "name",
+                      "the name is missing or not valid");
+    }
+    if (!named && pause->name[0]) {
+        return refuse(request, BATON__CODE__CODE_INVALID, "name", "the broker has no name here");
+    }
+    if (pause->scope == BATON__PAUSE__SCOPE__ROLE && role_number(pause->name) < 0) {
+        return refuse(request, BATON__CODE__CODE_UNKNOWN_ROLE, "name",
+                      "'%s' is no role: infra, backend, frontend, realtime, integration, testing",
+                      pause->name);
+    }
+    if (!prose_is_valid(pause->reason, TITLE_BYTES_MAX)) {
+        return refuse(request, BATON__CODE__CODE_INVALID, "reason",
+                      "the reason is longer than 1,024 bytes or has control characters");
+    }
+    if (pause->until < 0 || pause->until > TIME_MS_MAX ||
+        (pause->until && pause->until <= request->now && !pause->resume)) {
+        return refuse(request, BATON__CODE__CODE_INVALID, "until", "that time has passed");
+    }
+    return BATON__CODE__CODE_OK;
+}
+
+void
+emit_resumed(struct core *core, struct core_request *request, uint32_t scope, const char *name)
+{
+    Baton__Resumed resumed = BATON__RESUMED__INIT;
+    resumed.scope = scope;
+    resumed.name = arena_strdup(request->arena, name);
+    Baton__Fact fact = BATON__FACT__INIT;
+    fact.what_case = BATON__FACT__WHAT_RESUMED;
+    fact.resumed = &resumed;
+    emit(core, request, &fact);
+}
+
+Baton__Code
+core_pause(struct core *core, struct core_request *request, const Baton__Pause *pause,
+           Baton__Done *ret)
+{
+    baton__done__init(ret);
+    Baton__Code code = check_scope(request, pause);
+    if (code != BATON__CODE__CODE_OK) {
+        return code;
+    }
+    uint32_t scope = (uint32_t)pause->scope;
+    const struct pause *old = pause_find(core, scope, pause->name);
+    if (pause->resume) {
+        ret->changed = old != NULL;
+        if (old) {
+            emit_resumed(core, request, scope, pause->name);
+        }
+    } else {
+        bool refuse = pause->refuse && scope == BATON__PAUSE__SCOPE__BROKER;
+        ret->changed = !old || strcmp(old->text, pause->reason) != 0 ||
+                       old->until != pause->until || old->refuse != refuse;
+        if (ret->changed) {
+            Baton__Paused paused = BATON__PAUSED__INIT;
+            paused.scope = scope;
+            paused.name = pause->name;
+            paused.text = pause->reason;
+            paused.until = pause->until;
+            paused.refuse = refuse;
+            Baton__Fact fact = BATON__FACT__INIT;
+            fact.what_case = BATON__FACT__WHAT_PAUSED;
+            fact.paused = &paused;
+            emit(core, request, &fact);
+        }
+    }
+    ret->event = core->event;
+    return BATON__CODE__CODE_OK;
+}
+
+bool
+core_is_accepting(const struct core *core, const char **ret_reason)
+{
+    const struct pause *pause = core->broker_refuses
+                                    ? pause_find(core, BATON__PAUSE__SCOPE__BROKER, "")
+                                    : NULL;
+    *ret_reason = pause && pause->text[0] ? pause->text : "an operator drains the broker";
+    return !core->broker_refuses;
+}
+
+/* ---- resources ---- */
+
+static Baton__ResourceView *
+resource_view(const struct core *core, struct core_request *request,
+              const struct resource *resource)
+{
+    struct arena *arena = request->arena;
+    Baton__ResourceView *view = arena_alloc(arena, sizeof *view);
+    baton__resource_view__init(view);
+    view->name = resource->name;
+    view->capacity = resource->capacity;
+    view->used = resource->n_shared ? resource->n_shared : MIN(resource->used, resource->capacity);
+    view->paused = resource->paused;
+    view->holders = arena_alloc(arena, 100 * sizeof *view->holders);
+    for (uint32_t w = 1; w < core->n_workers; w++) {
+        for (uint32_t slot = core->workers[w]->first; slot;) {
+            const struct task *task = task_at(core, slot);
+            for (uint32_t i = 0; task->ext && i < task->ext->n_claims; i++) {
+                if (task->ext->claims[i].resource == resource->number && view->n_holders < 100) {
+                    view->holders[view->n_holders++] = ref_make(arena, core, task);
+                }
+            }
+            slot = task->run->next;
+        }
+    }
+    for (const struct line *line = resource->lines; line; line = line->next) {
+        view->n_waiting += line->heap.n;
+    }
+    return view;
+}
+
+Baton__Code
+core_resources(struct core *core, struct core_request *request, const Baton__Resources *resources,
+               Baton__ResourceList *ret)
+{
+    baton__resource_list__init(ret);
+    Baton__Code code = resources_check(core, request, resources->set, resources->n_set);
+    if (code != BATON__CODE__CODE_OK) {
+        return code;
+    }
+    resources_emit(core, request, resources->set, resources->n_set);
+    size_t room = MIN(HASH_CNT(by_name, core->resources_by_name), (unsigned)NAMED_MAX);
+    ret->resources = arena_alloc(request->arena, room * sizeof *ret->resources);
+    for (uint32_t i = 1; i < core->n_resources && ret->n_resources < room; i++) {
+        if (core->resources[i]) {
+            ret->resources[ret->n_resources++] = resource_view(core, request, core->resources[i]);
+        }
+    }
+    return BATON__CODE__CODE_OK;
+}

@@ -1,0 +1,413 @@
+/* Ready tasks and the resources they claim: which task runs next.
+ *
+ * A role has a heap of queues, one a project, each a heap of tasks by order. A task that is first
+ * but can't have a resource steps aside into a line of that resource, with others of the same role
+ * and need. When the need of a line fits, its first task comes back into the ready queue as the
+ * line's scout; the next follows when the scout has gone. So a thousand tasks that wait for one
+ * lock cost a release one heap operation, and never stand in the way of those that can run.
+ *
+ * Who stands where in here is not persistent and makes no difference to what is picked: the first
+ * in order of those that can run. */
+#include "broker/core/state.h"
+
+#include "common/alloc.h"
+
+#include <stdlib.h>
+
+static uint32_t *
+heap_position(const void *core, uint32_t slot)
+{
+    return &task_at(core, slot)->heap_pos;
+}
+
+static const struct heap_class by_order = {.before = order_before, .position = heap_position};
+
+/* ---- a role's heap of queues ---- */
+
+static bool
+queue_before(const struct core *core, const struct ready_queue *a, const struct ready_queue *b)
+{
+    return order_before(core, heap_top(&a->heap), heap_top(&b->heap));
+}
+
+static void
+role_set(struct role *role, uint32_t i, struct ready_queue *queue)
+{
+    role->queues[i] = queue;
+    queue->pos = i + 1;
+}
+
+static void
+role_fix(const struct core *core, struct role *role, uint32_t i)
+{
+    struct ready_queue *queue = role->queues[i];
+    while (i > 0 && queue_before(core, queue, role->queues[(i - 1) / 2])) {
+        role_set(role, i, role->queues[(i - 1) / 2]);
+        i = (i - 1) / 2;
+    }
+    for (;;) {
+        uint32_t child = 2 * i + 1;
+        if (child >= role->n_queues) {
+            break;
+        }
+        if (child + 1 < role->n_queues &&
+            queue_before(core, role->queues[child + 1], role->queues[child])) {
+            child++;
+        }
+        if (!queue_before(core, role->queues[child], queue)) {
+            break;
+        }
+        role_set(role, i, role->queues[child]);
+        i = child;
+    }
+    role_set(role, i, queue);
+}
+
+/* The queue's first task changed, or it became empty, or its project was paused or resumed. */
+static void
+role_update(struct core *core, struct ready_queue *queue)
+{
+    struct role *role = &core->roles[queue->role];
+    bool in = queue->heap.n > 0 && !core->projects[queue->project]->paused;
+    if (in && !queue->pos) {
+        if (role->n_queues == role->room_queues) {
+            role->room_queues = role->room_queues ? role->room_queues * 2 : 8;
+            role->queues = xreallocarray(role->queues, role->room_queues, sizeof *role->queues);
+        }
+        role_set(role, role->n_queues++, queue);
+        role_fix(core, role, role->n_queues - 1);
+    } else if (!in && queue->pos) {
+        uint32_t i = queue->pos - 1;
+        queue->pos = 0;
+        struct ready_queue *last = role->queues[--role->n_queues];
+        if (last != queue) {
+            role_set(role, i, last);
+            role_fix(core, role, i);
+        }
+    } else if (in) {
+        role_fix(core, role, queue->pos - 1);
+    }
+}
+
+static struct ready_queue *
+queue_of(const struct core *core, const struct task *task)
+{
+    CHECK(task->role < ROLES_N);
+    return &core->projects[task->project]->queues[task->role];
+}
+
+/* ---- resources ---- */
+
+static bool
+fits(const struct resource *resource, uint32_t amount, bool shared)
+{
+    if (resource->paused) {
+        return false;
+    }
+    if (shared) {
+        return resource->used == 0;
+    }
+    if (resource->n_shared > 0) {
+        return false;
+    }
+    return amount == 0
+               ? resource->used == 0
+               : amount <= resource->capacity && resource->used <= resource->capacity - amount;
+}
+
+/* Later tasks don't pass the first of a line that waits past its time and does not fit. */
+static bool
+is_reserved(const struct core *core, const struct resource *resource, const struct task *task)
+{
+    for (const struct line *line = resource->lines; line; line = line->next) {
+        uint32_t first = heap_top(&line->heap);
+        if (first && first != task->slot && !line->scout &&
+            !fits(resource, line->amount, line->shared) && !core->roles[line->role].paused &&
+            !core->projects[line->project]->paused &&
+            task_at(core, first)->order_at < core->queue_now &&
+            order_before(core, first, task->slot)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct resource *
+queue_obstacle(const struct core *core, const struct task *task, bool *ret_reserved)
+{
+    const struct task_ext *ext = task->ext;
+    for (uint32_t i = 0; ext && i < ext->n_claims; i++) {
+        const struct claim *claim = &ext->claims[i];
+        struct resource *resource = core->resources[claim->resource];
+        if (!fits(resource, claim->amount, claim->shared)) {
+            *ret_reserved = false;
+            return resource;
+        }
+        if (is_reserved(core, resource, task)) {
+            *ret_reserved = true;
+            return resource;
+        }
+    }
+    return NULL;
+}
+
+void
+resource_take(struct core *core, const struct claim *claims, uint32_t n_claims)
+{
+    for (uint32_t i = 0; i < n_claims; i++) {
+        struct resource *resource = core->resources[claims[i].resource];
+        if (claims[i].shared) {
+            resource->n_shared++;
+        } else {
+            resource->used += claims[i].amount ? claims[i].amount : WHOLE;
+        }
+    }
+    /* What was reserved for these may be free for others now. */
+    for (uint32_t i = 0; i < n_claims; i++) {
+        resource_wake(core, core->resources[claims[i].resource]);
+    }
+}
+
+void
+resource_give_back(struct core *core, const struct claim *claims, uint32_t n_claims)
+{
+    for (uint32_t i = 0; i < n_claims; i++) {
+        struct resource *resource = core->resources[claims[i].resource];
+        if (claims[i].shared) {
+            CHECK(resource->n_shared > 0);
+            resource->n_shared--;
+        } else {
+            CHECK(resource->used >= (claims[i].amount ? claims[i].amount : WHOLE));
+            resource->used -= claims[i].amount ? claims[i].amount : WHOLE;
+        }
+    }
+    for (uint32_t i = 0; i < n_claims; i++) {
+        resource_wake(core, core->resources[claims[i].resource]);
+    }
+}
+
+static struct line *
+line_of(struct resource *resource, const struct task *task, const struct claim *claim)
+{
+    struct line *line = resource->lines;
+    while (line && (line->role != task->role || line->project != task->project ||
+                    line->amount != claim->amount || line->shared != claim->shared)) {
+        line = line->next;
+    }
+    if (!line) {
+        line = xcalloc(1, sizeof *line);
+        *line = (struct line){.next = resource->lines,
+                              .resource = resource->number,
+                              .amount = claim->amount,
+                              .shared = claim->shared,
+                              .project = task->project,
+                              .role = task->role};
+        resource->lines = line;
+    }
+    return line;
+}
+
+static void
+ready_add(struct core *core, struct task *task)
+{
+    struct ready_queue *queue = queue_of(core, task);
+    heap_add(&queue->heap, &by_order, core, task->slot);
+    role_update(core, queue);
+}
+
+static void
+ready_remove(struct core *core, struct task *task)
+{
+    struct ready_queue *queue = queue_of(core, task);
+    heap_remove(&queue->heap, &by_order, core, task->slot);
+    role_update(core, queue);
+}
+
+void
+resource_wake(struct core *core, struct resource *resource)
+{
+    for (struct line *line = resource->lines; line; line = line->next) {
+        uint32_t first = heap_top(&line->heap);
+        if (!first || line->scout || !fits(resource, line->amount, line->shared) ||
+            is_reserved(core, resource, task_at(core, first))) {
+            continue;
+        }
+        struct task *task = task_at(core, first);
+        heap_remove(&line->heap, &by_order, core, first);
+        task->line = NULL;
+        task->scout_line = line;
+        line->scout = first;
+        ready_add(core, task);
+    }
+}
+
+/* The task leaves the ready queue: if it was a scout, the next of its line may come. */
+static void
+scout_end(struct core *core, struct task *task)
+{
+    struct line *line = task->scout_line;
+    if (line) {
+        line->scout = 0;
+        task->scout_line = NULL;
+        resource_wake(core, core->resources[line->resource]);
+    }
+}
+
+/* A scout is the first of its line: one that is no longer goes back, and the line chooses again. */
+static void
+line_check(struct core *core, struct line *line)
+{
+    uint32_t first = heap_top(&line->heap);
+    if (line->scout && first && order_before(core, first, line->scout)) {
+        struct task *scout = task_at(core, line->scout);
+        ready_remove(core, scout);
+        heap_add(&line->heap, &by_order, core, scout->slot);
+        scout->line = line;
+        scout->scout_line = NULL;
+        line->scout = 0;
+        resource_wake(core, core->resources[line->resource]);
+    }
+}
+
+static void
+step_aside(struct core *core, struct task *task, struct resource *resource)
+{
+    const struct claim *claim = task->ext->claims;
+    while (claim->resource != resource->number) {
+        claim++;
+    }
+    struct line *line = line_of(resource, task, claim);
+    ready_remove(core, task);
+    heap_add(&line->heap, &by_order, core, task->slot);
+    task->line = line;
+    scout_end(core, task);
+    line_check(core, line);
+}
+
+void
+resource_unclaim(struct core *core, const struct claim *claims, uint32_t n_claims)
+{
+    for (uint32_t i = 0; i < n_claims; i++) {
+        struct resource *resource = core->resources[claims[i].resource];
+        CHECK(resource->n_claims > 0);
+        resource->n_claims--;
+        resource_forget_if_unused(core, resource);
+    }
+}
+
+/* ---- the queue ---- */
+
+void
+queue_enter(struct core *core, struct task *task)
+{
+    ready_add(core, task);
+}
+
+void
+queue_leave(struct core *core, struct task *task)
+{
+    if (task->line) {
+        struct line *line = task->line;
+        heap_remove(&line->heap, &by_order, core, task->slot);
+        task->line = NULL;
+        resource_wake(core,
+                      core->resources[line->resource]); /* it may have been reserved for this one */
+    } else {
+        ready_remove(core, task);
+        scout_end(core, task);
+    }
+}
+
+void
+queue_fix(struct core *core, struct task *task)
+{
+    if (!task->heap_pos) {
+        return;
+    }
+    if (task->line) {
+        heap_fix(&task->line->heap, &by_order, core, task->slot);
+        line_check(core, task->line);
+        return;
+    }
+    struct ready_queue *queue = queue_of(core, task);
+    heap_fix(&queue->heap, &by_order, core, task->slot);
+    role_update(core, queue);
+    if (task->scout_line) {
+        line_check(core, task->scout_line);
+    }
+}
+
+static struct ready_queue *
+first_queue(const struct core *core, uint32_t roles, const uint32_t *projects, size_t n_projects)
+{
+    struct ready_queue *best = NULL;
+    for (uint32_t r = 0; r < ROLES_N; r++) {
+        const struct role *role = &core->roles[r];
+        if (!(roles & 1u << r) || role->paused || role->n_queues == 0) {
+            continue;
+        }
+        for (size_t i = 0; i < (projects ? n_projects : 1); i++) {
+            struct ready_queue *queue = role->queues[0];
+            if (projects) {
+                queue = projects[i] ? &core->projects[projects[i]]->queues[r] : NULL;
+                if (!queue || !queue->pos) {
+                    continue;
+                }
+            }
+            if (!best || queue_before(core, queue, best)) {
+                best = queue;
+            }
+        }
+    }
+    return best;
+}
+
+struct task *
+queue_pick(struct core *core, uint32_t roles, const uint32_t *projects, size_t n_projects,
+           int64_t now)
+{
+    core->queue_now = now;
+    struct ready_queue *queue;
+    while ((queue = first_queue(core, roles, projects, n_projects)) != NULL) {
+        struct task *task = task_at(core, heap_top(&queue->heap));
+        bool reserved;
+        struct resource *obstacle = queue_obstacle(core, task, &reserved);
+        if (!obstacle) {
+            return task;
+        }
+        step_aside(core, task, obstacle);
+    }
+    return NULL;
+}
+
+void
+queue_pause_project(struct core *core, struct project *project, bool paused)
+{
+    project->paused = paused;
+    for (int r = 0; r < ROLES_N; r++) {
+        role_update(core, &project->queues[r]);
+    }
+}
+
+bool
+core_has_ready(const struct core *core, uint32_t roles)
+{
+    if (core->broker_paused) {
+        return false;
+    }
+    for (uint32_t r = 0; r < ROLES_N; r++) {
+        if ((roles & 1u << r) && !core->roles[r].paused && core->roles[r].n_queues > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+core_set_capacity(struct core *core, int role, uint32_t workers, uint32_t slots, uint32_t credit)
+{
+    CHECK(role >= 0 && role < ROLES_N);
+    core->roles[role].workers = workers;
+    core->roles[role].slots = slots;
+    core->roles[role].credit = credit;
+}

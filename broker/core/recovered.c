@@ -1,0 +1,205 @@
+/* After a recovery, and in the simulation at any time: everything derived is recounted and every
+ * invariant checked. A mismatch is a refusal to start, never a repair. */
+#include "broker/core/state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct checkup {
+    struct core *core;
+    char *error;
+    size_t room;
+    bool ok;
+};
+
+static void PRINTF_LIKE(2, 3) fail(struct checkup *c, const char *fmt, ...)
+{
+    if (c->ok) {
+        va_list args;
+        va_start(args, fmt);
+        vsnprintf(c->error, c->room, fmt, args);
+        va_end(args);
+        c->ok = false;
+    }
+}
+
+static void
+check_edges(struct checkup *c, struct task *task)
+{
+    struct core *core = c->core;
+    uint32_t was[4] = {task->n_pending, task->n_broken, task->n_abort, task->n_forward};
+    edges_recount(core, task);
+    if (was[0] != task->n_pending || was[1] != task->n_broken || was[2] != task->n_abort ||
+        was[3] != task->n_forward) {
+        fail(c, "task %s: its dependencies are miscounted", task->id);
+    }
+    for (uint32_t i = 0; i < task->n_ins; i++) {
+        const struct edge_in *edge = &task->ins[i];
+        if (!edge->pred) {
+            continue;
+        }
+        const struct task *pred = task_at(core, edge->pred);
+        if (edge->out_pos >= pred->n_outs || pred->outs[edge->out_pos].succ != task->slot ||
+            pred->outs[edge->out_pos].in_pos != i) {
+            fail(c, "task %s: an edge has only one end", task->id);
+        } else if (edge->state != edge_eval(pred->state, pred->started_at != 0, edge->condition)) {
+            fail(c, "task %s: its edge to %s has the wrong state", task->id, pred->id);
+        }
+    }
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < task->n_outs; i++) {
+        live += task_is_live(task_at(core, task->outs[i].succ));
+    }
+    if (live != task->n_live_outs) {
+        fail(c, "task %s: its dependents are miscounted", task->id);
+    }
+}
+
+static void
+check_state(struct checkup *c, const struct task *task)
+{
+    bool blocked = task->held || task->timed || !edges_are_clear(task);
+    if (task->state == READY && (blocked || !task->heap_pos || task->milestone)) {
+        fail(c, "task %s is ready and should not be", task->id);
+    }
+    if (task->state == WAITING && !blocked && !task->milestone) {
+        fail(c, "task %s waits for nothing", task->id);
+    }
+    if (task->state != READY && task->heap_pos) {
+        fail(c, "task %s is queued and not ready", task->id);
+    }
+    if ((task->run != NULL) != task_has_lease(task)) {
+        fail(c, "task %s: lease and state disagree", task->id);
+    }
+    if (task->token && task_by_token(c->core, task->token) != task) {
+        fail(c, "task %s: its token does not lead to it", task->id);
+    }
+    if (task_by_key(c->core, task->key) != task ||
+        task_find(c->core, task->project, task->id) != task) {
+        fail(c, "task %s is not found by its name or key", task->id);
+    }
+    if (task->token > c->core->seq || task->key > c->core->seq) {
+        fail(c, "task %s is from the future", task->id);
+    }
+}
+
+/* Occupancy is what the live leases hold, and the lingering claims. */
+static void
+check_resources(struct checkup *c)
+{
+    struct core *core = c->core;
+    for (uint32_t r = 1; r < core->n_resources; r++) {
+        const struct resource *resource = core->resources[r];
+        if (!resource) {
+            continue;
+        }
+        uint64_t used = 0, shared = 0;
+        for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
+            const struct task *task = task_at(core, slot);
+            for (uint32_t i = 0; task->run && task->ext && i < task->ext->n_claims; i++) {
+                const struct claim *claim = &task->ext->claims[i];
+                if (claim->resource == r) {
+                    shared += claim->shared;
+                    used += claim->shared ? 0 : claim->amount ? claim->amount : WHOLE;
+                }
+            }
+        }
+        for (const struct linger *linger = core->lingers; linger; linger = linger->next) {
+            for (uint32_t i = 0; i < linger->n_claims; i++) {
+                const struct claim *claim = &linger->claims[i];
+                if (claim->resource == r) {
+                    shared += claim->shared;
+                    used += claim->shared ? 0 : claim->amount ? claim->amount : WHOLE;
+                }
+            }
+        }
+        if (used != resource->used || shared != resource->n_shared) {
+            fail(c, "resource %s: its use is miscounted", resource->name);
+        }
+    }
+}
+
+/* Kahn: a task that is never reached is on a cycle. */
+static void
+check_acyclic(struct checkup *c)
+{
+    struct core *core = c->core;
+    uint32_t *left = calloc(core->n_slots, sizeof *left);
+    CHECK(left);
+    core->n_stack = 0;
+    uint32_t n = 0;
+    for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
+        const struct task *task = task_at(core, slot);
+        for (uint32_t i = 0; i < task->n_ins; i++) {
+            left[slot] += task->ins[i].pred && task_at(core, task->ins[i].pred)->state != UNKNOWN;
+        }
+        if (left[slot] == 0) {
+            stack_push(core, slot);
+        }
+    }
+    while (core->n_stack > 0) {
+        const struct task *task = task_at(core, core->stack[--core->n_stack]);
+        n++;
+        for (uint32_t i = 0; i < task->n_outs; i++) {
+            if (--left[task->outs[i].succ] == 0) {
+                stack_push(core, task->outs[i].succ);
+            }
+        }
+    }
+    free(left);
+    if (n != core->n_tasks) {
+        fail(c, "%u tasks wait for each other in a circle", core->n_tasks - n);
+    }
+}
+
+static void
+check_counts(struct checkup *c)
+{
+    struct core *core = c->core;
+    uint64_t counted = 0;
+    for (uint32_t p = 1; p < core->n_projects; p++) {
+        for (int r = 0; r < ROLE_SLOTS; r++) {
+            for (unsigned s = WAITING; s < STATES_N; s++) {
+                counted += core->projects[p]->counts[r].by_state[s];
+            }
+        }
+    }
+    if (counted != core->n_tasks || core->by_key.n != core->n_tasks ||
+        core->by_id.n != core->n_tasks + core->n_placeholders) {
+        fail(c, "%u tasks, %llu counted, %zu by key, %zu by name", core->n_tasks,
+             (unsigned long long)counted, core->by_key.n, core->by_id.n);
+    }
+    uint32_t leases = 0, listed = 0;
+    for (uint32_t w = 1; w < core->n_workers; w++) {
+        leases += core->workers[w]->n_leases;
+    }
+    for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
+        listed += task_at(core, slot)->run != NULL;
+    }
+    if (leases != listed) {
+        fail(c, "%u leases, %u in the lists of workers", listed, leases);
+    }
+}
+
+bool
+core_recovered(struct core *core, char *error, size_t error_room)
+{
+    core_link(core);
+    struct checkup c = {.core = core, .error = error, .room = error_room, .ok = true};
+    uint64_t key = 0;
+    for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
+        struct task *task = task_at(core, slot);
+        if (task->key <= key) {
+            fail(&c, "task %s is out of order", task->id);
+        }
+        key = task->key;
+        check_edges(&c, task);
+        check_state(&c, task);
+    }
+    check_resources(&c);
+    check_acyclic(&c);
+    check_counts(&c);
+    return c.ok;
+}

@@ -1,0 +1,612 @@
+/* The state of the core, private to broker/core. What each part is, and which function keeps it.
+ *
+ * Tasks live in a slab and are named by 32-bit slots (0: none); pointers stay valid while a task
+ * lives. A task is on exactly one of: a ready queue or a resource's waiting line (ready), its
+ * worker's list (leased to cancelling), the list of ended tasks that nothing needs (terminal), or
+ * none (waiting). task_move in evolve.c is the only writer of task->state. */
+#ifndef BATON_BROKER_CORE_STATE_H
+#define BATON_BROKER_CORE_STATE_H
+
+#include "broker/core/core.h"
+#include "broker/core/heap.h"
+#include "broker/core/index.h"
+#include "common/limits.h"
+#include "common/rng.h"
+
+#include <uthash.h>
+
+enum {
+    ROLE_NONE = ROLES_N, /* milestones */
+    ROLE_SLOTS = ROLES_N + 1,
+    EDGE_PENDING = 0,
+    EDGE_MET = 1,
+    EDGE_BROKEN = 2,
+    WHOLE = 1 << 30,              /* of a resource: more than any capacity */
+    RUNTIME_SLACK_MS = 30 * 1000, /* the worker ends a task at its longest run time first */
+    CANCEL_SLACK_MS = 10 * 1000,  /* for the answer of the worker after the grace */
+    CHUNK_BITS = 12,
+    CHUNK_TASKS = 1 << CHUNK_BITS,
+};
+
+#define NEVER INT64_MAX
+
+/* State numbers, short. */
+enum {
+    UNKNOWN = BATON__TASK_STATE__STATE_UNSPECIFIED, /* a placeholder for a forward reference */
+    WAITING = BATON__TASK_STATE__STATE_WAITING,
+    READY = BATON__TASK_STATE__STATE_READY,
+    LEASED = BATON__TASK_STATE__STATE_LEASED,
+    RUNNING = BATON__TASK_STATE__STATE_RUNNING,
+    PARKED = BATON__TASK_STATE__STATE_PARKED,
+    CANCELLING = BATON__TASK_STATE__STATE_CANCELLING,
+    REVIEW = BATON__TASK_STATE__STATE_REVIEW,
+    DONE = BATON__TASK_STATE__STATE_DONE,
+    FAILED = BATON__TASK_STATE__STATE_FAILED,
+    CANCELLED = BATON__TASK_STATE__STATE_CANCELLED,
+    ABORTED = BATON__TASK_STATE__STATE_ABORTED,
+    EXPIRED = BATON__TASK_STATE__STATE_EXPIRED,
+    STATES_N = 13,
+};
+
+struct edge_in {
+    uint32_t pred; /* slot of the task depended on; 0: it is in the archive, the state is fixed */
+    uint32_t out_pos; /* of the same edge in pred's outs */
+    uint32_t any;
+    uint8_t condition;
+    uint8_t policy;
+    uint8_t state; /* EDGE_… */
+};
+
+struct edge_out {
+    uint32_t succ;
+    uint32_t in_pos; /* of the same edge in succ's ins */
+};
+
+/* A claim with its resource resolved. */
+struct claim {
+    uint32_t resource;
+    uint32_t amount; /* 0: all */
+    bool shared;
+};
+
+/* What only few tasks have, or only after they ran. */
+struct task_ext {
+    struct claim *claims;
+    uint32_t n_claims;
+    char *fairness_key; /* NULL: none */
+    uint32_t fairness_weight;
+    char *unique_key;    /* NULL: none */
+    char *reason_text;   /* NULL: none */
+    char *progress_text; /* NULL: none */
+    int64_t progress_at;
+    int64_t next_update_at;
+    uint32_t progress;
+    uint8_t *result; /* packed Result of the latest attempt that ended; NULL: none */
+    uint32_t result_bytes;
+    Baton__AttemptRecord **attempts; /* malloced by protobuf-c's default allocator */
+    uint32_t n_attempts;
+    Baton__OrphanRecord **orphans;
+    uint32_t n_orphans;
+    uint64_t aborted_by;
+    uint64_t parent;
+    uint64_t root;
+    uint32_t depth;
+    uint32_t n_children;
+    uint32_t n_descendants;
+    int64_t cancel_grace_ms;
+    uint32_t unique_slot;     /* back to the task */
+    UT_hash_handle by_unique; /* key: project number and unique_key, in core->unique */
+    char *unique_full;
+};
+
+/* While a task is leased. Times here are not persistent: they begin anew with each epoch. */
+struct run {
+    int64_t lease_ms; /* persistent: length of the lease */
+    int64_t lease_until;
+    int64_t start_until;  /* leased, not started */
+    int64_t cancel_until; /* cancelling */
+    int64_t stall_at;
+    int64_t max_runtime_ms;
+    int64_t stall_ms;
+    uint32_t next, prev; /* in the worker's list */
+    bool sessionless;    /* persistent */
+    bool suspect;
+    bool stalled;      /* persistent */
+    bool stop_pending; /* cancelling: the worker is told again when it comes back */
+};
+
+struct ready_queue;
+
+struct task {
+    /* Persistent. */
+    uint64_t key;
+    uint64_t token;
+    int64_t created_at;
+    int64_t anchor;
+    int64_t ready_at;   /* first time ready; 0: never */
+    int64_t started_at; /* of the latest attempt that started */
+    int64_t ended_at;
+    int64_t next_at; /* timed: when it comes due */
+    char *id;        /* owns one block: the id, NUL, then the packed spec */
+    uint32_t spec_bytes;
+    uint32_t project;
+    uint32_t attempt;
+    uint32_t worker; /* of the latest lease */
+    uint32_t actor;  /* who added it */
+    uint16_t failures;
+    uint16_t losses;
+    uint8_t state;
+    uint8_t reason;
+    uint8_t role;
+    uint8_t priority;
+    uint8_t on_deadline;
+    bool held : 1;
+    bool timed : 1;   /* waits for next_at */
+    bool backoff : 1; /* … because of a retry */
+    bool milestone : 1;
+    bool has_limits : 1; /* the spec has limits of its own */
+    bool has_any : 1;    /* some edge is in a group */
+    /* Derived. */
+    bool settling : 1;  /* on core->settle */
+    bool set_aside : 1; /* its record was kept for the snapshot being written */
+    int64_t deadline;
+    int64_t estimate_ms;
+    int64_t effective; /* order.c */
+    int64_t order_at;
+    int64_t timer_at; /* when core_tick must look at it */
+    struct edge_in *ins;
+    struct edge_out *outs;
+    struct task_ext *ext;
+    struct run *run;
+    uint32_t n_ins;
+    uint32_t n_outs, room_outs;
+    uint32_t n_pending;   /* unmet edges and groups that can still be met */
+    uint32_t n_broken;    /* … that can't, with policy hold */
+    uint32_t n_abort;     /* … that can't, with policy abort */
+    uint32_t n_forward;   /* pending edges to placeholders */
+    uint32_t n_live_outs; /* edges to tasks that are not terminal */
+    uint32_t hash;
+    uint32_t slot;
+    uint32_t timer_pos;
+    uint32_t heap_pos;       /* in its ready queue or its waiting line */
+    struct line *line;       /* the waiting line it is in; NULL: the ready queue */
+    struct line *scout_line; /* on whose behalf it stands in the ready queue; NULL: its own */
+    uint32_t next, prev;     /* all tasks by key; ended tasks: see ended_next */
+    uint32_t ended_next, ended_prev;
+};
+
+/* Tasks of one role, project and need that wait for one resource. The first one is let into the
+ * ready queue (as scout) when its need fits. */
+struct line {
+    struct line *next; /* of the resource */
+    uint32_t resource;
+    uint32_t amount;
+    uint32_t project;
+    bool shared;
+    uint8_t role;
+    struct heap heap;
+    uint32_t scout; /* slot; 0: none is out */
+};
+
+struct resource {
+    uint32_t number;
+    char *name;
+    uint32_t capacity;
+    uint32_t used;     /* sum of amounts; WHOLE when taken whole */
+    uint32_t n_shared; /* shared holders */
+    uint32_t n_claims; /* of tasks in memory; the resource is forgotten with the last, unless set */
+    bool set;          /* capacity was given */
+    bool paused;
+    struct line *lines;
+    UT_hash_handle by_name;
+};
+
+/* Ready tasks of one role in one project. */
+struct ready_queue {
+    struct heap heap;
+    uint32_t project;
+    uint8_t role;
+    uint32_t pos; /* in the role's heap of queues, from 1; 0: not in it (empty or paused) */
+};
+
+struct counts {
+    uint32_t by_state[STATES_N];
+    uint64_t gone_done, gone_failed, gone_cancelled; /* in the archive */
+};
+
+struct project {
+    uint32_t number;
+    char *name;
+    bool paused;
+    uint32_t n_tasks;
+    struct ready_queue queues[ROLES_N];
+    struct counts counts[ROLE_SLOTS];
+    UT_hash_handle by_name;
+};
+
+struct role {
+    struct ready_queue **queues; /* heap of non-empty, unpaused ones, by their first tasks */
+    uint32_t n_queues, room_queues;
+    bool paused;
+    uint32_t workers, slots, credit; /* core_set_capacity */
+};
+
+struct worker {
+    uint64_t
+        number; /* sequence number of its WorkerNamed; persistent name of the worker in facts */
+    uint32_t idx;
+    char *name;
+    bool draining;
+    uint32_t first; /* of its leases */
+    uint32_t n_leases;
+    UT_hash_handle by_name;
+};
+
+struct pause {
+    uint32_t scope;
+    char *name;
+    char *text;
+    char *actor;
+    int64_t since;
+    int64_t until;
+    bool refuse;
+    struct pause *next;
+};
+
+/* Claims of an attempt that ended uncleanly. */
+struct linger {
+    uint64_t token;
+    int64_t until;
+    struct claim *claims;
+    uint32_t n_claims;
+    struct linger *next;
+};
+
+struct fairness {
+    char *key;
+    int64_t virtual_time;
+    UT_hash_handle by_key;
+};
+
+struct tombstone {
+    uint64_t hash_hi, hash_lo;
+    uint64_t key;
+    uint8_t state;
+};
+
+struct client;
+struct answer {
+    struct client *client;
+    uint64_t number;
+    uint64_t digest;
+    uint8_t *reply;
+    uint32_t bytes;
+    int64_t at;
+    struct answer *older, *newer;             /* all, by time */
+    struct answer *client_prev, *client_next; /* of the client, by number */
+};
+struct client {
+    char *name;
+    uint64_t highest; /* number ever used */
+    struct answer *first, *last;
+    UT_hash_handle by_name;
+};
+
+struct actor {
+    char *name;
+    uint32_t number;
+    UT_hash_handle by_name;
+};
+
+struct snapshot_run {
+    bool running;
+    uint64_t seq;
+    uint32_t cursor;     /* next task to write; 0: none left */
+    uint64_t key_max;    /* tasks above came later */
+    uint32_t tombstones; /* to write: [tombstone_next, tombstones) */
+    uint32_t tombstone_next;
+    struct buf
+        aside; /* TaskRecords, packed as chunk fields, of tasks that changed before their turn */
+    struct buf head; /* the first chunk, made at the beginning */
+};
+
+struct core {
+    struct core_config config;
+    uint64_t seq;
+    uint64_t event;
+    uint64_t epoch;
+    int64_t now;          /* of the newest fact */
+    int64_t queue_now;    /* of the newest pick: what "past its time" is measured by */
+    struct arena scratch; /* of evolve */
+
+    struct task **chunks;
+    uint32_t n_chunks;
+    uint32_t n_slots; /* ever used, plus the unused 0 */
+    uint32_t free_slot;
+    uint32_t n_tasks; /* without placeholders */
+    uint32_t n_placeholders;
+    uint32_t first, last; /* by key */
+    struct slotset by_id;
+    struct index64 by_key;
+    struct index64 by_token;
+    struct heap timers;
+    uint32_t ended_first,
+        ended_last; /* terminal, without live dependents, by time of becoming so */
+    uint32_t n_ended;
+    size_t bytes; /* of specs, ids, edges */
+
+    struct project **projects; /* by number, from 1 */
+    uint32_t n_projects;
+    struct project *projects_by_name;
+    struct resource **resources; /* by number, from 1; NULL: forgotten */
+    uint32_t n_resources;
+    uint32_t *free_resources; /* numbers that may be used again */
+    uint32_t n_free_resources, room_free_resources;
+    struct resource *resources_by_name;
+    struct worker **workers; /* by idx, from 1 */
+    uint32_t n_workers;
+    struct worker *workers_by_name;
+    struct index64 workers_by_number;
+    struct actor **actors; /* by number, from 1 */
+    uint32_t n_actors;
+    struct actor *actors_by_name;
+    struct role roles[ROLES_N];
+    bool broker_paused, broker_refuses;
+    struct pause *pauses;
+    struct linger *lingers;
+    struct fairness *fairness;
+    struct task_ext *unique;
+
+    struct tombstone *tombstones; /* by time of archiving */
+    uint32_t n_tombstones, room_tombstones;
+    struct slotset tombstones_by_hash; /* slot = position + 1 */
+
+    struct client *clients;
+    struct answer *oldest, *newest;
+    uint32_t n_answers;
+
+    uint32_t *settle; /* tasks to look at after the fact: milestones that are through, aborts */
+    uint32_t n_settle, room_settle;
+    uint32_t *marks; /* scratch of graph walks, by slot */
+    uint32_t n_marks;
+    uint32_t mark;
+    uint32_t *stack; /* scratch */
+    uint32_t n_stack, room_stack;
+    struct order_change { /* scratch of order.c */
+        uint32_t slot;
+        int64_t effective, order_at; /* before the change */
+    } * changes;
+    uint32_t n_changes, room_changes;
+
+    bool linked; /* edges stand (false while a snapshot is being loaded) */
+    struct snapshot_run snapshot;
+};
+
+/* ---- state.c: tasks, names, lookups ---- */
+
+static inline struct task *
+task_at(const struct core *core, uint32_t slot)
+{
+    return &core->chunks[slot >> CHUNK_BITS][slot & (CHUNK_TASKS - 1)];
+}
+static inline bool
+state_is_terminal(unsigned state)
+{
+    return state >= DONE;
+}
+static inline bool
+task_is_live(const struct task *task)
+{
+    return task->state != UNKNOWN && !state_is_terminal(task->state);
+}
+static inline bool
+task_has_lease(const struct task *task)
+{
+    return task->state == LEASED || task->state == RUNNING || task->state == CANCELLING;
+}
+static inline const uint8_t *
+task_spec(const struct task *task)
+{
+    return (const uint8_t *)task->id + strlen(task->id) + 1;
+}
+struct task *task_find(const struct core *core, uint32_t project, const char *id); /* NULL */
+struct task *task_by_key(const struct core *core, uint64_t key);                   /* NULL */
+struct task *task_by_token(const struct core *core, uint64_t token);               /* NULL */
+struct task *task_new(struct core *core, uint32_t project, const char *id);
+void task_free(struct core *core, struct task *task);
+/* Sets the id's block: id and spec are copied. */
+void task_set_spec(struct core *core, struct task *task, const char *id, const uint8_t *spec,
+                   size_t bytes);
+struct task_ext *task_ext(struct core *core, struct task *task); /* made when absent */
+Baton__Spec *task_unpack(const struct task *task, struct arena *arena);
+const char *task_project(const struct core *core, const struct task *task);
+void set_text(char **text, const char *to); /* "" and NULL: none */
+
+uint32_t project_find(const struct core *core, const char *name); /* 0: none; "": default */
+uint32_t project_make(struct core *core, const char *name);
+struct resource *resource_find(const struct core *core, const char *name);
+struct resource *resource_make(struct core *core, const char *name);
+uint32_t actor_make(struct core *core, const char *name);
+const char *actor_name(const struct core *core, uint32_t number);
+struct worker *worker_find(const struct core *core, const char *name);
+struct worker *worker_add(struct core *core, uint64_t number, const char *name);
+const struct tombstone *tombstone_find(const struct core *core, const char *project,
+                                       const char *id);
+void tombstone_add(struct core *core, uint64_t hi, uint64_t lo, uint64_t key, unsigned state);
+void identity_hash(const struct core *core, const char *project, const char *id, uint64_t *ret_hi,
+                   uint64_t *ret_lo);
+struct pause *pause_find(const struct core *core, uint32_t scope, const char *name);
+/* A fresh mark for a graph walk: nothing bears it yet. */
+uint32_t mark_new(struct core *core);
+void stack_push(struct core *core, uint32_t slot);
+Baton__Ref *ref_make(struct arena *arena, const struct core *core, const struct task *task);
+
+/* ---- edges.c: dependencies ---- */
+
+/* The state of an edge, from the task depended on. */
+unsigned edge_eval(unsigned pred_state, bool pred_started, unsigned condition);
+/* (Re)builds the edges of a task from its spec; unknown ids get placeholders. */
+void edges_build(struct core *core, struct task *task, const Baton__Spec *spec);
+void edges_drop(struct core *core, struct task *task);
+/* The task's state or start changed (was_unknown: it was a placeholder): its dependents' edges
+ * follow. */
+void edges_update_outs(struct core *core, struct task *task, bool was_unknown, struct core_out *out,
+                       int64_t now);
+/* n_live_outs of what the task depends on, after it became terminal (-1) or live again (+1). */
+void edges_count_live(struct core *core, struct task *task, int delta);
+void edges_recount(struct core *core, struct task *task);
+/* True when the task's dependencies let it go. */
+bool edges_are_clear(const struct task *task);
+/* The task because of which policy abort strikes; NULL when it left the memory. */
+struct task *edges_culprit(const struct core *core, const struct task *task);
+
+/* ---- order.c ---- */
+
+int64_t patience_ms(unsigned priority);
+bool order_before(const void *core, uint32_t a, uint32_t b);
+/* Recomputes the task's place from its dependents, O(their number); what it depends on follows. */
+void order_spread(struct core *core, struct task *task);
+/* The task is live now, or no longer: what it depends on follows. */
+void order_enter(struct core *core, struct task *task);
+void order_leave(struct core *core, struct task *task);
+/* All live tasks anew, after a snapshot was loaded. */
+void order_all(struct core *core);
+/* At the first time ready. */
+void order_anchor(struct core *core, struct task *task, int64_t now);
+void order_terms(const struct core *core, const struct task *task, int64_t *ret_floor,
+                 int64_t *ret_base, struct task **ret_effective_from,
+                 struct task **ret_inherited_from);
+
+/* ---- queue.c: ready tasks, resources ---- */
+
+void queue_enter(struct core *core, struct task *task);
+void queue_leave(struct core *core, struct task *task);
+/* The task's order changed. */
+void queue_fix(struct core *core, struct task *task);
+/* The first task that may run now; NULL: none. Those that can't because of a resource step aside.
+ */
+struct task *queue_pick(struct core *core, uint32_t roles, const uint32_t *projects,
+                        size_t n_projects, int64_t now);
+void queue_pause_project(struct core *core, struct project *project, bool paused);
+/* The first resource that the task can't have now; NULL: none. `ret_reserved`: it is kept for an
+ * earlier task. */
+struct resource *queue_obstacle(const struct core *core, const struct task *task,
+                                bool *ret_reserved);
+void resource_take(struct core *core, const struct claim *claims, uint32_t n_claims);
+void resource_give_back(struct core *core, const struct claim *claims, uint32_t n_claims);
+/* More of it may be free, or it is no longer paused. */
+void resource_wake(struct core *core, struct resource *resource);
+void resource_forget_if_unused(struct core *core, struct resource *resource);
+void resource_unclaim(struct core *core, const struct claim *claims, uint32_t n_claims);
+
+/* ---- timers.c: when core_tick must look at a task ---- */
+
+void timer_update(struct core *core, struct task *task);
+void timer_remove(struct core *core, struct task *task);
+
+/* ---- evolve.c: the only writer of the state ---- */
+
+/* Gives the fact its sequence number, applies it, appends it to the journal of the request. Then
+ * settles what follows by itself. Returns the sequence number. */
+uint64_t emit(struct core *core, struct core_request *request, Baton__Fact *fact);
+void evolve(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out *out);
+/* Puts a waiting or ready task where its conditions say. */
+void task_place(struct core *core, struct task *task, struct core_out *out, int64_t now);
+void task_index_spec(struct core *core, struct task *task, const Baton__Spec *spec);
+void worker_list_add(struct core *core, struct task *task);
+void settle_add(struct core *core, struct task *task);
+void ended_list_update(struct core *core, struct task *task);
+void all_list_add(struct core *core, struct task *task);
+void pause_apply(struct core *core, uint32_t scope, const char *name, bool paused, bool refuse);
+
+/* ---- event.c ---- */
+
+struct event_more {
+    unsigned from;
+    const char *actor;
+    const char *text;
+    const char *title;
+};
+void event_task(struct core *core, struct core_out *out, int64_t at, unsigned kind,
+                const struct task *task, const struct event_more *more);
+void event_plain(struct core *core, struct core_out *out, int64_t at, unsigned kind,
+                 const char *name, const char *actor, const char *text);
+
+/* ---- answers.c ---- */
+
+void answers_evolve(struct core *core, const Baton__Answered *answered, int64_t at);
+void answers_forget(struct core *core, const Baton__Forgotten *forgotten);
+void answers_fini(struct core *core);
+
+/* ---- spec.c: is a task's description what we take? ---- */
+
+/* Checks every field and fills in defaults (project, priority, order of labels). `prefix` names the
+ * place for the error: "tasks[3]". */
+Baton__Code spec_check(struct core_request *request, Baton__Spec *spec, const char *prefix);
+/* The fields in which a and b differ: bit i for field i of the message's descriptor. Identity,
+ * trace context and what only matters while submitting do not count. */
+uint64_t spec_diff(const Baton__Spec *a, const Baton__Spec *b, struct arena *arena);
+const char *spec_field_name(unsigned field);
+/* Copies the fields with these bits; shallow. */
+void spec_copy(Baton__Spec *to, const Baton__Spec *from, uint64_t fields);
+/* Fields that may change while a task runs. */
+uint64_t spec_soft_fields(void);
+/* The bit of a field that `set` may change; 0: none of that name. */
+uint64_t spec_settable(const char *name);
+/* The spec packed into the arena. */
+ProtobufCBinaryData spec_pack(const Baton__Spec *spec, struct arena *arena);
+Baton__Code refuse(struct core_request *request, Baton__Code code, const char *field,
+                   const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* ---- submit.c ---- */
+
+Baton__Code resources_check(struct core *core, struct core_request *request,
+                            Baton__Resource *const *resources, size_t n);
+void resources_emit(struct core *core, struct core_request *request,
+                    Baton__Resource *const *resources, size_t n);
+
+/* ---- graph.c ---- */
+
+/* Would these new edges close a cycle? Adds the cycle to the error. */
+struct new_task {
+    const Baton__Spec *spec;
+    uint32_t slot; /* of the task or placeholder that bears the id already; 0: none */
+};
+Baton__Code graph_check(struct core *core, struct core_request *request,
+                        const struct new_task *tasks, size_t n_tasks);
+/* All that is reachable downstream, the roots too, in core->stack; each once. */
+void graph_downstream(struct core *core, const uint32_t *roots, size_t n_roots);
+
+/* ---- snapshot.c ---- */
+
+/* The task is about to change: keeps its record if the snapshot being written has not come to it.
+ */
+void snapshot_keep(struct core *core, struct task *task);
+void record_make(const struct core *core, const struct task *task, struct arena *arena,
+                 Baton__TaskRecord *ret);
+void core_link(struct core *core);
+
+/* ---- work.c, change.c, pause.c: facts that time emits too ---- */
+
+/* The lease ends by itself: OUTCOME_LOST, or RELEASED. */
+void lease_end(struct core *core, struct core_request *request, struct task *task, unsigned outcome,
+               const char *summary);
+/* The grace of a cancelled task is over and its worker said nothing. */
+void cancel_end(struct core *core, struct core_request *request, struct task *task);
+void emit_cancelling(struct core *core, struct core_request *request, struct task *task,
+                     unsigned reason, const char *text, int64_t grace_ms);
+void stop_add(struct core_out *out, const struct task *task, int64_t grace_ms, const char *reason);
+void emit_resumed(struct core *core, struct core_request *request, uint32_t scope,
+                  const char *name);
+
+/* ---- view.c ---- */
+
+Baton__Code view_find(const struct core *core, struct core_request *request, const Baton__Ref *ref,
+                      struct task **ret, uint64_t *ret_archived_key);
+bool view_matches(const struct core *core, const struct task *task, const Baton__List *list);
+
+void view_make(const struct core *core, struct core_request *request, const struct task *task,
+               bool whole, bool dependents, Baton__TaskView *ret);
+unsigned view_reason(const struct core *core, const struct task *task, int64_t now);
+
+#endif

@@ -1,0 +1,210 @@
+/* What time does: starts that come due, leases that run out, deadlines, stalls, pauses that end,
+ * answers and ended tasks that grow old. A bounded amount a call; core_next_at says when to call
+ * again. */
+#include "broker/core/state.h"
+
+enum { TICK_TASKS = 2000, TICK_ARCHIVED = 2000 };
+
+static void
+emit_simple_due(struct core *core, struct core_request *request, const struct task *task)
+{
+    Baton__Due due = BATON__DUE__INIT;
+    due.key = task->key;
+    Baton__Fact fact = BATON__FACT__INIT;
+    fact.what_case = BATON__FACT__WHAT_DUE;
+    fact.due = &due;
+    emit(core, request, &fact);
+}
+
+static void
+emit_expired(struct core *core, struct core_request *request, const struct task *task)
+{
+    Baton__Ended ended = BATON__ENDED__INIT;
+    ended.key = task->key;
+    ended.to = (Baton__TaskState)EXPIRED;
+    ended.reason = BATON__REASON__REASON_DEADLINE;
+    Baton__Fact fact = BATON__FACT__INIT;
+    fact.what_case = BATON__FACT__WHAT_ENDED;
+    fact.ended = &ended;
+    emit(core, request, &fact);
+}
+
+static void
+emit_stalled(struct core *core, struct core_request *request, const struct task *task)
+{
+    Baton__Stalled stalled = BATON__STALLED__INIT;
+    stalled.key = task->key;
+    Baton__Fact fact = BATON__FACT__INIT;
+    fact.what_case = BATON__FACT__WHAT_STALLED;
+    fact.stalled = &stalled;
+    emit(core, request, &fact);
+}
+
+static void
+tick_leased(struct core *core, struct core_request *request, struct task *task)
+{
+    const struct run *run = task->run;
+    int64_t now = request->now;
+    bool deadline = task->deadline && task->deadline <= now &&
+                    task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_CANCEL;
+    bool too_long = task->state == RUNNING && run->max_runtime_ms &&
+                    task->started_at + run->max_runtime_ms + RUNTIME_SLACK_MS <= now;
+    if (run->lease_until <= now) {
+        lease_end(core, request, task, BATON__OUTCOME__OUTCOME_LOST, "the lease ran out");
+    } else if (task->state == LEASED && run->start_until <= now) {
+        lease_end(core, request, task, BATON__OUTCOME__OUTCOME_LOST, "it was not started in time");
+    } else if (deadline) {
+        emit_cancelling(core, request, task, BATON__REASON__REASON_DEADLINE, "its deadline passed",
+                        0);
+    } else if (too_long) {
+        emit_cancelling(core, request, task, BATON__REASON__REASON_TIMEOUT,
+                        "its longest run time passed", 0);
+    } else {
+        emit_stalled(core, request, task);
+    }
+}
+
+static void
+tick_task(struct core *core, struct core_request *request, struct task *task)
+{
+    switch (task->state) {
+    case WAITING:
+    case READY:
+        if (task->deadline && task->deadline <= request->now &&
+            task->on_deadline != BATON__ON_DEADLINE__ON_DEADLINE_NOTHING) {
+            emit_expired(core, request, task);
+        } else {
+            emit_simple_due(core, request, task);
+        }
+        break;
+    case LEASED:
+    case RUNNING:
+        tick_leased(core, request, task);
+        break;
+    case CANCELLING:
+        cancel_end(core, request, task);
+        break;
+    default:
+        CHECK(!"a task in this state has no timer");
+    }
+}
+
+static void
+tick_pauses(struct core *core, struct core_request *request)
+{
+    for (struct pause *pause = core->pauses, *next; pause; pause = next) {
+        next = pause->next;
+        if (pause->until && pause->until <= request->now) {
+            emit_resumed(core, request, pause->scope, pause->name);
+        }
+    }
+}
+
+static void
+tick_lingers(struct core *core, struct core_request *request)
+{
+    for (struct linger *linger = core->lingers, *next; linger; linger = next) {
+        next = linger->next;
+        if (linger->until <= request->now) {
+            Baton__Unlocked unlocked = BATON__UNLOCKED__INIT;
+            unlocked.token = linger->token;
+            Baton__Fact fact = BATON__FACT__INIT;
+            fact.what_case = BATON__FACT__WHAT_UNLOCKED;
+            fact.unlocked = &unlocked;
+            emit(core, request, &fact);
+        }
+    }
+}
+
+/* When the oldest answer is to go; NEVER: not yet known. */
+static int64_t
+answers_next_at(const struct core *core)
+{
+    if (!core->oldest) {
+        return NEVER;
+    }
+    return core->n_answers > core->config.answers_max ? 0
+                                                      : core->oldest->at + core->config.answers_ms;
+}
+
+static void
+tick_answers(struct core *core, struct core_request *request)
+{
+    if (answers_next_at(core) > request->now) {
+        return;
+    }
+    /* All that are too old, or, when there are too many, the older eighth: rarely, and many at
+     * once. */
+    int64_t before = request->now - core->config.answers_ms + 1;
+    if (core->n_answers > core->config.answers_max) {
+        const struct answer *answer = core->oldest;
+        for (uint32_t i = 0; i < core->n_answers - core->config.answers_max / 8 * 7 && answer;
+             i++) {
+            before = MAX(before, answer->at + 1);
+            answer = answer->newer;
+        }
+    }
+    Baton__Forgotten forgotten = BATON__FORGOTTEN__INIT;
+    forgotten.before = before;
+    Baton__Fact fact = BATON__FACT__INIT;
+    fact.what_case = BATON__FACT__WHAT_FORGOTTEN;
+    fact.forgotten = &forgotten;
+    emit(core, request, &fact);
+}
+
+static int64_t
+archive_next_at(const struct core *core)
+{
+    if (!core->ended_first) {
+        return NEVER;
+    }
+    return core->n_ended > core->config.hot_ended_max
+               ? 0
+               : task_at(core, core->ended_first)->ended_at + core->config.hot_ended_ms;
+}
+
+static void
+tick_archive(struct core *core, struct core_request *request)
+{
+    for (int i = 0; i < TICK_ARCHIVED && archive_next_at(core) <= request->now; i++) {
+        Baton__Archived archived = BATON__ARCHIVED__INIT;
+        archived.key = task_at(core, core->ended_first)->key;
+        Baton__Fact fact = BATON__FACT__INIT;
+        fact.what_case = BATON__FACT__WHAT_ARCHIVED;
+        fact.archived = &archived;
+        emit(core, request, &fact);
+    }
+}
+
+void
+core_tick(struct core *core, struct core_request *request)
+{
+    core->queue_now = request->now;
+    for (int i = 0; i < TICK_TASKS && core->timers.n > 0; i++) {
+        struct task *task = task_at(core, heap_top(&core->timers));
+        if (task->timer_at > request->now) {
+            break;
+        }
+        tick_task(core, request, task);
+    }
+    tick_pauses(core, request);
+    tick_lingers(core, request);
+    tick_answers(core, request);
+    tick_archive(core, request);
+}
+
+int64_t
+core_next_at(const struct core *core)
+{
+    int64_t at = MIN(answers_next_at(core), archive_next_at(core));
+    if (core->timers.n > 0) {
+        at = MIN(at, task_at(core, heap_top(&core->timers))->timer_at);
+    }
+    for (const struct pause *pause = core->pauses; pause; pause = pause->next) {
+        at = pause->until ? MIN(at, pause->until) : at;
+    }
+    for (const struct linger *linger = core->lingers; linger; linger = linger->next) {
+        at = MIN(at, linger->until);
+    }
+    return at;
+}

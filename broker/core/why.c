@@ -1,0 +1,272 @@
+/* Why is a task not running (or what is it doing)? Every cause that holds, in words, with who can
+ * act; and the terms of its place in the order. */
+#include "broker/core/state.h"
+
+#include <string.h>
+
+enum { CAUSES_MAX = 64 };
+
+struct why {
+    const struct core *core;
+    struct core_request *request;
+    const struct task *task;
+    Baton__Explained *ret;
+};
+
+static Baton__Cause *
+add(struct why *w, unsigned reason, const char *who, const char *text)
+{
+    if (w->ret->n_causes == CAUSES_MAX) {
+        return w->ret->causes[CAUSES_MAX - 1];
+    }
+    Baton__Cause *cause = arena_alloc(w->request->arena, sizeof *cause);
+    baton__cause__init(cause);
+    cause->reason = (Baton__Reason)reason;
+    cause->who = (char *)(uintptr_t)who;
+    cause->text = (char *)(uintptr_t)text;
+    w->ret->causes[w->ret->n_causes++] = cause;
+    return cause;
+}
+
+#define SAY(...) arena_printf(w->request->arena, __VA_ARGS__)
+
+static const char *
+condition_words(unsigned condition)
+{
+    static const char *const words[] = {"be done", "end", "fail", "start"};
+    return words[condition];
+}
+
+static void
+why_edge(struct why *w, const struct edge_in *edge)
+{
+    const struct task *pred = edge->pred ? task_at(w->core, edge->pred) : NULL;
+    Baton__Cause *cause;
+    if (edge->state == EDGE_PENDING && pred->state == UNKNOWN) {
+        cause = add(w, BATON__REASON__REASON_FORWARD_REF, "whoever adds that task",
+                    SAY("waits for %s, which is not known yet", pred->id));
+    } else if (edge->state == EDGE_PENDING) {
+        cause = add(w, BATON__REASON__REASON_DEPS, "the worker of that task",
+                    SAY("waits for %s to %s; it is %s%s", pred->id,
+                        condition_words(edge->condition), state_name(pred->state),
+                        edge->any ? " (one of several would do)" : ""));
+    } else if (edge->state == EDGE_BROKEN && edge->policy != BATON__POLICY__POLICY_IGNORE) {
+        cause = add(w, BATON__REASON__REASON_UPSTREAM_FAILED,
+                    "an operator, by a retry of that task",
+                    pred ? SAY("%s is %s, so it can't %s any more", pred->id,
+                               state_name(pred->state), condition_words(edge->condition))
+                         : SAY("a task in the archive can't %s any more",
+                               condition_words(edge->condition)));
+    } else {
+        return;
+    }
+    if (pred) {
+        cause->task = ref_make(w->request->arena, w->core, pred);
+    }
+}
+
+static void
+why_waiting(struct why *w)
+{
+    const struct task *task = w->task;
+    if (task->held) {
+        const char *text = task->ext && task->ext->reason_text ? task->ext->reason_text : NULL;
+        add(w, BATON__REASON__REASON_HELD, "an operator, by release",
+            text ? SAY("held: %s", text) : "held");
+    }
+    if (!edges_are_clear(task)) {
+        /* What can't be met any more first: somebody must act on it. */
+        for (unsigned state = EDGE_BROKEN + 1; state-- > 0;) {
+            for (uint32_t i = 0; i < task->n_ins; i++) {
+                if (task->ins[i].state == state && state != EDGE_MET) {
+                    why_edge(w, &task->ins[i]);
+                }
+            }
+        }
+    }
+    if (task->timed) {
+        Baton__Cause *cause = add(
+            w, task->backoff ? BATON__REASON__REASON_BACKOFF : BATON__REASON__REASON_NOT_BEFORE,
+            "time",
+            task->backoff ? "waits before its next attempt" : "its scheduled start has not come");
+        cause->at = task->next_at;
+    }
+}
+
+static void
+why_pause(struct why *w, uint32_t scope, const char *name, unsigned reason, const char *what)
+{
+    const struct pause *pause = pause_find(w->core, scope, name);
+    if (pause) {
+        Baton__Cause *cause = add(w, reason, "an operator, by resume",
+                                  SAY("%s is paused%s%s (by %s)", what, pause->text[0] ? ": " : "",
+                                      pause->text, pause->actor[0] ? pause->actor : "the broker"));
+        cause->name = (char *)(uintptr_t)name;
+        cause->at = pause->until;
+    }
+}
+
+static void
+why_claims(struct why *w)
+{
+    const struct task_ext *ext = w->task->ext;
+    for (uint32_t i = 0; ext && i < ext->n_claims; i++) {
+        const struct resource *resource = w->core->resources[ext->claims[i].resource];
+        why_pause(w, BATON__PAUSE__SCOPE__LOCK, resource->name, BATON__REASON__REASON_LOCK_PAUSED,
+                  SAY("resource %s", resource->name));
+    }
+    bool reserved;
+    const struct resource *obstacle = queue_obstacle(w->core, w->task, &reserved);
+    if (obstacle && !obstacle->paused) {
+        Baton__Cause *cause = add(
+            w, BATON__REASON__REASON_LOCK, "the tasks that hold it",
+            reserved
+                ? SAY("resource %s is kept for a task that comes first", obstacle->name)
+                : SAY("resource %s is taken (capacity %u)", obstacle->name, obstacle->capacity));
+        cause->name = obstacle->name;
+    }
+}
+
+static void
+why_ready(struct why *w)
+{
+    const struct core *core = w->core;
+    const struct task *task = w->task;
+    const struct role *role = &core->roles[task->role];
+    const char *role_name = role_names[task->role];
+    const char *project = core->projects[task->project]->name;
+    why_pause(w, BATON__PAUSE__SCOPE__BROKER, "", BATON__REASON__REASON_BROKER_PAUSED,
+              "the broker");
+    why_pause(w, BATON__PAUSE__SCOPE__ROLE, role_name, BATON__REASON__REASON_ROLE_PAUSED,
+              SAY("role %s", role_name));
+    why_pause(w, BATON__PAUSE__SCOPE__PROJECT, project, BATON__REASON__REASON_PROJECT_PAUSED,
+              SAY("project %s", project));
+    why_claims(w);
+    Baton__Cause *cause = NULL;
+    if (role->workers == 0) {
+        cause = add(w, BATON__REASON__REASON_NO_WORKER, "an operator, by starting a worker",
+                    SAY("no worker of role %s is connected", role_name));
+    } else if (role->credit == 0) {
+        cause = add(w, BATON__REASON__REASON_NO_CREDIT, "the workers of the role",
+                    SAY("all %u slots of role %s are busy", role->slots, role_name));
+    } else if (w->ret->n_causes == 0) {
+        cause = add(w, BATON__REASON__REASON_QUEUED, "the workers of the role",
+                    SAY("%u tasks of role %s come before it", w->ret->ahead, role_name));
+    }
+    if (cause) {
+        cause->name = (char *)(uintptr_t)role_name;
+    }
+}
+
+static void
+why_leased(struct why *w)
+{
+    const struct task *task = w->task;
+    const char *worker = core_worker_name(w->core, task->worker);
+    Baton__Cause *cause = NULL;
+    if (task->state == CANCELLING) {
+        const char *text = task->ext && task->ext->reason_text ? task->ext->reason_text : "";
+        cause = add(w, task->reason, "its worker", SAY("told to stop: %s", text));
+        cause->at = task->run->cancel_until;
+    } else if (task->run->suspect) {
+        cause = add(w, BATON__REASON__REASON_SUSPECT, "its worker, by coming back",
+                    SAY("worker %s is out of touch", worker));
+        cause->at = task->run->lease_until;
+    } else if (task->reason == BATON__REASON__REASON_STALLED) {
+        cause = add(w, BATON__REASON__REASON_STALLED, "an operator",
+                    SAY("worker %s has not told of progress for long", worker));
+    } else {
+        cause = add(w, BATON__REASON__REASON_OK, "its worker",
+                    SAY("%s by worker %s", task->state == LEASED ? "taken" : "being done", worker));
+        cause->at = task->run->lease_until;
+    }
+    cause->name = (char *)(uintptr_t)worker;
+}
+
+static void
+why_ended(struct why *w)
+{
+    const struct task *task = w->task;
+    const char *text = task->ext && task->ext->reason_text ? task->ext->reason_text : "";
+    if (task->state == DONE) {
+        add(w, BATON__REASON__REASON_NONE, "nobody", "done");
+        return;
+    }
+    Baton__Cause *cause = add(w, task->reason, "an operator, by retry",
+                              SAY("%s (%s)%s%s", state_name(task->state), reason_name(task->reason),
+                                  text[0] ? ": " : "", text));
+    const struct task *by = task->ext && task->ext->aborted_by
+                                ? task_by_key(w->core, task->ext->aborted_by)
+                                : NULL;
+    if (by) {
+        cause->task = ref_make(w->request->arena, w->core, by);
+    }
+}
+
+/* Ready tasks of the role before this one; walks over the heaps, so it is bounded. */
+static uint32_t
+count_ahead(const struct core *core, const struct task *task)
+{
+    enum { LOOKS_MAX = 200 * 1000 };
+    uint32_t ahead = 0, looks = 0;
+    for (uint32_t p = 1; p < core->n_projects; p++) {
+        const struct heap *heap = &core->projects[p]->queues[task->role].heap;
+        for (uint32_t i = 0; i < heap->n && looks < LOOKS_MAX; i++, looks++) {
+            ahead += order_before(core, heap->slots[i], task->slot);
+        }
+    }
+    return ahead;
+}
+
+static void
+why_order(struct why *w)
+{
+    const struct task *task = w->task;
+    struct arena *arena = w->request->arena;
+    Baton__Order *order = arena_alloc(arena, sizeof *order);
+    baton__order__init(order);
+    struct task *effective_from, *inherited_from;
+    order_terms(w->core, task, &order->floor_at, &order->base_at, &effective_from, &inherited_from);
+    order->order_at = task->order_at;
+    order->anchor = task->anchor;
+    order->patience_ms = patience_ms(task->priority);
+    order->own_deadline = task->deadline;
+    order->effective_deadline = task->effective == NEVER ? 0 : task->effective;
+    order->dependents = task->n_live_outs;
+    order->key = task->key;
+    order->fairness_key = task->ext && task->ext->fairness_key ? task->ext->fairness_key
+                                                               : order->fairness_key;
+    order->effective_from = effective_from ? ref_make(arena, w->core, effective_from) : NULL;
+    order->inherited_from = inherited_from ? ref_make(arena, w->core, inherited_from) : NULL;
+    w->ret->order = order;
+}
+
+Baton__Code
+core_why(const struct core *core, struct core_request *request, const Baton__Ref *ref,
+         Baton__Explained *ret, uint64_t *ret_archived_key)
+{
+    baton__explained__init(ret);
+    struct task *task;
+    Baton__Code code = view_find(core, request, ref, &task, ret_archived_key);
+    if (code != BATON__CODE__CODE_OK) {
+        return code;
+    }
+    struct why why = {.core = core, .request = request, .task = task, .ret = ret};
+    ret->task = arena_alloc(request->arena, sizeof *ret->task);
+    view_make(core, request, task, true, true, ret->task);
+    ret->causes = arena_alloc(request->arena, CAUSES_MAX * sizeof *ret->causes);
+    if (task->state == READY) {
+        ret->ahead = count_ahead(core, task);
+        why_ready(&why);
+    } else if (task->state == WAITING) {
+        why_waiting(&why);
+    } else if (task_has_lease(task)) {
+        why_leased(&why);
+    } else {
+        why_ended(&why);
+    }
+    if (task_is_live(task)) {
+        why_order(&why);
+    }
+    return BATON__CODE__CODE_OK;
+}
