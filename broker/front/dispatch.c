@@ -1,5 +1,6 @@
 #include "broker/front/dispatch.h"
 
+#include "broker/front/store_ops.h"
 #include "broker/front/wire.h"
 #include "common/alloc.h"
 #include "common/limits.h"
@@ -106,6 +107,23 @@ remember(struct front *front, const char *client, uint64_t number, uint64_t acke
     core_remember(front->core, &request, client, number, acked, digest, packed, bytes);
 }
 
+/* True when this very request is still being worked on: its answer goes to where it came from
+ * last. */
+static bool
+redirect(struct call *call)
+{
+    const Baton__ToBroker *message = call->message;
+    struct take *take = takes_find(&call->front->takes, message->client, message->number);
+    struct asker *asker = take ? &take->asker
+                               : store_op_find_asker(call->front, message->client, message->number);
+    if (!asker || asker->digest != call->digest) {
+        return false;
+    }
+    asker->peer = call->peer;
+    asker->id = message->id;
+    return true;
+}
+
 /* True when the request was answered without doing anything: it is an old one. */
 static bool
 replay(struct call *call, Baton__FromBroker *reply, bool *ret_refused)
@@ -203,6 +221,9 @@ carry_out(struct call *call, const struct operation *operation, Baton__FromBroke
     call->is_numbered = operation->is_numbered && call->message->client[0] && call->message->number;
     if (call->is_numbered) {
         bool refused;
+        if (redirect(call)) {
+            return ANSWER_LATER;
+        }
         if (replay(call, reply, &refused)) {
             call->is_numbered = false;
             return refused ? ANSWER_NOW : ANSWER_SENT;

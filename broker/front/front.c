@@ -26,18 +26,10 @@ front_request(struct front *front, const char *actor)
     };
 }
 
-static bool
-disk_is_low(const struct front *front)
-{
-    return front->options->reserve_bytes > 0
-               ? front->stats.free_bytes < front->options->reserve_bytes
-               : front->stats.low;
-}
-
 bool
 front_is_accepting(struct front *front, const char **ret_reason)
 {
-    if (disk_is_low(front)) {
+    if (front->stats.low) {
         *ret_reason = arena_printf(&front->arena,
                                    "the disk of the store is nearly full (%llu MiB free); what was "
                                    "accepted is finished, new tasks are taken when there is room",

@@ -7,15 +7,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Where the answer of this very backup is to go, when it was asked for before. */
-static struct store_op *
-find_backup(struct front *front, const char *path)
+static bool
+is_being_written(const struct front *front, const char *path)
 {
-    struct store_op *op = front->store_ops;
+    const struct store_op *op = front->store_ops;
     while (op && !(op->kind == STORE_OP_BACKUP && strcmp(op->path, path) == 0)) {
         op = op->next;
     }
-    return op;
+    return op != NULL;
 }
 
 static bool
@@ -35,16 +34,9 @@ handle_backup(struct call *call, Baton__FromBroker *reply)
         return refuse(call, reply, BATON__CODE__CODE_INVALID, "backup.path",
                       "give an absolute path of a file on the broker's machine, without '..'");
     }
-    struct store_op *same = find_backup(front, path);
-    if (same) {
-        if (same->asker.number != call->message->number ||
-            strcmp(same->asker.client, call->message->client) != 0) {
-            return refuse(call, reply, BATON__CODE__CODE_BUSY, "backup.path",
-                          "a backup to this path is being written");
-        }
-        same->asker.peer = call->peer;
-        same->asker.id = call->message->id;
-        return ANSWER_LATER;
+    if (is_being_written(front, path)) {
+        return refuse(call, reply, BATON__CODE__CODE_BUSY, "backup.path",
+                      "a backup to this path is being written");
     }
     if (lstat(path, &st) == 0) {
         return refuse(call, reply, BATON__CODE__CODE_CONFLICT, "backup.path",

@@ -84,15 +84,6 @@ handle_take(struct call *call, Baton__FromBroker *reply)
 {
     struct front *front = call->front;
     const Baton__Take *ask = call->message->take;
-    struct take *same = call->is_numbered ? takes_find(&front->takes, call->message->client,
-                                                       call->message->number)
-                                          : NULL;
-    if (same && same->asker.digest == call->digest) {
-        /* Asked again, perhaps on a new connection: the answer goes there. */
-        same->asker.peer = call->peer;
-        same->asker.id = call->message->id;
-        return ANSWER_LATER;
-    }
     if (front->is_stopping) {
         return refuse(call, reply, BATON__CODE__CODE_BUSY, "",
                       "the broker is stopping; ask again a little later");

@@ -142,6 +142,9 @@ recover(struct front *front, char *error, size_t error_room)
     if (status != STORE_OK) {
         return exit_status_of(status);
     }
+    if (front->options->reserve_bytes > 0) {
+        store_set_reserve(front->store, front->options->reserve_bytes);
+    }
     struct core_config config = front->options->core;
     const char *id = store_id(front->store);
     config.hash_seed = XXH3_64bits(id, strlen(id));

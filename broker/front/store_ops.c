@@ -3,6 +3,7 @@
 #include "common/alloc.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct store_op *
 store_op_begin(struct call *call, enum store_op_kind kind, Baton__FromBroker *reply)
@@ -25,6 +26,16 @@ store_op_begin(struct call *call, enum store_op_kind kind, Baton__FromBroker *re
     front->store_ops = op;
     front->n_store_ops++;
     return op;
+}
+
+struct asker *
+store_op_find_asker(struct front *front, const char *client, uint64_t number)
+{
+    struct store_op *op = front->store_ops;
+    while (op && !(op->asker.number == number && strcmp(op->asker.client, client) == 0)) {
+        op = op->next;
+    }
+    return op ? &op->asker : NULL;
 }
 
 void

@@ -30,6 +30,8 @@ struct store_op {
 /* NULL, and `reply` is a refusal: there are too many. */
 struct store_op *store_op_begin(struct call *call, enum store_op_kind kind,
                                 Baton__FromBroker *reply);
+/* Who asked, of the one with this number that is under way; NULL: there is none. O(n). */
+struct asker *store_op_find_asker(struct front *front, const char *client, uint64_t number);
 void store_op_end(struct front *front, struct store_op *op);
 /* Sends the answer and ends the operation. */
 void store_op_answer(struct front *front, struct store_op *op, const Baton__FromBroker *reply);
