@@ -219,6 +219,44 @@ set_baton(struct variables *variables, const struct attempt *attempt)
     }
 }
 
+static const char *
+value_of(const struct variables *variables, const char *name)
+{
+    size_t bytes = strlen(name);
+    for (size_t i = 0; i < variables->n; i++) {
+        if (name_bytes(variables->list[i]) == bytes &&
+            memcmp(variables->list[i], name, bytes) == 0) {
+            return variables->list[i] + bytes + 1;
+        }
+    }
+    return NULL;
+}
+
+static bool
+path_has(const char *path, const char *directory)
+{
+    size_t bytes = strlen(directory);
+    for (const char *p = path; p; p = strchr(p, ':') ? strchr(p, ':') + 1 : NULL) {
+        if (strncmp(p, directory, bytes) == 0 && (p[bytes] == ':' || p[bytes] == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+add_tools(struct variables *variables, const char *tools)
+{
+    const char *path = value_of(variables, "PATH");
+    if (!tools || (path && path_has(path, tools))) {
+        return;
+    }
+    struct buf longer = {0};
+    buf_printf(&longer, "%s:%s", path ? path : "/usr/local/bin:/usr/bin:/bin", tools);
+    set_text(variables, "PATH", buf_text(&longer));
+    buf_fini(&longer);
+}
+
 char **
 command_environ(const struct command_environment *rules, const struct attempt *attempt)
 {
@@ -235,6 +273,7 @@ command_environ(const struct command_environment *rules, const struct attempt *a
             set(&variables, attempt->task->spec->env[i]);
         }
     }
+    add_tools(&variables, rules->tools);
     set_text(&variables, "PWD", attempt->workdir);
     return variables.list;
 }

@@ -16,7 +16,8 @@ struct command_environment {
     char *const *from;       /* the worker's own; NULL: environ */
     const char *const *pass; /* names that pass too (--env) */
     size_t n_pass;
-    bool listed_only; /* the task may only set names in `pass` */
+    const char *tools; /* directory put at the end of PATH, for `baton progress`; NULL: none */
+    bool listed_only;  /* the task may only set names in `pass` */
 };
 
 /* The environment of an agent: what the allow-list lets through, what the task sets (never

@@ -117,6 +117,14 @@ judge_with(struct slot *slot, const struct finding *file, const struct finding *
     slot->verdict = verdict_find(&evidence);
 }
 
+/* Where the run looks as if nothing came of it, the agent may have told the broker so itself. */
+static bool
+may_have_ended_itself(const struct slot *slot)
+{
+    return slot->cause == CAUSE_NONE && slot->agent.have_status && !slot->verdict.need_check &&
+           slot->verdict.said.outcome != BATON_OUTCOME_DONE;
+}
+
 void
 slot_judge(struct slot *slot)
 {
@@ -130,6 +138,11 @@ slot_judge(struct slot *slot)
     struct finding adapter = adapter_read(slot->worker->options->adapter, text, bytes);
     free(text);
     judge_with(slot, &file, &adapter);
+    if (may_have_ended_itself(slot) && worker_lease_is_over(slot->worker, slot->task->token)) {
+        slot->cause = CAUSE_LOST;
+        finding_fini(&slot->verdict.said);
+        judge_with(slot, &file, &adapter);
+    }
     finding_fini(&file);
     finding_fini(&adapter);
     slot_event(slot, slot->verdict.need_check ? RUN_EV_NEED_CHECK : RUN_EV_VERDICT);

@@ -46,6 +46,9 @@ enum {
     BRAKE_FAILED_STARTS = 3,
     RETRY_TEMPFAIL_MS = 60 * 1000, /* exit status 75 */
 
+    ASK_MS = 2 * 1000, /* for an answer that the loop waits for */
+
+    ORPHANS_KEPT_MAX = 1000,
     RUNS_KEPT_MAX = 100, /* directories of ended attempts */
 };
 

@@ -302,10 +302,10 @@ default_state(const char *name)
     const char *state = getenv("XDG_STATE_HOME");
     const char *home = getenv("HOME");
     struct buf path = {0};
-    if (geteuid() == 0) {
-        buf_printf(&path, "/var/lib/baton-worker/%s", name);
-    } else if (state && state[0] == '/') {
+    if (state && state[0] == '/') {
         buf_printf(&path, "%s/baton/worker/%s", state, name);
+    } else if (geteuid() == 0) {
+        buf_printf(&path, "/var/lib/baton-worker/%s", name);
     } else if (home && home[0] == '/') {
         buf_printf(&path, "%s/.local/state/baton/worker/%s", home, name);
     } else {

@@ -31,6 +31,19 @@ worker_tell_progress(struct worker *worker, uint64_t token, uint32_t percent, co
     baton_worker_progress(worker->session, token, percent, text, 0);
 }
 
+/* Beats are blocked meanwhile; leases last much longer. A broker that is away is not asked. */
+bool
+worker_lease_is_over(struct worker *worker, uint64_t token)
+{
+    const struct baton_options options = {.timeout_ms = ASK_MS, .actor = worker->options->name};
+    if (!worker->connected ||
+        (!worker->asks && baton_open(worker->endpoint, &options, &worker->asks) != BATON_OK)) {
+        return false;
+    }
+    baton_status status = baton_beat(worker->asks, token, 0, NULL);
+    return status == BATON_STALE_TOKEN || status == BATON_NOT_FOUND;
+}
+
 static void
 report(struct worker *worker, uint64_t token, const struct baton_result *result)
 {
@@ -135,6 +148,28 @@ stop(struct worker *worker, const struct baton_worker_event *event)
     }
 }
 
+/* A result that will never count: kept for people if there is something in it. False: there is
+ * none. */
+static bool
+set_aside(struct worker *worker, uint64_t token)
+{
+    struct spooled spooled;
+    if (!spool_load(&worker->state, token, &spooled)) {
+        return false;
+    }
+    bool keep = spooled.result.document_bytes > 0 || spooled.result.outcome == BATON_OUTCOME_DONE;
+    log_event(keep ? LOG_WARNING : LOG_INFO, "result_too_late",
+              "task=%s token=%" PRIu64 " outcome=%s kept=%s", spooled.id, token,
+              outcome_name((int)spooled.result.outcome), keep ? "orphans" : "no");
+    spooled_fini(&spooled);
+    if (keep) {
+        spool_orphan(&worker->state, token);
+    } else {
+        spool_forget(&worker->state, token);
+    }
+    return true;
+}
+
 /* An agent that reported its end itself loses its lease too: that is the usual case. */
 static void
 lost(struct worker *worker, uint64_t token)
@@ -145,12 +180,7 @@ lost(struct worker *worker, uint64_t token)
         slot_stop(slot, CAUSE_LOST, GRACE_LOST_MS);
         return;
     }
-    struct spooled spooled;
-    if (spool_load(&worker->state, token, &spooled)) {
-        log_event(LOG_WARNING, "result_too_late", "task=%s token=%" PRIu64 " kept=%s/orphans",
-                  spooled.id, token, worker->state.path);
-        spooled_fini(&spooled);
-        spool_orphan(&worker->state, token);
+    if (set_aside(worker, token)) {
         worker->n_undelivered -= worker->n_undelivered > 0;
     }
 }
@@ -163,11 +193,10 @@ reported(struct worker *worker, const struct baton_worker_event *event)
         spool_forget(&worker->state, event->token);
         return;
     }
-    bool ended = baton_state_is_terminal(event->state);
-    log_event(ended ? LOG_INFO : LOG_WARNING, "report_refused",
-              "token=%" PRIu64 " status=%s state=%s kept=%s/orphans", event->token,
-              baton_status_name(event->status), baton_state_name(event->state), worker->state.path);
-    spool_orphan(&worker->state, event->token);
+    log_event(baton_state_is_terminal(event->state) ? LOG_INFO : LOG_WARNING, "report_refused",
+              "token=%" PRIu64 " status=%s state=%s", event->token,
+              baton_status_name(event->status), baton_state_name(event->state));
+    (void)set_aside(worker, event->token);
 }
 
 static void
@@ -353,5 +382,8 @@ session_close(struct worker *worker)
 {
     if (worker->session) {
         baton_worker_close(&worker->session, 0, worker->n_undelivered > 0);
+    }
+    if (worker->asks) {
+        baton_close(&worker->asks);
     }
 }

@@ -96,16 +96,29 @@ ends_open(bool quiet, struct ends *ends)
     return 0;
 }
 
+const char *
+spawn_tools(void)
+{
+    static char self[PATH_MAX];
+    if (!self[0]) {
+        ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+        char *slash = n > 0 ? memrchr(self, '/', (size_t)n) : NULL;
+        if (!slash) {
+            return NULL;
+        }
+        *slash = 0;
+    }
+    return self;
+}
+
 static const char *
 find_helper(char *path, size_t room)
 {
-    static const char *const places[] = {"/baton-exec", "/../libexec/baton/baton-exec"};
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    char *slash = n > 0 ? memrchr(self, '/', (size_t)n) : NULL;
-    for (size_t i = 0; slash && i < ARRAY_LEN(places); i++) {
-        int m = snprintf(path, room, "%.*s%s", (int)(slash - self), self, places[i]);
-        if (m > 0 && (size_t)m < room && access(path, X_OK) == 0) {
+    static const char *const places[] = {"baton-exec", "../libexec/baton/baton-exec"};
+    const char *directory = spawn_tools();
+    for (size_t i = 0; directory && i < ARRAY_LEN(places); i++) {
+        int n = snprintf(path, room, "%s/%s", directory, places[i]);
+        if (n > 0 && (size_t)n < room && access(path, X_OK) == 0) {
             return path;
         }
     }

@@ -27,6 +27,9 @@ struct child {
  */
 const char *spawn_helper(void);
 
+/* The directory of the running program, where `baton` is too; NULL when the kernel does not say. */
+const char *spawn_tools(void);
+
 /* 0, or an errno; then nothing is left open. */
 int spawn_child(const struct spawn *what, struct child *ret_child);
 

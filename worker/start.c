@@ -136,6 +136,7 @@ run(struct slot *slot, const char *const *argv, size_t n, bool quiet)
     struct command_environment rules = {
         .pass = options->pass,
         .n_pass = options->n_pass,
+        .tools = spawn_tools(),
         .listed_only = !options->task_commands,
     };
     char **arguments = command_arguments(argv, n, &slot->attempt);

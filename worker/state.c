@@ -52,6 +52,18 @@ take_lock(struct state *state, pid_t *ret_holder)
     return ok ? STATE_OPENED : STATE_FAILED;
 }
 
+/* Results for people to look at, not for ever. */
+static void
+trim_orphans(const struct state *state)
+{
+    size_t n;
+    uint64_t *tokens = state_tokens(state->orphans, &n);
+    for (size_t i = 0; i + ORPHANS_KEPT_MAX < n; i++) {
+        (void)unlinkat(state->orphans, token_name(tokens[i]).s, 0);
+    }
+    free(tokens);
+}
+
 static void
 load_crashes(struct state *state)
 {
@@ -102,6 +114,7 @@ state_open(struct state *state, const char *path, pid_t *ret_holder)
         return STATE_FAILED;
     }
     free(state_tokens(state->run, &state->n_runs));
+    trim_orphans(state);
     load_crashes(state);
     return STATE_OPENED;
 }

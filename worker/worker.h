@@ -24,6 +24,7 @@ struct worker {
     const struct options *options; /* borrowed */
     struct state state;
     baton_worker *session;
+    baton *asks; /* for worker_lease_is_over; NULL until it is used */
     struct adapter_limits *limits;
     struct slot *slots; /* options->slots of them */
     char *endpoint;     /* absolute, for the agents */
@@ -56,6 +57,9 @@ void worker_close(struct worker *worker);
 void worker_report(struct worker *worker, uint64_t token, const char *project, const char *id,
                    const struct baton_result *result);
 void worker_confirm_start(struct worker *worker, uint64_t token);
+/* True when the broker says that the lease is over: the agent ended its task itself, with `baton
+ * complete`. Asks on a connection of its own and waits for the answer, ASK_MS at most. */
+bool worker_lease_is_over(struct worker *worker, uint64_t token);
 void worker_tell_progress(struct worker *worker, uint64_t token, uint32_t percent,
                           const char *text);
 

@@ -24,6 +24,7 @@ struct task {
     size_t n_upstream;
     bool stop;
     bool lose;
+    bool over;
     int signal;
     bool at_progress; /* not before its first progress */
     bool told;        /* stop, lose or signal were done */
@@ -39,6 +40,7 @@ static struct {
     uint32_t credit;
     uint64_t held[FAKE_TASKS_MAX];
     size_t n_held;
+    bool up;
     baton_status answer;
     bool away;
     struct baton_worker worker;
@@ -101,6 +103,12 @@ fake_lose_when_started(uint64_t token)
 }
 
 void
+fake_lease_is_over(uint64_t token)
+{
+    task_of(token)->over = true;
+}
+
+void
 fake_signal_when_started(uint64_t token, int number)
 {
     task_of(token)->signal = number;
@@ -143,6 +151,30 @@ fake_credit(void)
 }
 
 /* ---- baton.h ---- */
+
+baton_status
+baton_open(const char *endpoint, const struct baton_options *options, baton **ret_baton)
+{
+    (void)endpoint;
+    (void)options;
+    *ret_baton = (baton *)&fake.worker;
+    return BATON_OK;
+}
+
+void
+baton_close(baton **handle)
+{
+    *handle = NULL;
+}
+
+baton_status
+baton_beat(baton *handle, uint64_t token, int64_t extend_ms, struct baton_line_reply *ret_reply)
+{
+    (void)handle;
+    (void)extend_ms;
+    (void)ret_reply;
+    return task_of(token)->over ? BATON_STALE_TOKEN : BATON_OK;
+}
 
 const char *
 baton_status_name(baton_status status)
@@ -273,6 +305,11 @@ baton_worker_next(baton_worker *worker, int64_t timeout_ms, struct baton_worker_
     uint64_t count;
     if (read(worker->fd, &count, sizeof count) < 0) {
         count = 0;
+    }
+    if (!fake.up) {
+        fake.up = true;
+        *ret_event = (struct baton_worker_event){.kind = BATON_WORK_UP, .epoch = 1};
+        return BATON_OK;
     }
     for (uint64_t token = 1; token <= FAKE_TASKS_MAX; token++) {
         struct task *task = task_of(token);

@@ -36,6 +36,8 @@ struct baton_upstream *fake_upstream(size_t token);
 void fake_stop_when_started(uint64_t token);
 void fake_stop_at_progress(uint64_t token);
 void fake_lose_when_started(uint64_t token);
+/* The agent has ended the task itself; the session has not noticed yet. */
+void fake_lease_is_over(uint64_t token);
 /* Every report is answered with this status (BATON_OK at first); `away`: none is answered. */
 void fake_answer(baton_status status, bool away);
 /* The report for a token (also one of an earlier life). */

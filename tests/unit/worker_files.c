@@ -411,7 +411,16 @@ test_environment(void **context)
     assert_false(has(list, "NOVALUE"));
     assert_false(has(list, "PATH=/bin"));
     command_free(list);
+    rules.tools = "/opt/b";
+    list = command_environ(&rules, &attempt);
+    assert_true(has(list, "PATH=/task:/opt/b"));
+    command_free(list);
+    rules.tools = "/task";
+    list = command_environ(&rules, &attempt);
+    assert_true(has(list, "PATH=/task"));
+    command_free(list);
     rules.listed_only = true;
+    rules.tools = NULL;
     list = command_environ(&rules, &attempt);
     assert_true(has(list, "PATH=/bin"));
     assert_false(has(list, "FREE=1=2"));

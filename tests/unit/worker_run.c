@@ -518,6 +518,20 @@ test_lost_lease_is_not_reported(void **context)
 }
 
 static void
+test_agent_that_completes_itself_is_not_reported(void **context)
+{
+    (void)context;
+    fake_reset(1);
+    fake_task("T-1");
+    fake_lease_is_over(1);
+    fake_task("T-2");
+    assert_int_equal(live("--", agent("liar"), NULL), 0);
+    assert_false(fake_report(1)->came);
+    assert_int_equal(fake_report(2)->outcome, BATON_OUTCOME_FAILED);
+    assert_int_equal(count("orphans"), 0);
+}
+
+static void
 test_second_term_gives_tasks_back(void **context)
 {
     (void)context;
@@ -657,6 +671,7 @@ main(void)
         TEST(test_provider_limit),
         TEST(test_cancel),
         TEST(test_lost_lease_is_not_reported),
+        TEST(test_agent_that_completes_itself_is_not_reported),
         TEST(test_second_term_gives_tasks_back),
         TEST(test_drain_finishes),
         TEST(test_results_outlive_the_worker),
