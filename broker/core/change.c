@@ -5,6 +5,7 @@
 #include "common/alloc.h"
 #include "common/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum verdict { VERDICT_CHANGE, VERDICT_SAME, VERDICT_ILLEGAL };

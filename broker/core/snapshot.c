@@ -518,7 +518,8 @@ header_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
         if (role < 0) {
             return false;
         }
-        struct counts *counts = &core->projects[project_make(core, r->project)]->counts[role];
+        uint32_t project = project_make(core, r->project); /* may move core->projects */
+        struct counts *counts = &core->projects[project]->counts[role];
         counts->gone_done = r->done;
         counts->gone_failed = r->failed;
         counts->gone_cancelled = r->cancelled;
