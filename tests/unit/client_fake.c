@@ -29,7 +29,7 @@ fake_start(struct fake *fake)
 {
     int none = 0, mandatory = 1;
     fake->router = zmq_socket(fake->context, ZMQ_ROUTER);
-    fake->pub = zmq_socket(fake->context, ZMQ_PUB);
+    fake->pub = zmq_socket(fake->context, ZMQ_XPUB);
     zmq_setsockopt(fake->router, ZMQ_LINGER, &none, sizeof none);
     zmq_setsockopt(fake->router, ZMQ_ROUTER_MANDATORY, &mandatory, sizeof mandatory);
     zmq_setsockopt(fake->pub, ZMQ_LINGER, &none, sizeof none);
@@ -207,6 +207,14 @@ batch_free(Baton__EventBatch *batch)
     }
     free(batch->events);
     free(batch);
+}
+
+void
+fake_subscribed(struct fake *fake)
+{
+    char subscription[16];
+    int n = zmq_recv(fake->pub, subscription, sizeof subscription, 0);
+    CHECK(n == 7 && memcmp(subscription, "\1events", 7) == 0);
 }
 
 void

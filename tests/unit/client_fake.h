@@ -1,4 +1,4 @@
-/* A broker that a test plays by hand: a real ROUTER (and PUB) on ipc in a directory of its own.
+/* A broker that a test plays by hand: a real ROUTER (and XPUB) on ipc in a directory of its own.
  * What a script does wrong aborts the program (CHECK), so scripts may run in a thread of their own.
  */
 #ifndef BATON_TESTS_CLIENT_FAKE_H
@@ -22,7 +22,7 @@ text(const char *s)
 struct fake {
     char dir[64];
     char endpoint[96]; /* of the ROUTER */
-    char feed[96];     /* of the PUB */
+    char feed[96];     /* of the XPUB */
     void *context;
     void *router; /* NULL while stopped */
     void *pub;
@@ -60,7 +60,9 @@ void fake_answer(struct fake *fake, const struct heard *to, Baton__FromBroker *m
 void fake_tell(struct fake *fake, const struct heard *to, const Baton__FromBroker *m);
 void fake_error(struct fake *fake, const struct heard *to, Baton__Code code, const char *sentence);
 void fake_raw(struct fake *fake, const struct heard *to, const void *bytes, size_t n);
-/* Publishes events from..to, task events named "t<number>"; `newest` 0: to. */
+/* Waits until somebody has subscribed to the events. */
+void fake_subscribed(struct fake *fake);
+/* Publishes events from..to, task events named "t<number>". */
 void fake_publish(struct fake *fake, uint64_t from, uint64_t to);
 /* Answers an EventsAfter (or gives it as it is) with events from..to. */
 void fake_events(struct fake *fake, const struct heard *ask, uint64_t from, uint64_t to,
