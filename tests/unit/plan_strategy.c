@@ -1,0 +1,182 @@
+/* ctl/plan: the strategy's own YAML, as it stands. */
+#include "common/alloc.h"
+#include "tests/unit/plan_help.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct plan *
+plan_of_file(const char *path)
+{
+    struct plan *plan = plan_new(&(struct plan_options){0});
+    plan_read_file(plan, path);
+    plan_finish(plan);
+    assert_good(plan);
+    return plan;
+}
+
+static void
+assert_is_the_queue(const struct plan *plan)
+{
+    assert_int_equal(plan_facts(plan)->n_tasks, 3);
+    const baton_spec *fix = spec_of(plan, "FIX-001");
+    assert_string_equal(fix->title, "Fix website deployment");
+    assert_string_equal(fix->role, "frontend");
+    assert_int_equal(fix->priority, BATON_HIGH);
+    assert_int_equal(fix->deadline, 1755043199000);
+    assert_int_equal(fix->n_after, 0);
+    assert_string_equal(spec_of(plan, "INFRA-001")->role, "infra");
+    assert_int_equal(spec_of(plan, "INFRA-001")->priority, BATON_MEDIUM);
+    const baton_spec *mob = spec_of(plan, "MOB-001");
+    assert_int_equal(mob->priority, BATON_LOW);
+    assert_int_equal(mob->n_after, 2);
+    assert_string_equal(mob->after[1].id, "AUTH-001");
+    assert_int_equal(plan_facts(plan)->n_forward, 2);
+}
+
+static void
+test_task_queue(void **state)
+{
+    (void)state;
+    struct plan *plan = plan_of_file(data_path("task_queue.yaml"));
+    assert_is_the_queue(plan);
+    assert_non_null(strstr(plan_facts(plan)->forward[0], "API-001 <- MOB-001"));
+    plan_free(plan);
+}
+
+static void
+test_levels_of_the_queue(void **state)
+{
+    (void)state;
+    struct plan *plan = plan_good("a.yaml", "task_queue:\n  critical_priority:\n"
+                                            "  - {id: a, task: t, agent: QA}\n  low_priority: []\n"
+                                            "  medium_priority:\n"
+                                            "  - {id: b, agent: QA, priority: critical}\n");
+    assert_int_equal(spec_of(plan, "a")->priority, BATON_CRITICAL);
+    assert_int_equal(spec_of(plan, "b")->priority, BATON_CRITICAL);
+    plan_free(plan);
+    plan = plan_good("a.yaml", "defaults: {priority: low}\n"
+                               "task_queue: {high_priority: [{id: a, agent: QA}]}\n");
+    assert_int_equal(spec_of(plan, "a")->priority, BATON_HIGH);
+    plan_free(plan);
+    assert_refused(
+        "a.yaml", "task_queue:\n  hihg_priority: []\n",
+        "a.yaml:2: unknown key 'hihg_priority' in task_queue; did you mean 'high_priority'?");
+    assert_refused("a.yaml", "task_queue: [a]\n", "a.yaml:1: task_queue: a map is wanted here");
+}
+
+static void
+test_blocks_for_later_are_recognised(void **state)
+{
+    (void)state;
+    struct plan *plan = plan_of_file(data_path("blocks.yaml"));
+    assert_int_equal(plan_facts(plan)->n_tasks, 0);
+    assert_int_equal(plan_facts(plan)->n_for_later, 5);
+    assert_non_null(strstr(plan_facts(plan)->for_later[1], "conflict_resolution"));
+    plan_free(plan);
+    assert_refused("a.yaml", "conflict_resolution:\n  x:\n    ownr: B\n",
+                   "a.yaml:3: unknown key 'ownr' in conflict_resolution; did you mean 'owner'?");
+    assert_refused("a.yaml", "dashboard_config: [x]\n", "a.yaml:1: dashboard_config: a map");
+}
+
+static void
+test_dependencies_of_the_checker(void **state)
+{
+    (void)state;
+    struct plan *plan = plan_new(&(struct plan_options){.role = "backend"});
+    plan_read_file(plan, data_path("dependencies.yaml"));
+    plan_finish(plan);
+    assert_good(plan);
+    assert_string_equal(spec_of(plan, "DB")->role, "backend");
+    assert_string_equal(spec_of(plan, "UI")->role, "frontend");
+    assert_true(waits_for(plan, "UI", "API"));
+    assert_int_equal(plan_facts(plan)->depth, 3);
+    plan_free(plan);
+    plan = plan_new(&(struct plan_options){0});
+    plan_read_file(plan, data_path("dependencies.yaml"));
+    assert_false(plan_finish(plan));
+    assert_error(plan, ":2: 'DB' has no role");
+    plan_free(plan);
+}
+
+static char *
+read_whole(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    char *text = xcalloc(1, 1 << 20);
+    assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
+    fclose(file);
+    return text;
+}
+
+static void
+test_every_block_of_the_strategy_itself(void **state)
+{
+    (void)state;
+    const char *path = shared_path("docs/coordination-strategy.md");
+    if (!path) {
+        skip();
+    }
+    char *text = read_whole(path);
+    int n_blocks = 0;
+    size_t n_tasks = 0, n_later = 0;
+    for (char *p = text; (p = strstr(p, "```yaml\n"));) {
+        p += strlen("```yaml\n");
+        char *end = strstr(p, "```");
+        assert_non_null(end);
+        *end = 0;
+        struct plan *plan = plan_good("strategy.yaml", p);
+        n_tasks += plan_facts(plan)->n_tasks;
+        n_later += plan_facts(plan)->n_for_later;
+        if (plan_facts(plan)->n_tasks) {
+            assert_is_the_queue(plan);
+        }
+        plan_free(plan);
+        n_blocks++;
+        p = end + 1;
+    }
+    assert_int_equal(n_blocks, 6);
+    assert_int_equal(n_tasks, 3);
+    assert_int_equal(n_later, 5);
+    free(text);
+}
+
+static void
+test_the_example_is_whole(void **state)
+{
+    (void)state;
+    struct plan *plan = plan_of_file(BATON_SOURCE_DIR "/examples/candlefish.yaml");
+    const struct plan_facts *facts = plan_facts(plan);
+    assert_int_equal(facts->n_forward, 0);
+    assert_int_equal(facts->n_milestones, 5);
+    for (int i = 0; i < 6; i++) {
+        assert_true(facts->of_role[i] > 0);
+    }
+    assert_true(waits_for(plan, "API-001", "PHASE-1"));
+    assert_true(waits_for(plan, "WEB-005", "RT-002"));
+    assert_false(waits_for(plan, "MOB-001", "PHASE-3"));
+    plan_free(plan);
+    plan_free(plan_of_file(BATON_SOURCE_DIR "/examples/hello.yaml"));
+    /* The queue stands in it as it stands in the strategy. */
+    char *example = read_whole(BATON_SOURCE_DIR "/examples/candlefish.yaml");
+    char *queue = read_whole(data_path("task_queue.yaml"));
+    assert_non_null(strstr(example, queue));
+    free(example);
+    free(queue);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_task_queue),
+        cmocka_unit_test(test_levels_of_the_queue),
+        cmocka_unit_test(test_blocks_for_later_are_recognised),
+        cmocka_unit_test(test_dependencies_of_the_checker),
+        cmocka_unit_test(test_every_block_of_the_strategy_itself),
+        cmocka_unit_test(test_the_example_is_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
