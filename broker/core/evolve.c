@@ -373,6 +373,16 @@ edges_equal(const Baton__Spec *a, const Baton__Spec *b)
     return true;
 }
 
+/* The limits of a lease that hold from now on. */
+static void
+run_limits(const struct core *core, struct run *run, const Baton__Spec *spec)
+{
+    int64_t stall_ms = spec->stall_ms ? spec->stall_ms : core->config.stall_ms;
+    run->stall_at += run->stall_at ? stall_ms - run->stall_ms : 0;
+    run->stall_ms = stall_ms;
+    run->max_runtime_ms = spec->max_runtime_ms;
+}
+
 static void
 evolve_respecified(struct core *core, const Baton__Fact *fact, struct core_out *out)
 {
@@ -403,6 +413,9 @@ evolve_respecified(struct core *core, const Baton__Fact *fact, struct core_out *
     }
     if (queued) {
         queue_enter(core, task);
+    }
+    if (task->run) {
+        run_limits(core, task->run, spec);
     }
     order_spread(core, task);
     timer_update(core, task);

@@ -124,7 +124,7 @@ check_edges(struct checker *c, const Baton__Spec *spec)
         return;
     }
     for (size_t i = 0; i < spec->n_after; i++) {
-        const Baton__Edge *edge = spec->after[i];
+        Baton__Edge *edge = spec->after[i];
         char field[64];
         snprintf(field, sizeof field, "after[%zu]", i);
         check_name(c, field, edge->id, ID_BYTES_MAX, true);
@@ -132,6 +132,9 @@ check_edges(struct checker *c, const Baton__Spec *spec)
         check_enum(c, field, (int)edge->condition, BATON__CONDITION__CONDITION_STARTED);
         check_enum(c, field, (int)edge->policy, BATON__POLICY__POLICY_IGNORE);
         bool same = !edge->project[0] || strcmp(edge->project, spec->project) == 0;
+        if (same) { /* said or unsaid, it is the same content */
+            edge->project = (char *)(uintptr_t)protobuf_c_empty_string;
+        }
         if (c->code == BATON__CODE__CODE_OK && same && spec->id[0] &&
             strcmp(edge->id, spec->id) == 0) {
             bad(c, BATON__CODE__CODE_CYCLE, field,
@@ -374,9 +377,10 @@ element_bytes(const ProtobufCFieldDescriptor *field)
         return sizeof(ProtobufCBinaryData);
     case PROTOBUF_C_TYPE_INT64:
         return sizeof(int64_t);
-    case PROTOBUF_C_TYPE_BOOL:
     case PROTOBUF_C_TYPE_ENUM:
     case PROTOBUF_C_TYPE_UINT32:
+        return sizeof(uint32_t);
+    case PROTOBUF_C_TYPE_BOOL:
     case PROTOBUF_C_TYPE_INT32:
     case PROTOBUF_C_TYPE_SINT32:
     case PROTOBUF_C_TYPE_SFIXED32:
@@ -438,8 +442,9 @@ in_list(const char *const *names, const char *name)
 static const char *const identity_fields[] = {"id",          "project",          "traceparent",
                                               "on_conflict", "unique_window_ms", NULL};
 static const char *const soft_fields[] = {
-    "priority",     "deadline",    "on_deadline", "estimate_ms",    "title", "labels",
-    "max_attempts", "crash_limit", "backoff_ms",  "backoff_cap_ms", NULL};
+    "priority",       "deadline",     "on_deadline", "estimate_ms", "title",
+    "labels",         "max_attempts", "crash_limit", "backoff_ms",  "backoff_cap_ms",
+    "max_runtime_ms", "idle_ms",      "lease_ms",    "stall_ms",    NULL};
 static const char *const settable_fields[] = {
     "priority",       "deadline",     "on_deadline", "not_before", "estimate_ms",
     "title",          "max_attempts", "crash_limit", "backoff_ms", "backoff_cap_ms",
