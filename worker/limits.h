@@ -46,6 +46,8 @@ enum {
     BRAKE_FAILED_STARTS = 3,
     RETRY_TEMPFAIL_MS = 60 * 1000, /* exit status 75 */
 
+    SWEEP_MS = 5 * 1000,
+    SWEEP_STEP_MS = 10,
     ASK_MS = 2 * 1000, /* for an answer that the loop waits for */
 
     ORPHANS_KEPT_MAX = 1000,
