@@ -15,6 +15,7 @@ enum {
     OPTION_UPDATE,
     OPTION_NO_UPDATE,
     OPTION_WAIT,
+    OPTION_TIMEOUT,
 };
 
 static const struct option options[] = {
@@ -23,6 +24,7 @@ static const struct option options[] = {
     {"update", no_argument, NULL, OPTION_UPDATE},
     {"no-update", no_argument, NULL, OPTION_NO_UPDATE},
     {"wait", no_argument, NULL, OPTION_WAIT},
+    {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {0},
 };
 
@@ -31,6 +33,7 @@ struct form {
     struct plan_options plan;
     struct baton_submit_options submit;
     bool wait;
+    char *timeout; /* with wait: of it; else of the broker's answer; NULL: not given */
 };
 
 static bool
@@ -49,11 +52,21 @@ read_command_line(struct form *form, struct ctl *ctl, int argc, char **argv)
         case OPTION_WAIT:
             form->wait = true;
             break;
+        case OPTION_TIMEOUT:
+            form->timeout = optarg;
+            break;
         default:
             if (!plan_form_take(&form->plan, option, optarg)) {
                 return false;
             }
         }
+    }
+    int64_t timeout_ms;
+    if (form->timeout && !ctl_take_duration(ctl, "--timeout", form->timeout, &timeout_ms)) {
+        return false;
+    }
+    if (form->timeout && !form->wait) {
+        ctl->options.timeout_ms = timeout_ms;
     }
     /* The broker knows tasks that the plan does not: it decides what is a forward reference. */
     form->submit.strict = form->plan.strict;
@@ -169,24 +182,22 @@ print_text(struct ctl *ctl, const struct form *form, const baton_submitted *subm
 
 /* As `baton wait` with the plan's tasks. */
 static int
-wait_for_plan(struct ctl *ctl, const struct plan *plan)
+wait_for_plan(struct ctl *ctl, const struct form *form, const struct plan *plan)
 {
-    size_t n;
+    size_t n, n_words = 0;
     baton_spec *const *specs = plan_specs(plan, &n);
-    char **argv = xcalloc(n + 2, sizeof *argv);
-    argv[0] = xstrdup("wait");
+    char **argv = xcalloc(n + 4, sizeof *argv);
+    argv[n_words++] = xstrdup("wait");
+    if (form->timeout) {
+        argv[n_words++] = xstrdup("--timeout");
+        argv[n_words++] = xstrdup(form->timeout);
+    }
     for (size_t i = 0; i < n; i++) {
-        char name[CTL_REF_ROOM];
-        argv[i + 1] = xstrdup(ctl_ref_format(specs[i]->project, specs[i]->id, "", name));
-        if (ctl_project_is(specs[i]->project, NULL)) {
-            free(argv[i + 1]);
-            argv[i + 1] = NULL;
-            CHECK(asprintf(&argv[i + 1], "%s//%s", CTL_DEFAULT_PROJECT, specs[i]->id) > 0);
-        }
+        CHECK(asprintf(&argv[n_words++], "%s//%s", specs[i]->project, specs[i]->id) > 0);
     }
     optind = 0; /* getopt begins anew */
-    int status = n ? verb_wait(ctl, (int)n + 1, argv) : CTL_YES;
-    for (size_t i = 0; i <= n; i++) {
+    int status = verb_wait(ctl, (int)n_words, argv);
+    for (size_t i = 0; i < n_words; i++) {
         free(argv[i]);
     }
     free(argv);
@@ -213,7 +224,7 @@ submit(struct ctl *ctl, struct form *form, struct plan *plan)
         print_text(ctl, form, submitted);
     }
     baton_submitted_free(submitted);
-    return form->wait && !form->submit.dry_run ? wait_for_plan(ctl, plan) : CTL_YES;
+    return form->wait && !form->submit.dry_run && n ? wait_for_plan(ctl, form, plan) : CTL_YES;
 }
 
 int

@@ -36,20 +36,6 @@ read_name(struct plan *plan, const struct source *source, const struct node *nod
 }
 
 static bool
-read_word(struct plan *plan, const struct source *source, const struct node *node,
-          int (*number_of)(const char *), const char *words, int *ret)
-{
-    *ret = node->kind == NODE_SCALAR ? number_of(node->text) : -1;
-    if (*ret < 0) {
-        plan_fail(plan, place_of(source, node), "%s: one of %s is wanted here, not %s", node->key,
-                  words,
-                  node->kind == NODE_SCALAR ? quote(plan, node->text) : node_kind_name(node));
-        return false;
-    }
-    return true;
-}
-
-static bool
 read_key(struct plan *plan, const struct source *source, const struct node *node,
          struct baton_edge *edge)
 {
@@ -64,13 +50,13 @@ read_key(struct plan *plan, const struct source *source, const struct node *node
         return field_count(plan, source, node, 1, EDGES_MAX, &edge->any);
     }
     if (strcmp(node->key, "on") == 0) {
-        bool ok = read_word(plan, source, node, condition_number,
-                            "success, finished, failed, started", &word);
+        bool ok = field_word(plan, source, node, condition_number,
+                             "success, finished, failed, started", &word);
         edge->condition = (baton_condition)word;
         return ok;
     }
     if (strcmp(node->key, "else") == 0) {
-        bool ok = read_word(plan, source, node, policy_number, "hold, abort, ignore", &word);
+        bool ok = field_word(plan, source, node, policy_number, "hold, abort, ignore", &word);
         edge->policy = (baton_policy)word;
         return ok;
     }

@@ -29,25 +29,11 @@ read_role(struct reading *r, const struct node *node)
     }
 }
 
-/* The number of a word, by one of the functions of words.h; -1: reported. */
-static int
-read_word(struct reading *r, const struct node *node, int (*number_of)(const char *),
-          const char *words)
-{
-    int n = node->kind == NODE_SCALAR ? number_of(node->text) : -1;
-    if (n < 0) {
-        plan_fail(r->plan, place_of(r->source, node), "%s: one of %s is wanted here, not %s",
-                  node->key, words,
-                  node->kind == NODE_SCALAR ? quote(r->plan, node->text) : node_kind_name(node));
-    }
-    return n;
-}
-
 static void
 read_priority(struct reading *r, const struct node *node)
 {
-    int n = read_word(r, node, priority_number, "critical, high, medium, low");
-    if (n >= 0) {
+    int n;
+    if (field_word(r->plan, r->source, node, priority_number, "critical, high, medium, low", &n)) {
         r->spec->priority = (baton_priority)n;
     }
 }
@@ -61,8 +47,8 @@ read_deadline(struct reading *r, const struct node *node)
 static void
 read_on_deadline(struct reading *r, const struct node *node)
 {
-    int n = read_word(r, node, on_deadline_number, "nothing, expire, cancel");
-    if (n >= 0) {
+    int n;
+    if (field_word(r->plan, r->source, node, on_deadline_number, "nothing, expire, cancel", &n)) {
         r->spec->on_deadline = (baton_on_deadline)n;
     }
 }
@@ -329,8 +315,9 @@ read_unique_window(struct reading *r, const struct node *node)
 static void
 read_on_conflict(struct reading *r, const struct node *node)
 {
-    int n = read_word(r, node, on_conflict_number, "reject, existing, replace, raise");
-    if (n >= 0) {
+    int n;
+    if (field_word(r->plan, r->source, node, on_conflict_number, "reject, existing, replace, raise",
+                   &n)) {
         r->spec->on_conflict = (baton_on_conflict)n;
     }
 }

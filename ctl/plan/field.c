@@ -153,6 +153,21 @@ field_time(struct plan *plan, const struct source *source, const struct node *no
 }
 
 bool
+field_word(struct plan *plan, const struct source *source, const struct node *node,
+           int (*number_of)(const char *), const char *words, int *ret_number)
+{
+    int number = node->kind == NODE_SCALAR ? number_of(node->text) : -1;
+    if (number < 0) {
+        plan_fail(plan, place_of(source, node), "%sone of %s is wanted here, not %s",
+                  prefix(plan, node), words,
+                  node->kind == NODE_SCALAR ? quote(plan, node->text) : node_kind_name(node));
+        return false;
+    }
+    *ret_number = number;
+    return true;
+}
+
+bool
 field_texts(struct plan *plan, const struct source *source, const struct node *node, size_t n_max,
             size_t bytes_max, const char *const **ret_texts, size_t *ret_n)
 {

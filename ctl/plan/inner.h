@@ -164,6 +164,9 @@ bool field_duration(struct plan *plan, const struct source *source, const struct
 /* A plain date is the end of its day, or its beginning with `begin`. */
 bool field_time(struct plan *plan, const struct source *source, const struct node *node, bool begin,
                 int64_t *ret_ms);
+/* A word that one of the functions of common/words.h knows; `words` says which there are. */
+bool field_word(struct plan *plan, const struct source *source, const struct node *node,
+                int (*number_of)(const char *), const char *words, int *ret_number);
 /* A list of texts. */
 bool field_texts(struct plan *plan, const struct source *source, const struct node *node,
                  size_t n_max, size_t bytes_max, const char *const **ret_texts, size_t *ret_n);
