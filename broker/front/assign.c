@@ -16,10 +16,10 @@ assign_read_roles(const struct call *call, char *const *names, size_t n, const c
         int role = role_number(names[i]);
         if (role < 0) {
             char name[LOG_TEXT_ROOM];
-            refuse(call, reply, BATON__CODE__CODE_UNKNOWN_ROLE, field,
-                   "no role is called %s; the roles are infra, backend, frontend, realtime, "
-                   "integration, testing",
-                   log_text(name, names[i]));
+            reply_refuse(call, reply, BATON__CODE__CODE_UNKNOWN_ROLE, field,
+                         "no role is called %s; the roles are infra, backend, frontend, realtime, "
+                         "integration, testing",
+                         log_text(name, names[i]));
             return false;
         }
         roles |= 1u << role;
@@ -33,15 +33,15 @@ assign_check_projects(const struct call *call, char *const *names, size_t n, con
                       Baton__FromBroker *reply)
 {
     if (n > NAMED_MAX) {
-        refuse(call, reply, BATON__CODE__CODE_TOO_LARGE, field, "at most %d projects are named",
-               (int)NAMED_MAX);
+        reply_refuse(call, reply, BATON__CODE__CODE_TOO_LARGE, field,
+                     "at most %d projects are named", (int)NAMED_MAX);
         return false;
     }
     for (size_t i = 0; i < n; i++) {
         if (!name_is_valid(names[i], NAME_BYTES_MAX)) {
-            refuse(call, reply, BATON__CODE__CODE_INVALID, field,
-                   "the name of a project is 1 to %d bytes of letters, digits and ._:@/+~-",
-                   (int)NAME_BYTES_MAX);
+            reply_refuse(call, reply, BATON__CODE__CODE_INVALID, field,
+                         "the name of a project is 1 to %d bytes of letters, digits and ._:@/+~-",
+                         (int)NAME_BYTES_MAX);
             return false;
         }
     }
@@ -52,40 +52,52 @@ assign_check_projects(const struct call *call, char *const *names, size_t n, con
 
 struct gathered {
     Baton__Assignment **tasks; /* in the arena */
+    size_t *sizes;             /* of each, packed */
     size_t n, room;
-    size_t bytes; /* packed, about; summed up only where it is asked for */
+    size_t bytes; /* all together */
 };
 
 static void
-gather(struct arena *arena, struct gathered *gathered, const Baton__Assign *more)
+grow(struct arena *arena, struct gathered *gathered, size_t n)
 {
-    if (gathered->n + more->n_tasks > gathered->room) {
-        size_t room = MAX(gathered->room * 2, gathered->n + more->n_tasks);
-        Baton__Assignment **tasks = arena_alloc(arena, room * sizeof(Baton__Assignment *));
-        if (gathered->n > 0) {
-            memcpy(tasks, gathered->tasks, gathered->n * sizeof(Baton__Assignment *));
-        }
-        gathered->tasks = tasks;
-        gathered->room = room;
+    if (n <= gathered->room) {
+        return;
     }
-    if (more->n_tasks > 0) {
-        memcpy(gathered->tasks + gathered->n, more->tasks,
-               more->n_tasks * sizeof(Baton__Assignment *));
+    size_t room = MAX(gathered->room * 2, n);
+    Baton__Assignment **tasks = arena_alloc(arena, room * sizeof(Baton__Assignment *));
+    size_t *sizes = arena_alloc(arena, room * sizeof *sizes);
+    if (gathered->n > 0) {
+        memcpy(tasks, gathered->tasks, gathered->n * sizeof(Baton__Assignment *));
+        memcpy(sizes, gathered->sizes, gathered->n * sizeof *sizes);
     }
-    gathered->n += more->n_tasks;
+    gathered->tasks = tasks;
+    gathered->sizes = sizes;
+    gathered->room = room;
 }
 
+/* Returns the bytes that were added. */
 static size_t
-packed_bytes(const Baton__Assign *assign)
+gather(struct arena *arena, struct gathered *gathered, const Baton__Assign *more)
 {
-    size_t bytes = 0;
-    for (size_t i = 0; i < assign->n_tasks; i++) {
-        bytes += baton__assignment__get_packed_size(assign->tasks[i]) + 8;
+    size_t before = gathered->bytes;
+    grow(arena, gathered, gathered->n + more->n_tasks);
+    for (size_t i = 0; i < more->n_tasks; i++) {
+        size_t bytes = baton__assignment__get_packed_size(more->tasks[i]) + 8;
+        gathered->tasks[gathered->n] = more->tasks[i];
+        gathered->sizes[gathered->n++] = bytes;
+        gathered->bytes += bytes;
     }
-    return bytes;
+    return gathered->bytes - before;
 }
 
 /* ---- takes ---- */
+
+/* What is left of a turn's measure. */
+struct measure {
+    size_t tasks;
+    size_t bytes;
+    uint32_t dry; /* roles that have no more that can run now */
+};
 
 Baton__Code
 assign_take(struct front *front, struct core_request *request, const struct take *take,
@@ -109,8 +121,7 @@ assign_take(struct front *front, struct core_request *request, const struct take
         if (code != BATON__CODE__CODE_OK) {
             return code;
         }
-        gather(&front->arena, &gathered, &some);
-        gathered.bytes += packed_bytes(&some);
+        (void)gather(&front->arena, &gathered, &some);
         if (some.n_tasks < step || task) {
             break;
         }
@@ -130,25 +141,29 @@ answer_take(struct front *front, struct take *take, Baton__Assign *assign)
     takes_remove(&front->takes, take);
 }
 
-static size_t
-serve_takes(struct front *front)
+static void
+serve_takes(struct front *front, struct measure *left)
 {
-    size_t n = 0;
     struct take *next;
-    for (struct take *take = front->takes.first; take && n < ASSIGN_TURN_MAX; take = next) {
+    for (struct take *take = front->takes.first; take && left->tasks > 0 && left->bytes > 0;
+         take = next) {
         next = take->next;
-        if (!core_has_ready(front->core, take->roles)) {
+        if ((take->roles & ~left->dry) == 0 || !core_has_ready(front->core, take->roles)) {
             continue;
         }
         struct core_request request = front_request(front, take->asker.actor);
         Baton__Assign assign = BATON__ASSIGN__INIT;
-        if (assign_take(front, &request, take, NULL, &assign) == BATON__CODE__CODE_OK &&
-            assign.n_tasks > 0) {
-            n += assign.n_tasks;
+        if (assign_take(front, &request, take, NULL, &assign) != BATON__CODE__CODE_OK) {
+            continue;
+        }
+        left->tasks -= MIN(left->tasks, assign.n_tasks);
+        left->bytes -= MIN(left->bytes, (size_t)TAKE_MESSAGE_BYTES * (assign.n_tasks > 0));
+        if (assign.n_tasks == 0) {
+            left->dry |= take->n_projects == 0 ? take->roles : 0;
+        } else {
             answer_take(front, take, &assign);
         }
     }
-    return n;
 }
 
 static void
@@ -193,9 +208,8 @@ send_gathered(struct front *front, struct serving *serving)
         size_t end = begin;
         size_t bytes = 0;
         do {
-            bytes += baton__assignment__get_packed_size(gathered->tasks[end]) + 8;
-            end++;
-        } while (end < gathered->n && bytes < ASSIGN_MESSAGE_BYTES / 2);
+            bytes += gathered->sizes[end++];
+        } while (end < gathered->n && bytes < ASSIGN_MESSAGE_BYTES);
         Baton__Assign assign = BATON__ASSIGN__INIT;
         assign.tasks = gathered->tasks + begin;
         assign.n_tasks = end - begin;
@@ -207,17 +221,16 @@ send_gathered(struct front *front, struct serving *serving)
                         session->credit - MIN(session->credit, (uint32_t)gathered->n));
 }
 
-/* Asks the core for up to `quantum` tasks more for one session. *dry has the roles for which there
- * are no more. Returns how many it got. */
-static size_t
-serve_one(struct front *front, struct serving *serving, uint32_t quantum, uint32_t *dry)
+/* Asks the core for up to `quantum` tasks more for one session. */
+static void
+serve_one(struct front *front, struct serving *serving, size_t quantum, struct measure *left)
 {
     struct session *session = serving->session;
-    uint32_t left = session->credit - (uint32_t)serving->gathered.n;
-    uint32_t max = MIN(left, quantum);
-    if (max == 0 || (session->roles & ~*dry) == 0) {
+    uint32_t credit = session->credit - (uint32_t)serving->gathered.n;
+    uint32_t max = (uint32_t)MIN(MIN((size_t)credit, quantum), left->tasks);
+    if (credit == 0 || (session->roles & ~left->dry) == 0) {
         serving->is_done = true;
-        return 0;
+        return;
     }
     struct core_request request = front_request(front, "");
     struct core_dispatch dispatch = {
@@ -230,53 +243,56 @@ serve_one(struct front *front, struct serving *serving, uint32_t quantum, uint32
     Baton__Assign some = BATON__ASSIGN__INIT;
     if (core_dispatch(front->core, &request, &dispatch, &some) != BATON__CODE__CODE_OK) {
         serving->is_done = true;
-        return 0;
+        return;
     }
-    gather(&front->arena, &serving->gathered, &some);
+    size_t bytes = gather(&front->arena, &serving->gathered, &some);
+    left->bytes -= MIN(left->bytes, bytes);
+    left->tasks -= MIN(left->tasks, some.n_tasks);
     if (some.n_tasks < max) {
         serving->is_done = true;
-        if (session->n_projects == 0) {
-            *dry |= session->roles;
-        }
+        left->dry |= session->n_projects == 0 ? session->roles : 0;
     }
-    return some.n_tasks;
 }
 
-/* Rounds over the hungry sessions: one task each, then two, four, …, so that few tasks are spread
- * and many cost few calls. */
-static void
-serve_sessions(struct front *front, size_t n_left)
+/* Those that may get something, least recently served first. */
+static struct serving *
+find_hungry(struct front *front, size_t *ret_n)
 {
     size_t n = 0;
     for (struct session *s = sessions_hungry(front->sessions); s; s = s->hungry_next) {
         n += may_serve(front, s);
     }
-    if (n == 0) {
-        return;
-    }
-    struct serving *servings = arena_calloc(&front->arena, n, sizeof *servings);
+    struct serving *servings = arena_calloc(&front->arena, n + 1, sizeof *servings);
     size_t i = 0;
     for (struct session *s = sessions_hungry(front->sessions); s; s = s->hungry_next) {
         if (may_serve(front, s)) {
             servings[i++].session = s;
         }
     }
-    uint32_t dry = 0;
-    uint32_t quantum = n == 1 ? ASSIGN_TURN_MAX : 1;
-    bool more = true;
-    while (more && n_left > 0) {
+    *ret_n = n;
+    return servings;
+}
+
+/* Rounds over the hungry sessions: one task each, then two, four, …, so that few tasks are spread
+ * and many cost few calls. */
+static void
+serve_sessions(struct front *front, struct measure *left)
+{
+    size_t n;
+    struct serving *servings = find_hungry(front, &n);
+    size_t quantum = n == 1 ? ASSIGN_STEP : 1;
+    bool more = n > 0;
+    while (more && left->tasks > 0 && left->bytes > 0) {
         more = false;
-        for (i = 0; i < n && n_left > 0; i++) {
+        for (size_t i = 0; i < n && left->tasks > 0 && left->bytes > 0; i++) {
             if (!servings[i].is_done) {
-                n_left -= MIN(n_left,
-                              serve_one(front, &servings[i], (uint32_t)MIN(quantum, n_left), &dry));
+                serve_one(front, &servings[i], quantum, left);
                 more |= !servings[i].is_done;
             }
         }
-        quantum = MIN(quantum * 2, (uint32_t)ASSIGN_TURN_MAX);
+        quantum = MIN(quantum * 2, (size_t)ASSIGN_STEP);
     }
-    front->assign_wanted = n_left == 0;
-    for (i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (servings[i].gathered.n > 0) {
             send_gathered(front, &servings[i]);
         }
@@ -301,13 +317,10 @@ assign_run(struct front *front)
     bool is_due = front->assign_wanted || core_seq(front->core) != front->assign_seq ||
                   front->now >= front->assign_at;
     if (is_due && !front->is_stopping) {
-        front->assign_wanted = false;
-        size_t n = serve_takes(front);
-        if (n < ASSIGN_TURN_MAX) {
-            serve_sessions(front, ASSIGN_TURN_MAX - n);
-        } else {
-            front->assign_wanted = true;
-        }
+        struct measure left = {.tasks = ASSIGN_TURN_MAX, .bytes = ASSIGN_TURN_BYTES};
+        serve_takes(front, &left);
+        serve_sessions(front, &left);
+        front->assign_wanted = left.tasks == 0 || left.bytes == 0;
         bool some_wait = sessions_hungry(front->sessions) || front->takes.n > 0;
         front->assign_at = some_wait ? front->now + ASSIGN_AGAIN_MS : INT64_MAX;
         front->assign_seq = core_seq(front->core);

@@ -7,7 +7,9 @@
 
 enum {
     ASSIGN_TURN_MAX = 10 * 1000,            /* tasks handed out in one turn */
-    ASSIGN_MESSAGE_BYTES = 8 * 1024 * 1024, /* an assignment above it is split */
+    ASSIGN_TURN_BYTES = 32 * 1024 * 1024,   /* of them, about */
+    ASSIGN_STEP = 256,                      /* tasks asked of the core at once */
+    ASSIGN_MESSAGE_BYTES = 4 * 1024 * 1024, /* an assignment ends when it is above it */
     ASSIGN_AGAIN_MS = 1000,                 /* look again at least this often while some wait */
     TAKE_STEP = 8,                          /* tasks of a Take asked of the core at once */
     TAKE_MESSAGE_BYTES = 4 * 1024 * 1024,   /* a Take gets no more tasks above it */

@@ -54,8 +54,8 @@ refuse_in(struct arena *arena, Baton__FromBroker *reply, Baton__Code code, const
 }
 
 enum answered
-refuse(const struct call *call, Baton__FromBroker *reply, Baton__Code code, const char *field,
-       const char *fmt, ...)
+reply_refuse(const struct call *call, Baton__FromBroker *reply, Baton__Code code, const char *field,
+             const char *fmt, ...)
 {
     char message[512];
     va_list args;
@@ -66,7 +66,8 @@ refuse(const struct call *call, Baton__FromBroker *reply, Baton__Code code, cons
 }
 
 enum answered
-refuse_as(const struct call *call, Baton__FromBroker *reply, const struct core_request *request)
+reply_refuse_as(const struct call *call, Baton__FromBroker *reply,
+                const struct core_request *request)
 {
     reply->error = arena_memdup(&call->front->arena, &request->error, sizeof request->error);
     return ANSWER_NOW;
@@ -74,12 +75,18 @@ refuse_as(const struct call *call, Baton__FromBroker *reply, const struct core_r
 
 /* To a message that could not even be read, or has no session: at once, under no number. */
 static void
-tell(struct front *front, uint64_t peer, uint64_t id, Baton__Code code, const char *message)
+tell(struct front *front, uint64_t peer, uint64_t id, Baton__Code code, const char *field,
+     const char *message)
 {
     Baton__FromBroker reply = BATON__FROM_BROKER__INIT;
-    (void)refuse_in(&front->arena, &reply, code, "", message);
+    (void)refuse_in(&front->arena, &reply, code, field, message);
     front_count(front, COUNT_REQUESTS_REFUSED, 1);
-    front_send_now(front, peer, id, &reply);
+    bool is_told_unasked = code == BATON__CODE__CODE_VERSION ||
+                           code == BATON__CODE__CODE_MALFORMED ||
+                           code == BATON__CODE__CODE_HELLO_FIRST;
+    if (id || is_told_unasked) {
+        front_send_now(front, peer, id, &reply);
+    }
 }
 
 /* ---- requests that come again ---- */
@@ -146,10 +153,11 @@ replay(struct call *call, Baton__FromBroker *reply, bool *ret_refused)
         }
         return true;
     case CORE_USED:
-        (void)refuse(call, reply, BATON__CODE__CODE_NUMBER_USED, "number",
-                     "number %llu of this client was used for another request, or its answer is "
-                     "forgotten; look at what became of it, and use a new number",
-                     (unsigned long long)message->number);
+        (void)reply_refuse(
+            call, reply, BATON__CODE__CODE_NUMBER_USED, "number",
+            "number %llu of this client was used for another request, or its answer is "
+            "forgotten; look at what became of it, and use a new number",
+            (unsigned long long)message->number);
         *ret_refused = true;
         return true;
     }
@@ -194,14 +202,14 @@ check_envelope(struct call *call, Baton__FromBroker *reply)
 {
     const Baton__ToBroker *message = call->message;
     if (message->actor[0] && !prose_is_valid(message->actor, NAME_BYTES_MAX)) {
-        (void)refuse(call, reply, BATON__CODE__CODE_INVALID, "actor",
-                     "the actor is at most %d bytes of text without control characters",
-                     (int)NAME_BYTES_MAX);
+        (void)reply_refuse(call, reply, BATON__CODE__CODE_INVALID, "actor",
+                           "the actor is at most %d bytes of text without control characters",
+                           (int)NAME_BYTES_MAX);
         return false;
     }
     if (strlen(message->client) > CLIENT_BYTES_MAX) {
-        (void)refuse(call, reply, BATON__CODE__CODE_INVALID, "client",
-                     "the client's name has at most %d bytes", (int)CLIENT_BYTES_MAX);
+        (void)reply_refuse(call, reply, BATON__CODE__CODE_INVALID, "client",
+                           "the client's name has at most %d bytes", (int)CLIENT_BYTES_MAX);
         return false;
     }
     return true;
@@ -241,8 +249,9 @@ dispatch(struct call *call)
     const struct operation *operation = operation_of(message);
     enum answered answered = ANSWER_NOW;
     if (!operation) {
-        (void)refuse(call, &reply, BATON__CODE__CODE_INVALID, "op",
-                     "this broker (" SOFTWARE ") does not know the operation, or there is none");
+        (void)reply_refuse(call, &reply, BATON__CODE__CODE_INVALID, "op",
+                           "this broker (" SOFTWARE
+                           ") does not know the operation, or there is none");
     } else if (check_envelope(call, &reply)) {
         answered = carry_out(call, operation, &reply);
     }
@@ -289,7 +298,7 @@ check_session(struct front *front, struct session **session, const Baton__ToBrok
     if (message->op_case == BATON__TO_BROKER__OP_HELLO) {
         return true;
     }
-    tell(front, peer, message->id, BATON__CODE__CODE_HELLO_FIRST,
+    tell(front, peer, message->id, BATON__CODE__CODE_HELLO_FIRST, "",
          "the session of this connection was lost or replaced: say Hello with what you hold");
     return false;
 }
@@ -298,17 +307,27 @@ void
 dispatch_frame(struct front *front, uint64_t peer, const uint8_t *data, size_t bytes)
 {
     Baton__ToBroker *message;
-    switch (wire_unpack(data, bytes, &front->arena, &message)) {
+    const char *field;
+    switch (wire_unpack(data, bytes, &front->arena, &message, &field)) {
     case WIRE_STRANGE:
         front_count(front, COUNT_MESSAGES_DROPPED, 1);
         return;
     case WIRE_VERSION_X:
-        tell(front, peer, 0, BATON__CODE__CODE_VERSION, "this broker speaks version 1");
+        tell(front, peer, 0, BATON__CODE__CODE_VERSION, "", "this broker speaks version 1");
         return;
     case WIRE_MALFORMED:
         front_count(front, COUNT_MESSAGES_MALFORMED, 1);
-        tell(front, peer, 0, BATON__CODE__CODE_MALFORMED,
+        tell(front, peer, 0, BATON__CODE__CODE_MALFORMED, "",
              "the message is not a ToBroker of proto/wire.proto, or has text that is not UTF-8");
+        return;
+    case WIRE_TOO_LARGE:
+        front_count(front, COUNT_MESSAGES_MALFORMED, 1);
+        tell(front, peer, wire_id(data, bytes), BATON__CODE__CODE_TOO_LARGE, "",
+             "the message holds too much at once (docs/protocol.md, 12); send it in parts");
+        return;
+    case WIRE_NUL:
+        tell(front, peer, message->id, BATON__CODE__CODE_INVALID, field,
+             "a text has a NUL character in it");
         return;
     case WIRE_OK:
         break;

@@ -27,11 +27,11 @@ void dispatch_frame(struct front *front, uint64_t peer, const uint8_t *data, siz
 /* ---- for handlers ---- */
 
 /* Makes `reply` a refusal and returns ANSWER_NOW. `fmt` is the sentence. */
-enum answered refuse(const struct call *call, Baton__FromBroker *reply, Baton__Code code,
-                     const char *field, const char *fmt, ...) PRINTF_LIKE(5, 6);
+enum answered reply_refuse(const struct call *call, Baton__FromBroker *reply, Baton__Code code,
+                           const char *field, const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* The core's refusal. */
-enum answered refuse_as(const struct call *call, Baton__FromBroker *reply,
-                        const struct core_request *request);
+enum answered reply_refuse_as(const struct call *call, Baton__FromBroker *reply,
+                              const struct core_request *request);
 
 /* For an answer that comes later: copies of what is needed for it. */
 struct asker asker_of(const struct call *call);

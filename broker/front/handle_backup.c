@@ -31,16 +31,17 @@ handle_backup(struct call *call, Baton__FromBroker *reply)
     const char *path = call->message->backup->path;
     struct stat st;
     if (!path_is_good(path)) {
-        return refuse(call, reply, BATON__CODE__CODE_INVALID, "backup.path",
-                      "give an absolute path of a file on the broker's machine, without '..'");
+        return reply_refuse(
+            call, reply, BATON__CODE__CODE_INVALID, "backup.path",
+            "give an absolute path of a file on the broker's machine, without '..'");
     }
     if (is_being_written(front, path)) {
-        return refuse(call, reply, BATON__CODE__CODE_BUSY, "backup.path",
-                      "a backup to this path is being written");
+        return reply_refuse(call, reply, BATON__CODE__CODE_BUSY, "backup.path",
+                            "a backup to this path is being written");
     }
     if (lstat(path, &st) == 0) {
-        return refuse(call, reply, BATON__CODE__CODE_CONFLICT, "backup.path",
-                      "the path exists; a backup overwrites nothing, so name another one");
+        return reply_refuse(call, reply, BATON__CODE__CODE_CONFLICT, "backup.path",
+                            "the path exists; a backup overwrites nothing, so name another one");
     }
     struct store_op *op = store_op_begin(call, STORE_OP_BACKUP, reply);
     if (!op) {

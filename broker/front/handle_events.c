@@ -16,10 +16,11 @@ handle_events(struct call *call, Baton__FromBroker *reply)
         batch = baton__event_batch__unpack(&front->arena.pb, packed.bytes, packed.data);
         CHECK(batch);
     } else {
-        refuse(call, reply, BATON__CODE__CODE_TOO_FAR_BEHIND, "events.number",
-               "events behind number %llu are not kept here; read the state with List and go on "
-               "from there",
-               (unsigned long long)ask->number);
+        reply_refuse(
+            call, reply, BATON__CODE__CODE_TOO_FAR_BEHIND, "events.number",
+            "events behind number %llu are not kept here; read the state with List and go on "
+            "from there",
+            (unsigned long long)ask->number);
         batch = arena_alloc(&front->arena, sizeof *batch);
         *batch = (Baton__EventBatch)BATON__EVENT_BATCH__INIT;
         batch->newest = front->window.newest;

@@ -261,7 +261,8 @@ handle_list(struct call *call, Baton__FromBroker *reply)
     *listed = (Baton__Listed)BATON__LISTED__INIT;
     if (core_list(front->core, &request, list, listed) != BATON__CODE__CODE_OK) {
         /* The texts of the error may be in the operation's arena. */
-        refuse(call, reply, request.error.code, request.error.field, "%s", request.error.message);
+        reply_refuse(call, reply, request.error.code, request.error.field, "%s",
+                     request.error.message);
         if (op) {
             store_op_end(front, op);
         }

@@ -16,7 +16,8 @@ ask_archive(struct call *call, uint64_t key, enum store_op_kind kind, Baton__Fro
 static enum answered
 refuse_without_task(struct call *call, Baton__FromBroker *reply)
 {
-    return refuse(call, reply, BATON__CODE__CODE_INVALID, "task", "which task? its id is missing");
+    return reply_refuse(call, reply, BATON__CODE__CODE_INVALID, "task",
+                        "which task? its id is missing");
 }
 
 enum answered
@@ -37,7 +38,7 @@ handle_get(struct call *call, Baton__FromBroker *reply)
         return ANSWER_NOW;
     }
     return archived_key ? ask_archive(call, archived_key, STORE_OP_GET, reply)
-                        : refuse_as(call, reply, &request);
+                        : reply_refuse_as(call, reply, &request);
 }
 
 enum answered
@@ -58,7 +59,7 @@ handle_why(struct call *call, Baton__FromBroker *reply)
         return ANSWER_NOW;
     }
     return archived_key ? ask_archive(call, archived_key, STORE_OP_WHY, reply)
-                        : refuse_as(call, reply, &request);
+                        : reply_refuse_as(call, reply, &request);
 }
 
 void

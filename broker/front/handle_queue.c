@@ -33,12 +33,12 @@ handle_submit(struct call *call, Baton__FromBroker *reply)
     if (!submit->dry_run && !front_is_accepting(front, &reason) &&
         core_is_accepting(front->core, &reason) && would_change(call, submit)) {
         (void)front_is_accepting(front, &reason);
-        return refuse(call, reply, BATON__CODE__CODE_FULL, "", "%s", reason);
+        return reply_refuse(call, reply, BATON__CODE__CODE_FULL, "", "%s", reason);
     }
     struct core_request request = front_request(front, call->actor);
     Baton__Submitted *submitted = new_answer(call, &baton__submitted__descriptor);
     if (core_submit(front->core, &request, submit, submitted) != BATON__CODE__CODE_OK) {
-        return refuse_as(call, reply, &request);
+        return reply_refuse_as(call, reply, &request);
     }
     reply->op_case = BATON__FROM_BROKER__OP_SUBMITTED;
     reply->submitted = submitted;
@@ -52,7 +52,7 @@ handle_change(struct call *call, Baton__FromBroker *reply)
     Baton__Changed *changed = new_answer(call, &baton__changed__descriptor);
     if (core_change(call->front->core, &request, call->message->change, changed) !=
         BATON__CODE__CODE_OK) {
-        return refuse_as(call, reply, &request);
+        return reply_refuse_as(call, reply, &request);
     }
     reply->op_case = BATON__FROM_BROKER__OP_CHANGED;
     reply->changed = changed;
@@ -66,7 +66,7 @@ handle_pause(struct call *call, Baton__FromBroker *reply)
     Baton__Done *done = new_answer(call, &baton__done__descriptor);
     if (core_pause(call->front->core, &request, call->message->pause, done) !=
         BATON__CODE__CODE_OK) {
-        return refuse_as(call, reply, &request);
+        return reply_refuse_as(call, reply, &request);
     }
     /* Workers that are drained by this are told in the same turn. */
     call->front->drain_check_at = call->front->now;
@@ -82,7 +82,7 @@ handle_resources(struct call *call, Baton__FromBroker *reply)
     Baton__ResourceList *list = new_answer(call, &baton__resource_list__descriptor);
     if (core_resources(call->front->core, &request, call->message->resources, list) !=
         BATON__CODE__CODE_OK) {
-        return refuse_as(call, reply, &request);
+        return reply_refuse_as(call, reply, &request);
     }
     reply->op_case = BATON__FROM_BROKER__OP_RESOURCES;
     reply->resources = list;

@@ -42,18 +42,18 @@ read_worker(struct call *call, const Baton__Hello *hello, Baton__FromBroker *rep
             uint32_t *ret_roles)
 {
     if (hello->slots == 0 || hello->slots > SLOTS_MAX) {
-        refuse(call, reply, BATON__CODE__CODE_INVALID, "hello.slots", "slots are 1 to %d",
-               (int)SLOTS_MAX);
+        reply_refuse(call, reply, BATON__CODE__CODE_INVALID, "hello.slots", "slots are 1 to %d",
+                     (int)SLOTS_MAX);
         return false;
     }
     if (hello->n_roles == 0) {
-        refuse(call, reply, BATON__CODE__CODE_INVALID, "hello.roles",
-               "a worker names the roles that it works for");
+        reply_refuse(call, reply, BATON__CODE__CODE_INVALID, "hello.roles",
+                     "a worker names the roles that it works for");
         return false;
     }
     if (hello->n_held > REPORT_LINES_MAX) {
-        refuse(call, reply, BATON__CODE__CODE_TOO_LARGE, "hello.held",
-               "at most %d leases are announced at once", (int)REPORT_LINES_MAX);
+        reply_refuse(call, reply, BATON__CODE__CODE_TOO_LARGE, "hello.held",
+                     "at most %d leases are announced at once", (int)REPORT_LINES_MAX);
         return false;
     }
     if (!assign_check_projects(call, hello->projects, hello->n_projects, "hello.projects", reply)) {
@@ -75,7 +75,7 @@ open_session(struct call *call, const Baton__Hello *hello, Baton__FromBroker *re
     struct core_request request = front_request(front, call->actor);
     uint32_t worker = core_worker(front->core, &request, hello->worker);
     if (worker == 0) {
-        refuse_as(call, reply, &request);
+        reply_refuse_as(call, reply, &request);
         return false;
     }
     if (call->session && call->session->worker != worker) {
@@ -92,8 +92,8 @@ open_session(struct call *call, const Baton__Hello *hello, Baton__FromBroker *re
                                 .projects = (const char *const *)hello->projects,
                                 .n_projects = hello->n_projects});
     if (!session) {
-        refuse(call, reply, BATON__CODE__CODE_FULL, "",
-               "there are %d workers connected, and no more are let in", (int)SESSIONS_MAX);
+        reply_refuse(call, reply, BATON__CODE__CODE_FULL, "",
+                     "there are %d workers connected, and no more are let in", (int)SESSIONS_MAX);
         return false;
     }
     core_worker_back(front->core, &request, worker, (const Baton__Held *const *)hello->held,
@@ -114,11 +114,12 @@ handle_hello(struct call *call, Baton__FromBroker *reply)
     const Baton__Hello *hello = call->message->hello;
     if (hello->version_min > WIRE_VERSION || hello->version_max < WIRE_VERSION ||
         hello->version_min > hello->version_max) {
-        return refuse(call, reply, BATON__CODE__CODE_VERSION, "", "this broker speaks version 1");
+        return reply_refuse(call, reply, BATON__CODE__CODE_VERSION, "",
+                            "this broker speaks version 1");
     }
     if (strlen(hello->software) > NAME_BYTES_MAX) {
-        return refuse(call, reply, BATON__CODE__CODE_INVALID, "hello.software",
-                      "the software's name has at most %d bytes", (int)NAME_BYTES_MAX);
+        return reply_refuse(call, reply, BATON__CODE__CODE_INVALID, "hello.software",
+                            "the software's name has at most %d bytes", (int)NAME_BYTES_MAX);
     }
     Baton__Welcome *welcome = arena_alloc(&front->arena, sizeof *welcome);
     *welcome = (Baton__Welcome)BATON__WELCOME__INIT;
@@ -147,16 +148,16 @@ handle_credit(struct call *call, Baton__FromBroker *reply)
 {
     struct front *front = call->front;
     if (!call->session) {
-        refuse(call, reply, BATON__CODE__CODE_HELLO_FIRST, "",
-               "this connection has no session: say Hello with what you hold");
+        reply_refuse(call, reply, BATON__CODE__CODE_HELLO_FIRST, "",
+                     "this connection has no session: say Hello with what you hold");
         /* Told even when no answer was asked for: the worker would wait for ever. */
         front_send_now(front, call->peer, call->message->id, reply);
         return ANSWER_SENT;
     }
     uint32_t slots = call->message->credit->slots;
     if (slots > SLOTS_MAX) {
-        return refuse(call, reply, BATON__CODE__CODE_INVALID, "credit.slots",
-                      "credit is at most %d", (int)SLOTS_MAX);
+        return reply_refuse(call, reply, BATON__CODE__CODE_INVALID, "credit.slots",
+                            "credit is at most %d", (int)SLOTS_MAX);
     }
     sessions_set_credit(front->sessions, call->session, slots);
     front->assign_wanted = true;

@@ -1,6 +1,7 @@
 /* Status and Workers: the core's view, and what only the edges know. */
 #include "broker/front/dispatch.h"
 
+#include "common/limits.h"
 #include "common/words.h"
 
 static void
@@ -83,12 +84,30 @@ view_of(struct front *front, struct core_request *request, const struct session 
     return view;
 }
 
-/* Of the parted ones, those are shown that still hold something and have not come back. */
-static bool
-is_missing(const struct front *front, const struct session *session)
+/* The newest parted session of each worker that still holds something and has not come back. */
+static size_t
+find_missing(struct front *front, const struct session ***ret_missing)
 {
-    return !sessions_of_worker(front->sessions, session->worker) &&
-           core_worker_n_leases(front->core, session->worker) > 0;
+    size_t n = 0;
+    for (const struct session *s = sessions_first_parted(front->sessions); s; s = s->newer) {
+        n++;
+    }
+    const struct session **missing = arena_calloc(&front->arena, n + 1,
+                                                  sizeof(const struct session *));
+    uint8_t *seen = arena_calloc(&front->arena, WORKERS_MAX / 8 + 1, 1);
+    size_t n_missing = 0;
+    for (const struct session *s = sessions_last_parted(front->sessions); s; s = s->older) {
+        uint32_t worker = s->worker;
+        bool is_new = worker <= WORKERS_MAX && !(seen[worker / 8] & 1u << worker % 8);
+        if (!is_new || sessions_of_worker(front->sessions, worker) ||
+            core_worker_n_leases(front->core, worker) == 0) {
+            continue;
+        }
+        seen[worker / 8] = (uint8_t)(seen[worker / 8] | 1u << worker % 8);
+        missing[n_missing++] = s;
+    }
+    *ret_missing = missing;
+    return n_missing;
 }
 
 enum answered
@@ -96,20 +115,17 @@ handle_workers(struct call *call, Baton__FromBroker *reply)
 {
     struct front *front = call->front;
     struct core_request request = front_request(front, call->actor);
-    size_t room = sessions_n(front->sessions);
-    for (const struct session *s = sessions_first_parted(front->sessions); s; s = s->newer) {
-        room += is_missing(front, s);
-    }
+    const struct session **missing;
+    size_t n_missing = find_missing(front, &missing);
     Baton__WorkerList *list = arena_alloc(&front->arena, sizeof *list);
     *list = (Baton__WorkerList)BATON__WORKER_LIST__INIT;
-    list->workers = arena_calloc(&front->arena, room + 1, sizeof(Baton__WorkerView *));
+    list->workers = arena_calloc(&front->arena, sessions_n(front->sessions) + n_missing + 1,
+                                 sizeof(Baton__WorkerView *));
     for (const struct session *s = sessions_first(front->sessions); s; s = s->newer) {
         list->workers[list->n_workers++] = view_of(front, &request, s);
     }
-    for (const struct session *s = sessions_first_parted(front->sessions); s; s = s->newer) {
-        if (is_missing(front, s)) {
-            list->workers[list->n_workers++] = view_of(front, &request, s);
-        }
+    for (size_t i = 0; i < n_missing; i++) {
+        list->workers[list->n_workers++] = view_of(front, &request, missing[i]);
     }
     reply->op_case = BATON__FROM_BROKER__OP_WORKERS;
     reply->workers = list;

@@ -24,17 +24,17 @@ read_take(struct call *call, Baton__FromBroker *reply, struct take *ret)
     struct front *front = call->front;
     if (call->message->id == 0) {
         /* Nobody would ever hear of the lease. */
-        refuse(call, reply, BATON__CODE__CODE_INVALID, "id", "a take wants an answer");
+        reply_refuse(call, reply, BATON__CODE__CODE_INVALID, "id", "a take wants an answer");
         return false;
     }
     if (ask->n_roles == 0 && !ask->task) {
-        refuse(call, reply, BATON__CODE__CODE_INVALID, "take.roles",
-               "name the roles to take from, or one task");
+        reply_refuse(call, reply, BATON__CODE__CODE_INVALID, "take.roles",
+                     "name the roles to take from, or one task");
         return false;
     }
     if (ask->lease_ms < 0 || ask->lease_ms > DURATION_MS_MAX) {
-        refuse(call, reply, BATON__CODE__CODE_INVALID, "take.lease_ms",
-               "a lease is 0 ms (30 minutes) to ten years");
+        reply_refuse(call, reply, BATON__CODE__CODE_INVALID, "take.lease_ms",
+                     "a lease is 0 ms (30 minutes) to ten years");
         return false;
     }
     uint32_t roles = 0;
@@ -46,7 +46,7 @@ read_take(struct call *call, Baton__FromBroker *reply, struct take *ret)
     uint32_t worker = core_worker(front->core, &request,
                                   ask->worker[0] ? ask->worker : call->actor);
     if (worker == 0) {
-        refuse_as(call, reply, &request);
+        reply_refuse_as(call, reply, &request);
         return false;
     }
     int64_t wait_ms = MAX(MIN(ask->wait_ms, (int64_t)TAKE_WAIT_MS_MAX), 0);
@@ -73,8 +73,9 @@ park(struct call *call, Baton__FromBroker *reply, const struct take *from)
     }
     if (!takes_add(&call->front->takes, take)) {
         take_free(take);
-        return refuse(call, reply, BATON__CODE__CODE_BUSY, "",
-                      "%d others wait for work already; ask again a little later", (int)TAKES_MAX);
+        return reply_refuse(call, reply, BATON__CODE__CODE_BUSY, "",
+                            "%d others wait for work already; ask again a little later",
+                            (int)TAKES_MAX);
     }
     return ANSWER_LATER;
 }
@@ -85,8 +86,8 @@ handle_take(struct call *call, Baton__FromBroker *reply)
     struct front *front = call->front;
     const Baton__Take *ask = call->message->take;
     if (front->is_stopping) {
-        return refuse(call, reply, BATON__CODE__CODE_BUSY, "",
-                      "the broker is stopping; ask again a little later");
+        return reply_refuse(call, reply, BATON__CODE__CODE_BUSY, "",
+                            "the broker is stopping; ask again a little later");
     }
     struct take take;
     if (!read_take(call, reply, &take)) {
@@ -95,7 +96,7 @@ handle_take(struct call *call, Baton__FromBroker *reply)
     Baton__Assign assign = BATON__ASSIGN__INIT;
     struct core_request request = front_request(front, call->actor);
     if (assign_take(front, &request, &take, ask->task, &assign) != BATON__CODE__CODE_OK) {
-        return refuse_as(call, reply, &request);
+        return reply_refuse_as(call, reply, &request);
     }
     if (assign.n_tasks == 0 && take.until > front->now && !ask->task) {
         return park(call, reply, &take);
@@ -112,8 +113,8 @@ handle_report(struct call *call, Baton__FromBroker *reply)
     struct front *front = call->front;
     const Baton__Report *report = call->message->report;
     if (report->n_lines > REPORT_LINES_MAX) {
-        return refuse(call, reply, BATON__CODE__CODE_TOO_LARGE, "report.lines",
-                      "a report has at most %d lines; send several", (int)REPORT_LINES_MAX);
+        return reply_refuse(call, reply, BATON__CODE__CODE_TOO_LARGE, "report.lines",
+                            "a report has at most %d lines; send several", (int)REPORT_LINES_MAX);
     }
     size_t n = report->n_lines;
     Baton__Reported *reported = arena_alloc(&front->arena, sizeof *reported);

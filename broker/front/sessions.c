@@ -372,3 +372,9 @@ sessions_first_parted(const struct sessions *sessions)
 {
     return sessions->parted.oldest;
 }
+
+struct session *
+sessions_last_parted(const struct sessions *sessions)
+{
+    return sessions->parted.newest;
+}

@@ -96,7 +96,8 @@ const struct session_totals *sessions_totals(const struct sessions *sessions);
 size_t sessions_n(const struct sessions *sessions); /* not parted */
 /* All but the parted ones, longest unheard first (`newer` leads on). */
 struct session *sessions_first(const struct sessions *sessions);
-/* The parted ones, longest gone first. */
+/* The parted ones, longest gone first (`newer` leads on, `older` back). */
 struct session *sessions_first_parted(const struct sessions *sessions);
+struct session *sessions_last_parted(const struct sessions *sessions);
 
 #endif

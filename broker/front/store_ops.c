@@ -10,8 +10,9 @@ store_op_begin(struct call *call, enum store_op_kind kind, Baton__FromBroker *re
 {
     struct front *front = call->front;
     if (front->n_store_ops >= STORE_OPS_MAX) {
-        refuse(call, reply, BATON__CODE__CODE_BUSY, "",
-               "%d questions wait for the store; ask again a little later", (int)STORE_OPS_MAX);
+        reply_refuse(call, reply, BATON__CODE__CODE_BUSY, "",
+                     "%d questions wait for the store; ask again a little later",
+                     (int)STORE_OPS_MAX);
         return NULL;
     }
     struct store_op *op = xcalloc(1, sizeof *op);

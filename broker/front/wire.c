@@ -10,7 +10,7 @@
 
 enum {
     OP_NUMBER_MIN = 10,        /* fields of ToBroker from here on are operations */
-    TAG_ID = 1 << 3 | 0,       /* of FromBroker */
+    TAG_ID = 1 << 3 | 0,       /* of FromBroker and of ToBroker */
     TAG_REPLAYED = 3 << 3 | 0, /* of FromBroker */
     HEAD_BYTES_MAX = WIRE_PREAMBLE_BYTES + 1 + 10 + 2,
 };
@@ -20,9 +20,11 @@ const uint8_t wire_preamble[WIRE_PREAMBLE_BYTES] = {'B', 'T', 'N', WIRE_VERSION}
 /* ---- in ---- */
 
 /* protobuf-c takes any bytes as text and ends it at a NUL. As deep as the messages of wire.proto
- * are nested, none of which contains itself. */
+ * are nested, none of which contains itself. *nul_field: the first field with a NUL. False: not
+ * UTF-8, or not even fields. */
 static bool
-texts_are_valid(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t bytes)
+texts_are_valid(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t bytes,
+                const char **nul_field)
 {
     struct field field;
     size_t pos = 0;
@@ -30,20 +32,21 @@ texts_are_valid(const ProtobufCMessageDescriptor *type, const uint8_t *data, siz
         if (!field_next(data, bytes, &pos, &field)) {
             return false;
         }
-        if (!field.data) {
-            continue;
-        }
-        const ProtobufCFieldDescriptor *known = protobuf_c_message_descriptor_get_field(
-            type, field.number);
+        const ProtobufCFieldDescriptor *known =
+            field.data ? protobuf_c_message_descriptor_get_field(type, field.number) : NULL;
         if (!known) {
             continue;
         }
-        if (known->type == PROTOBUF_C_TYPE_STRING &&
-            !utf8_is_valid((const char *)field.data, field.bytes)) {
+        if (known->type == PROTOBUF_C_TYPE_MESSAGE &&
+            !texts_are_valid(known->descriptor, field.data, field.bytes, nul_field)) {
             return false;
         }
-        if (known->type == PROTOBUF_C_TYPE_MESSAGE &&
-            !texts_are_valid(known->descriptor, field.data, field.bytes)) {
+        if (known->type != PROTOBUF_C_TYPE_STRING) {
+            continue;
+        }
+        if (field.bytes > 0 && memchr(field.data, 0, field.bytes)) {
+            *nul_field = *nul_field ? *nul_field : known->name;
+        } else if (!utf8_is_valid((const char *)field.data, field.bytes)) {
             return false;
         }
     }
@@ -56,6 +59,7 @@ struct bounded {
     ProtobufCAllocator pb;
     struct arena *arena;
     size_t left;
+    bool is_exhausted;
 };
 
 static void *
@@ -63,6 +67,7 @@ bounded_alloc(void *context, size_t bytes)
 {
     struct bounded *bounded = context;
     if (bytes > bounded->left) {
+        bounded->is_exhausted = true;
         return NULL;
     }
     bounded->left -= bytes;
@@ -77,7 +82,8 @@ bounded_free(void *context, void *p)
 }
 
 enum wire_status
-wire_unpack(const uint8_t *data, size_t bytes, struct arena *arena, Baton__ToBroker **ret_message)
+wire_unpack(const uint8_t *data, size_t bytes, struct arena *arena, Baton__ToBroker **ret_message,
+            const char **ret_field)
 {
     if (bytes < WIRE_PREAMBLE_BYTES || memcmp(data, wire_preamble, 3) != 0) {
         return WIRE_STRANGE;
@@ -87,7 +93,8 @@ wire_unpack(const uint8_t *data, size_t bytes, struct arena *arena, Baton__ToBro
     }
     const uint8_t *body = data + WIRE_PREAMBLE_BYTES;
     size_t body_bytes = bytes - WIRE_PREAMBLE_BYTES;
-    if (!texts_are_valid(&baton__to_broker__descriptor, body, body_bytes)) {
+    const char *nul_field = NULL;
+    if (!texts_are_valid(&baton__to_broker__descriptor, body, body_bytes, &nul_field)) {
         return WIRE_MALFORMED;
     }
     struct bounded bounded = {.arena = arena,
@@ -96,10 +103,17 @@ wire_unpack(const uint8_t *data, size_t bytes, struct arena *arena, Baton__ToBro
         .alloc = bounded_alloc, .free = bounded_free, .allocator_data = &bounded};
     Baton__ToBroker *message = baton__to_broker__unpack(&bounded.pb, body_bytes, body);
     if (!message) {
-        return WIRE_MALFORMED;
+        return bounded.is_exhausted ? WIRE_TOO_LARGE : WIRE_MALFORMED;
     }
     *ret_message = message;
-    return WIRE_OK;
+    *ret_field = nul_field;
+    return nul_field ? WIRE_NUL : WIRE_OK;
+}
+
+uint64_t
+wire_id(const uint8_t *data, size_t bytes)
+{
+    return field_varint(data + WIRE_PREAMBLE_BYTES, bytes - WIRE_PREAMBLE_BYTES, TAG_ID >> 3);
 }
 
 uint64_t

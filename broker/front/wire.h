@@ -13,8 +13,8 @@
 enum {
     WIRE_VERSION = 1,
     WIRE_PREAMBLE_BYTES = 4,
-    WIRE_UNPACKED_FACTOR = 16,             /* memory for a message: this many times its size … */
-    WIRE_UNPACKED_BASE = 16 * 1024 * 1024, /* … and this */
+    WIRE_UNPACKED_FACTOR = 16,              /* memory for a message: this many times its size … */
+    WIRE_UNPACKED_BASE = 128 * 1024 * 1024, /* … and this: 200,000 small tasks */
 };
 
 /* 'B' 'T' 'N' and the version. */
@@ -25,12 +25,17 @@ enum wire_status {
     WIRE_STRANGE,   /* not of this protocol */
     WIRE_VERSION_X, /* another version byte */
     WIRE_MALFORMED,
+    WIRE_NUL,       /* a text has a NUL in it, where protobuf-c would cut it */
+    WIRE_TOO_LARGE, /* it would take absurdly much memory */
 };
 
-/* Unpacks a frame into the arena. Text that is not UTF-8 (or has a NUL in it) makes it malformed,
- * and so does a message that would take absurdly much memory. */
+/* Unpacks a frame into the arena. Text that is not UTF-8 makes it malformed. *ret_field gets the
+ * name of the field with the NUL. */
 enum wire_status wire_unpack(const uint8_t *data, size_t bytes, struct arena *arena,
-                             Baton__ToBroker **ret_message);
+                             Baton__ToBroker **ret_message, const char **ret_field);
+
+/* The id of a frame of ours that could not be unpacked. */
+uint64_t wire_id(const uint8_t *data, size_t bytes);
 
 /* XXH3 of the operation of a frame that was unpacked: id, acked, actor and client don't count. */
 uint64_t wire_digest(const uint8_t *data, size_t bytes);

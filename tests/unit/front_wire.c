@@ -46,11 +46,15 @@ test_preamble(void **state)
     (void)state;
     struct arena arena;
     Baton__ToBroker *message;
+    const char *field = NULL;
     arena_init(&arena);
-    assert_int_equal(wire_unpack((const uint8_t *)"BTN", 3, &arena, &message), WIRE_STRANGE);
-    assert_int_equal(wire_unpack((const uint8_t *)"XTN\1", 4, &arena, &message), WIRE_STRANGE);
-    assert_int_equal(wire_unpack((const uint8_t *)"BTN\2", 4, &arena, &message), WIRE_VERSION_X);
-    assert_int_equal(wire_unpack((const uint8_t *)"BTN\1", 4, &arena, &message), WIRE_OK);
+    assert_int_equal(wire_unpack((const uint8_t *)"BTN", 3, &arena, &message, &field),
+                     WIRE_STRANGE);
+    assert_int_equal(wire_unpack((const uint8_t *)"XTN\1", 4, &arena, &message, &field),
+                     WIRE_STRANGE);
+    assert_int_equal(wire_unpack((const uint8_t *)"BTN\2", 4, &arena, &message, &field),
+                     WIRE_VERSION_X);
+    assert_int_equal(wire_unpack((const uint8_t *)"BTN\1", 4, &arena, &message, &field), WIRE_OK);
     assert_int_equal(message->op_case, BATON__TO_BROKER__OP__NOT_SET);
     arena_fini(&arena);
 }
@@ -61,21 +65,26 @@ test_text_must_be_utf8_without_nul(void **state)
     (void)state;
     struct arena arena;
     Baton__ToBroker *message;
+    const char *field = NULL;
     arena_init(&arena);
     struct buf frame = submit_frame(1, "TITLE");
-    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &message), WIRE_OK);
+    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &message, &field), WIRE_OK);
     assert_string_equal(message->submit->tasks[0]->title, "TITLE");
     uint8_t *title = memmem(frame.data, frame.bytes, "TITLE", 5);
     title[2] = 0xc3;
-    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &message), WIRE_MALFORMED);
+    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &message, &field),
+                     WIRE_MALFORMED);
     title[2] = 0;
-    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &message), WIRE_MALFORMED);
+    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &message, &field), WIRE_NUL);
+    assert_string_equal(field, "title");
+    assert_int_equal(message->id, 1);
     title[2] = 'T';
     for (size_t cut = WIRE_PREAMBLE_BYTES + 1; cut < frame.bytes; cut++) {
-        enum wire_status status = wire_unpack(frame.data, cut, &arena, &message);
+        enum wire_status status = wire_unpack(frame.data, cut, &arena, &message, &field);
         assert_true(status == WIRE_OK || status == WIRE_MALFORMED);
     }
-    assert_int_equal(wire_unpack(frame.data, frame.bytes - 1, &arena, &message), WIRE_MALFORMED);
+    assert_int_equal(wire_unpack(frame.data, frame.bytes - 1, &arena, &message, &field),
+                     WIRE_MALFORMED);
     buf_fini(&frame);
     arena_fini(&arena);
 }
@@ -88,6 +97,8 @@ test_memory_is_bounded(void **state)
     enum { BYTES = 16 * 1024 * 1024 };
     struct buf frame = {0};
     buf_add(&frame, wire_preamble, WIRE_PREAMBLE_BYTES);
+    buf_add_varint(&frame, 1 << 3);
+    buf_add_varint(&frame, 77);
     buf_add_varint(&frame, BATON__TO_BROKER__OP_SUBMIT << 3 | 2);
     buf_add_varint(&frame, BYTES);
     uint8_t *p = buf_reserve(&frame, BYTES);
@@ -98,8 +109,11 @@ test_memory_is_bounded(void **state)
     frame.bytes += BYTES;
     struct arena arena;
     Baton__ToBroker *message;
+    const char *field = NULL;
     arena_init(&arena);
-    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &message), WIRE_MALFORMED);
+    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &message, &field),
+                     WIRE_TOO_LARGE);
+    assert_int_equal(wire_id(frame.data, frame.bytes), 77);
     assert_true(arena.used <= WIRE_UNPACKED_BASE + frame.bytes * (WIRE_UNPACKED_FACTOR + 1));
     buf_fini(&frame);
     arena_fini(&arena);
