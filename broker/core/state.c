@@ -233,7 +233,7 @@ ref_make(struct arena *arena, const struct core *core, const struct task *task)
     Baton__Ref *ref = arena_alloc(arena, sizeof *ref);
     baton__ref__init(ref);
     ref->project = core->projects[task->project]->name;
-    ref->id = task->id;
+    ref->id = arena_strdup(arena, task->id); /* an edit moves the task's own */
     return ref;
 }
 
