@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORWARD_SHOWN_MAX = 20 };
+enum {
+    FORWARD_SHOWN_MAX = 20,
+    WAIT_NAMED_MAX = 10 * 1000, /* tasks that `baton wait` takes by name */
+};
 
 enum {
     OPTION_DRY_RUN = PLAN_OPTION_END,
@@ -180,19 +183,38 @@ print_text(struct ctl *ctl, const struct form *form, const baton_submitted *subm
     ctl_print(ctl, "\n");
 }
 
-/* As `baton wait` with the plan's tasks. */
+/* The project of all tasks, or NULL. */
+static const char *
+only_project(const struct plan *plan)
+{
+    size_t n;
+    baton_spec *const *specs = plan_specs(plan, &n);
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(specs[i]->project, specs[0]->project) != 0) {
+            return NULL;
+        }
+    }
+    return n ? specs[0]->project : NULL;
+}
+
+/* As `baton wait` with the plan's tasks; of a plan with too many names, with its project. */
 static int
 wait_for_plan(struct ctl *ctl, const struct form *form, const struct plan *plan)
 {
     size_t n, n_words = 0;
     baton_spec *const *specs = plan_specs(plan, &n);
-    char **argv = xcalloc(n + 4, sizeof *argv);
+    char **argv = xcalloc(n + 8, sizeof *argv);
     argv[n_words++] = xstrdup("wait");
     if (form->timeout) {
         argv[n_words++] = xstrdup("--timeout");
         argv[n_words++] = xstrdup(form->timeout);
     }
-    for (size_t i = 0; i < n; i++) {
+    if (n > WAIT_NAMED_MAX) {
+        argv[n_words++] = xstrdup("--all");
+        argv[n_words++] = xstrdup("--project");
+        argv[n_words++] = xstrdup(only_project(plan));
+    }
+    for (size_t i = 0; i < n && n <= WAIT_NAMED_MAX; i++) {
         CHECK(asprintf(&argv[n_words++], "%s//%s", specs[i]->project, specs[i]->id) > 0);
     }
     optind = 0; /* getopt begins anew */
@@ -212,6 +234,10 @@ submit(struct ctl *ctl, struct form *form, struct plan *plan)
     form->submit.resources = plan_resources(plan, &form->submit.n_resources);
     if (n == 0 && form->submit.n_resources == 0) {
         return ctl_fail(ctl, CTL_DATA, "empty_plan", NULL, "there are no tasks in the plan");
+    }
+    if (form->wait && n > WAIT_NAMED_MAX && !only_project(plan)) {
+        return ctl_usage(ctl, "--wait takes at most %d tasks, or those of one project",
+                         WAIT_NAMED_MAX);
     }
     baton_submitted *submitted;
     baton_status answer = baton_submit(ctl->baton, specs, n, &form->submit, &submitted);
