@@ -115,6 +115,10 @@ out_add(struct core *core, struct task *pred, struct task *succ, uint32_t in_pos
     pred->outs[pred->n_outs++] = (struct edge_out){.succ = succ->slot, .in_pos = in_pos};
     if (task_is_live(succ)) {
         pred->n_live_outs++;
+        queue_fix(core, pred);
+        if (state_is_terminal(pred->state)) {
+            ended_list_update(core, pred);
+        }
     }
 }
 

@@ -508,7 +508,7 @@ add_difference(struct submission *s, size_t i, Baton__Difference__Kind kind)
     Baton__Ref *ref = arena_alloc(arena, sizeof *ref);
     baton__ref__init(ref);
     ref->project = spec->project;
-    ref->id = plan->kind == PLAN_EXISTING ? plan->task->id : spec->id;
+    ref->id = plan->kind == PLAN_EXISTING ? arena_strdup(arena, plan->task->id) : spec->id;
     difference->task = ref;
     difference->fields = arena_calloc(arena, 64, sizeof(char *));
     for (unsigned f = 0; f < 64 && kind == BATON__DIFFERENCE__KIND__UPDATED; f++) {
