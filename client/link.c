@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 enum {
-    RECONNECT_MS = 50,       /* a local connect costs nothing, and restarts are short */
-    RECONNECT_MS_MAX = 1000, /* both get ZeroMQ's own jitter on top */
+    RECONNECT_MS = 50,      /* a local connect costs nothing, and restarts are short */
+    RECONNECT_MS_MAX = 250, /* both get ZeroMQ's own jitter on top */
     HANDSHAKE_MS = 3000,
     QUEUE_FRAMES = 10 * 1000,
     FDS_MAX = 4,

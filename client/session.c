@@ -24,20 +24,27 @@ enum {
     IDLE_MS_MAX = 1000,
 };
 
+/* Begins anew on a new connection: what is under way on the old one is of no use. */
 static void
 session_down(struct baton_worker *w, int64_t now)
 {
     w->tell_down |= w->state == SESSION_UP;
-    bool steady = w->state == SESSION_UP && now - w->up_at >= STEADY_MS;
-    if (steady) {
-        w->backoff_ms = 0;
-    } else {
-        w->backoff_ms = MIN(MAX(w->backoff_ms * 2, BACKOFF_MS_MIN), BACKOFF_MS_MAX);
-    }
-    w->greet_at = steady ? now : now + link_jitter(&w->link, w->backoff_ms);
     w->state = SESSION_DOWN;
     w->credit_told = 0;
-    link_open(&w->link); /* what is still under way on the old connection is of no use */
+    w->greet_at = now;
+    link_open(&w->link);
+}
+
+/* The same, but not at once if the last session was short: a broker that refuses us, or another
+ * worker of our name, is not to be met in a loop. */
+static void
+session_refused(struct baton_worker *w, int64_t now)
+{
+    bool steady = w->state == SESSION_UP && now - w->up_at >= STEADY_MS;
+    w->backoff_ms = steady ? BACKOFF_MS_MIN / 2
+                           : MIN(MAX(w->backoff_ms * 2, BACKOFF_MS_MIN), BACKOFF_MS_MAX);
+    session_down(w, now);
+    w->greet_at = now + link_jitter(&w->link, w->backoff_ms);
 }
 
 static bool
@@ -253,7 +260,7 @@ refused(struct baton_worker *w, const Baton__FromBroker *m, int64_t now)
 {
     if (m->error->code == BATON__CODE__CODE_HELLO_FIRST) {
         if (w->state == SESSION_UP) {
-            session_down(w, now);
+            session_refused(w, now);
         }
         return false;
     }
@@ -263,7 +270,7 @@ refused(struct baton_worker *w, const Baton__FromBroker *m, int64_t now)
     if (!of_hello) {
         return false; /* of a report: its results are sent again */
     }
-    session_down(w, now);
+    session_refused(w, now);
     w->greet_at = MAX(w->greet_at, now + MIN(m->error->retry_after_ms, BACKOFF_MS_MAX));
     switch ((int)m->error->code) {
     case BATON__CODE__CODE_BUSY:
@@ -332,7 +339,10 @@ send_due(struct baton_worker *w, int64_t now)
         }
         return true;
     case SESSION_GREETING:
-        return now < w->greet_at;
+        if (now >= w->greet_at) {
+            session_refused(w, now); /* no answer: again, on a new connection */
+        }
+        return true;
     case SESSION_UP:
         break;
     }
