@@ -158,6 +158,22 @@ expire_sessions(struct front *front)
     }
 }
 
+/* The operator's words; "" when there are none. */
+static const char *
+drain_reason(struct front *front, const char *worker)
+{
+    struct core_request request = front_request(front, "");
+    Baton__StatusReply status = BATON__STATUS_REPLY__INIT;
+    core_status(front->core, &request, &status);
+    for (size_t i = 0; i < status.n_pauses; i++) {
+        if (status.pauses[i]->scope == BATON__PAUSE__SCOPE__WORKER &&
+            strcmp(status.pauses[i]->name, worker) == 0) {
+            return status.pauses[i]->reason;
+        }
+    }
+    return "";
+}
+
 /* Tells workers that were drained (or not any more) since they were last told. */
 static void
 tell_drained(struct front *front)
@@ -174,7 +190,10 @@ tell_drained(struct front *front)
         s->draining = is_draining;
         Baton__Drain drain = BATON__DRAIN__INIT;
         drain.resume = !is_draining;
-        drain.reason = (char *)(uintptr_t)(is_draining ? "drained by an operator" : "");
+        const char *reason = is_draining
+                                 ? drain_reason(front, core_worker_name(front->core, s->worker))
+                                 : "";
+        drain.reason = (char *)(uintptr_t)reason;
         Baton__FromBroker message = BATON__FROM_BROKER__INIT;
         message.op_case = BATON__FROM_BROKER__OP_DRAIN;
         message.drain = &drain;

@@ -25,7 +25,7 @@ struct options {
     enum log_level level;    /* what is logged */
     int64_t heartbeat_ms;    /* of sessions */
     uint64_t snapshot_bytes; /* journal longer than this: a new snapshot; 0: the default */
-    uint64_t reserve_bytes;  /* less free on the disk: no new tasks; 0: the store's own */
+    uint64_t reserve_bytes;  /* less free on the disk: no new tasks; 0: the default */
     struct core_config core; /* zeroed fields: the core's defaults */
 };
 
