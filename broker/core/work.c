@@ -155,6 +155,11 @@ core_dispatch(struct core *core, struct core_request *request, const struct core
             return code;
         }
     }
+    if (task && core->workers[dispatch->worker]->draining) {
+        return refuse(request, BATON__CODE__CODE_BUSY, "worker",
+                      "%s is drained: it takes nothing new",
+                      core_worker_name(core, dispatch->worker));
+    }
     if (core->broker_paused || core->workers[dispatch->worker]->draining) {
         return BATON__CODE__CODE_OK;
     }
@@ -209,7 +214,6 @@ backoff_ms(const struct core *core, const struct core_request *request, const st
 {
     int64_t base = spec && spec->backoff_ms ? spec->backoff_ms : core->config.backoff_ms;
     int64_t cap = spec && spec->backoff_cap_ms ? spec->backoff_cap_ms : core->config.backoff_cap_ms;
-    cap = MAX(cap, base);
     int64_t delay = base;
     for (uint32_t i = 1; i < failures && delay < cap; i++) {
         delay *= 2;
@@ -256,6 +260,14 @@ after_loss(const struct core *core, const struct core_request *request, const st
 
 enum { RATE_LIMIT_MS = 60 * 1000 };
 
+/* The words of whoever cancelled it, as evolve may not find them any more. */
+static const char *
+kept_reason(const struct core_request *request, const struct task *task)
+{
+    const char *text = task->ext ? task->ext->reason_text : NULL;
+    return text ? arena_strdup(request->arena, text) : "";
+}
+
 static struct ending
 ending_of(const struct core *core, const struct core_request *request, const struct task *task,
           const Baton__Result *result)
@@ -264,7 +276,7 @@ ending_of(const struct core *core, const struct core_request *request, const str
     if (task->state == CANCELLING && task->reason != BATON__REASON__REASON_TIMEOUT) {
         ending.to = (Baton__TaskState)CANCELLED;
         ending.reason = task->reason;
-        ending.text = task->ext->reason_text ? task->ext->reason_text : "";
+        ending.text = kept_reason(request, task);
         return ending;
     }
     if (task->state == CANCELLING && result->outcome != BATON__OUTCOME__OUTCOME_DONE) {
@@ -355,7 +367,7 @@ cancel_end(struct core *core, struct core_request *request, struct task *task)
     } else {
         ending = (struct ending){.to = (Baton__TaskState)CANCELLED,
                                  .reason = BATON__REASON__REASON_UNCLEAN,
-                                 .text = task->ext->reason_text ? task->ext->reason_text : ""};
+                                 .text = kept_reason(request, task)};
     }
     emit_attempt_ended(core, request, task, &result, &ending);
 }
