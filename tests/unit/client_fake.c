@@ -249,7 +249,7 @@ fake_welcome(struct fake *fake, const struct heard *hello, uint64_t epoch, uint6
     welcome.version = 1;
     welcome.epoch = epoch;
     welcome.event = event;
-    welcome.heartbeat_ms = 5000;
+    welcome.heartbeat_ms = fake->heartbeat_ms ? fake->heartbeat_ms : 5000;
     welcome.feed = fake->feed;
     welcome.zone = text("Europe/Berlin");
     Baton__FromBroker m = BATON__FROM_BROKER__INIT;

@@ -26,6 +26,7 @@ struct fake {
     void *context;
     void *router; /* NULL while stopped */
     void *pub;
+    int64_t heartbeat_ms; /* for Welcome; 0: 5,000 */
     pthread_t thread;
     void (*script)(struct fake *);
 };

@@ -20,6 +20,7 @@ struct pair {
     struct fake fake;
     baton_worker *worker;
     struct heard *hello; /* of the session that is up */
+    int64_t lease_ms;    /* of what is assigned; 0: 300,000 */
 };
 
 static baton_worker *
@@ -55,10 +56,9 @@ teardown(void **state)
     return 0;
 }
 
-/* The next message of this op, stepping the worker until it comes. No event may come meanwhile,
- * but DOWN. */
+/* The next message, stepping the worker until it comes. No event may come meanwhile, but DOWN. */
 static struct heard *
-hear(struct pair *p, Baton__ToBroker__OpCase op)
+hear_any(struct pair *p)
 {
     for (int i = 0; i < WAIT_MS; i++) {
         struct baton_worker_event event = {.kind = BATON_WORK_DOWN};
@@ -66,13 +66,19 @@ hear(struct pair *p, Baton__ToBroker__OpCase op)
         assert_true(status == BATON_TIMEOUT || event.kind == BATON_WORK_DOWN);
         zmq_pollitem_t item = {.socket = p->fake.router, .events = ZMQ_POLLIN};
         if (zmq_poll(&item, 1, 0) > 0) {
-            struct heard *heard = fake_hear(&p->fake);
-            assert_int_equal(heard->m->op_case, op);
-            return heard;
+            return fake_hear(&p->fake);
         }
     }
     fail_msg("the worker said nothing");
     return NULL;
+}
+
+static struct heard *
+hear(struct pair *p, Baton__ToBroker__OpCase op)
+{
+    struct heard *heard = hear_any(p);
+    assert_int_equal(heard->m->op_case, op);
+    return heard;
 }
 
 static struct baton_worker_event
@@ -116,7 +122,7 @@ assign(struct pair *p, uint64_t first, uint64_t last)
         tasks[i].token = first + i;
         tasks[i].project = text("default");
         tasks[i].id = text("A");
-        tasks[i].lease_ms = 300000;
+        tasks[i].lease_ms = p->lease_ms ? p->lease_ms : 300000;
     }
     Baton__Assign m = BATON__ASSIGN__INIT;
     m.tasks = pointers;
@@ -455,6 +461,68 @@ test_the_descriptor_tells_and_stays_the_same(void **state)
 }
 
 static void
+test_a_worker_that_hears_nothing_pings_and_then_greets_anew(void **state)
+{
+    struct pair *p = *state;
+    p->fake.heartbeat_ms = 50;
+    p->worker = worker_new(p, NULL, 0);
+    greet(p, 1);
+    struct heard *ping = hear(p, BATON__TO_BROKER__OP_PING);
+    Baton__Pong pong = BATON__PONG__INIT;
+    pong.epoch = 1;
+    Baton__FromBroker m = BATON__FROM_BROKER__INIT;
+    m.op_case = BATON__FROM_BROKER__OP_PONG;
+    m.pong = &pong;
+    fake_answer(&p->fake, ping, &m);
+    heard_free(ping);
+    struct heard *heard;
+    int n_pings = 0;
+    while ((heard = hear_any(p))->m->op_case == BATON__TO_BROKER__OP_PING) {
+        heard_free(heard);
+        n_pings++;
+    }
+    assert_int_equal(heard->m->op_case, BATON__TO_BROKER__OP_HELLO);
+    assert_true(n_pings >= 2);
+    fake_welcome(&p->fake, heard, 1, 0);
+    next(p, BATON_WORK_UP);
+    heard_free(heard);
+
+    ping = hear(p, BATON__TO_BROKER__OP_PING);
+    pong.epoch = 2; /* another life of the broker: it knows nothing of this session */
+    fake_answer(&p->fake, ping, &m);
+    next(p, BATON_WORK_DOWN);
+    heard_free(ping);
+}
+
+static void
+test_leases_are_renewed_together_until_the_end_is_reported(void **state)
+{
+    struct pair *p = *state;
+    p->worker = worker_new(p, NULL, 0);
+    greet(p, 1);
+    p->lease_ms = 300;
+    assign(p, 7, 9);
+    for (uint64_t token = 7; token <= 9; token++) {
+        take_assigned(p, token);
+    }
+    for (int i = 0; i < 2; i++) {
+        struct heard *report = hear(p, BATON__TO_BROKER__OP_REPORT);
+        assert_int_equal(report->m->report->n_lines, 3);
+        for (size_t line = 0; line < 3; line++) {
+            assert_int_equal(report->m->report->lines[line]->what_case, BATON__LINE__WHAT_BEAT);
+        }
+        heard_free(report);
+    }
+    report_done(p, 8);
+    struct heard *report = hear(p, BATON__TO_BROKER__OP_REPORT);
+    assert_int_equal(report->m->report->lines[0]->what_case, BATON__LINE__WHAT_RESULT);
+    heard_free(report);
+    report = hear(p, BATON__TO_BROKER__OP_REPORT);
+    assert_int_equal(report->m->report->n_lines, 2);
+    heard_free(report);
+}
+
+static void
 test_close_says_bye_unless_the_leases_are_kept(void **state)
 {
     struct pair *p = *state;
@@ -487,6 +555,8 @@ main(void)
         TEST(test_a_refused_hello_is_told),
         TEST(test_leases_of_an_earlier_life_are_announced),
         TEST(test_the_descriptor_tells_and_stays_the_same),
+        TEST(test_a_worker_that_hears_nothing_pings_and_then_greets_anew),
+        TEST(test_leases_are_renewed_together_until_the_end_is_reported),
         TEST(test_close_says_bye_unless_the_leases_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
