@@ -411,6 +411,7 @@ baton_worker_report(baton_worker *w, uint64_t token, const struct baton_result *
                          "the end of the attempt with token %llu is reported already",
                          (unsigned long long)token);
     }
+    bool is_new = !lease || lease->ended;
     if (!lease) {
         /* From an earlier life of this process, or forgotten by now: the broker will say. */
         lease = session_hold(w, token, 0);
@@ -425,6 +426,8 @@ baton_worker_report(baton_worker *w, uint64_t token, const struct baton_result *
         leases_queue(&w->leases, lease);
         w->n_unreported++;
         w->scan_at = MIN(w->scan_at, clock_ms() + lease->lease_ms / 3);
+    } else if (is_new) {
+        leases_end(&w->leases, lease); /* as if nothing had been said */
     }
     return status;
 }

@@ -143,9 +143,123 @@ test_every_allocation_may_fail(void **state)
     fake_fini(&fake);
 }
 
+/* Plays the broker's part: answers what has come. */
+static void
+play(struct fake *fake, struct heard **hello)
+{
+    zmq_pollitem_t item = {.socket = fake->router, .events = ZMQ_POLLIN};
+    while (zmq_poll(&item, 1, 0) > 0) {
+        struct heard *heard = fake_hear(fake);
+        Baton__FromBroker m = BATON__FROM_BROKER__INIT;
+        if (heard->m->op_case == BATON__TO_BROKER__OP_HELLO) {
+            fake_welcome(fake, heard, 1, 0);
+            if (*hello) {
+                heard_free(*hello);
+            }
+            *hello = heard;
+            continue;
+        }
+        if (heard->m->op_case == BATON__TO_BROKER__OP_REPORT) {
+            Baton__LineReply line = BATON__LINE_REPLY__INIT;
+            Baton__LineReply *lines[] = {&line, &line};
+            line.token = heard->m->report->lines[0]->token;
+            Baton__Reported reported = BATON__REPORTED__INIT;
+            reported.lines = lines;
+            reported.n_lines = heard->m->report->n_lines;
+            m.op_case = BATON__FROM_BROKER__OP_REPORTED;
+            m.reported = &reported;
+            fake_answer(fake, heard, &m);
+        }
+        heard_free(heard);
+    }
+}
+
+static void
+assign(struct fake *fake, const struct heard *hello, uint64_t token)
+{
+    char summary[4000] = {0};
+    memset(summary, 'x', sizeof summary - 1);
+    Baton__Upstream upstream = BATON__UPSTREAM__INIT;
+    Baton__Upstream *upstreams[] = {&upstream};
+    upstream.summary = summary;
+    Baton__Assignment task = BATON__ASSIGNMENT__INIT;
+    Baton__Assignment *tasks[] = {&task};
+    task.token = token;
+    task.id = text("A");
+    task.upstream = upstreams;
+    task.n_upstream = 1;
+    Baton__Assign m = BATON__ASSIGN__INIT;
+    m.tasks = tasks;
+    m.n_tasks = 1;
+    Baton__FromBroker from = BATON__FROM_BROKER__INIT;
+    from.op_case = BATON__FROM_BROKER__OP_ASSIGN;
+    from.assign = &m;
+    fake_tell(fake, hello, &from);
+}
+
+/* One task through a session in which the n-th allocation fails. True: it did not come so far. */
+static bool
+task_through(struct fake *fake, long n)
+{
+    const char *roles[] = {"backend"};
+    struct baton_worker_options options = {.name = "w", .roles = roles, .n_roles = 1, .slots = 1};
+    baton_worker *w = NULL;
+    struct heard *hello = NULL;
+    long budget = n;
+    uint64_t token = 0;
+    bool reported = false, up = false;
+    assert_int_equal(baton_worker_open(fake->endpoint, &options, &w), BATON_OK);
+    for (int turn = 0; !reported; turn++) {
+        assert_true(turn < 10000);
+        if (up && hello && turn % 50 == 0) {
+            assign(fake, hello, ++token); /* what got lost is assigned anew by a broker */
+        }
+        struct baton_worker_event event = {0};
+        left = budget;
+        baton_status status = baton_worker_next(w, 1, &event);
+        if (status == BATON_OK && event.kind == BATON_WORK_ASSIGNED) {
+            char document[500] = {0};
+            struct baton_result result = {
+                .outcome = BATON_OUTCOME_DONE, .document = document, .document_bytes = 500};
+            baton_worker_progress(w, event.token, 5, "going", 0);
+            if (baton_worker_report(w, event.token, &result) == BATON_NO_MEMORY) {
+                left = -1;
+                assert_int_equal(baton_worker_report(w, event.token, &result), BATON_OK);
+            }
+            baton_assignment_free(event.assignment);
+        }
+        budget = left == 0 ? -1 : left;
+        left = -1;
+        assert_true(status == BATON_OK || status == BATON_TIMEOUT || status == BATON_NO_MEMORY);
+        up |= status == BATON_OK && event.kind == BATON_WORK_UP;
+        reported = status == BATON_OK && event.kind == BATON_WORK_REPORTED;
+        play(fake, &hello);
+    }
+    baton_worker_close(&w, 0, false);
+    heard_free(hello);
+    return budget > 0;
+}
+
+static void
+test_a_session_survives_every_failing_allocation(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    long n = 1;
+    while (n < 200 && !task_through(&fake, n)) {
+        n++;
+    }
+    assert_in_range(n, 6, 199);
+    fake_fini(&fake);
+}
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_a_session_survives_every_failing_allocation),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
