@@ -408,7 +408,8 @@ evolve_respecified(struct core *core, const Baton__Fact *fact, struct core_out *
         task->timed = spec->not_before > fact->at;
         task->next_at = task->timed ? spec->not_before : 0;
     }
-    if (!edges_equal(old, spec)) {
+    bool other_edges = !edges_equal(old, spec);
+    if (other_edges) {
         edges_build(core, task, spec);
     }
     if (queued) {
@@ -418,6 +419,9 @@ evolve_respecified(struct core *core, const Baton__Fact *fact, struct core_out *
         run_limits(core, task->run, spec);
     }
     order_spread(core, task);
+    if (other_edges && task_is_live(task)) {
+        order_enter(core, task); /* what it depends on now has not heard of it yet */
+    }
     timer_update(core, task);
     event_task(
         core, out, fact->at, BATON__EVENT__KIND__UPDATED, task,
@@ -691,14 +695,28 @@ evolve_ended(struct core *core, const Baton__Fact *fact, struct core_out *out)
               (struct event_more){.actor = fact->actor, .text = ended->text});
 }
 
+/* No back-off (any more): what is left to wait for is the scheduled start. */
+static void
+wait_until_start(struct core *core, struct task *task, int64_t at)
+{
+    int64_t not_before = task_unpack(task, &core->scratch)->not_before;
+    task->backoff = false;
+    task->timed = not_before > at;
+    task->next_at = task->timed ? not_before : 0;
+}
+
 static void
 evolve_due(struct core *core, const Baton__Fact *fact, struct core_out *out)
 {
     struct task *task = task_by_key(core, fact->due->key);
     CHECK(task && task->timed);
     snapshot_keep(core, task);
-    task->timed = task->backoff = false;
-    task->next_at = 0;
+    if (task->backoff) {
+        wait_until_start(core, task, fact->at);
+    } else {
+        task->timed = false;
+        task->next_at = 0;
+    }
     task_place(core, task, out, fact->at);
 }
 
@@ -730,8 +748,7 @@ evolve_revived(struct core *core, const Baton__Fact *fact, struct core_out *out)
     CHECK(task && state_is_terminal(task->state));
     snapshot_keep(core, task);
     task->failures = task->losses = 0;
-    task->timed = task->backoff = false;
-    task->next_at = 0;
+    wait_until_start(core, task, fact->at);
     struct task_ext *ext = task_ext(core, task);
     set_text(&ext->reason_text, revived->text);
     ext->aborted_by = 0;
