@@ -29,11 +29,11 @@ front_request(struct front *front, const char *actor)
 bool
 front_is_accepting(struct front *front, const char **ret_reason)
 {
-    if (front->stats.low) {
+    if (space_is_low(&front->space, front->now, store_pending_bytes(front->store))) {
         *ret_reason = arena_printf(&front->arena,
                                    "the disk of the store is nearly full (%llu MiB free); what was "
                                    "accepted is finished, new tasks are taken when there is room",
-                                   (unsigned long long)(front->stats.free_bytes >> 20));
+                                   (unsigned long long)(front->space.free_bytes >> 20));
         return false;
     }
     return core_is_accepting(front->core, ret_reason);

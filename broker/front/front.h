@@ -17,6 +17,7 @@
 #include "broker/front/router.h"
 #include "broker/front/sessions.h"
 #include "broker/front/snapshot.h"
+#include "broker/front/space.h"
 #include "broker/front/takes.h"
 #include "broker/front/window.h"
 #include "broker/store/store.h"
@@ -51,12 +52,12 @@ struct front {
     size_t n_store_ops;
     uint64_t last_cookie;
     struct snapshot snapshot;
+    struct space space; /* on the disk */
     struct clock clock;
     struct rng rng;
     struct arena arena;  /* of the turn */
     struct core_out out; /* of the turn */
     struct counters counters;
-    struct store_stats stats; /* of the store, as of this turn */
 
     int64_t now;         /* broker time of the turn in ms */
     int64_t started_at;  /* of this life */

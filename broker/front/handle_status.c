@@ -29,7 +29,8 @@ handle_status(struct call *call, Baton__FromBroker *reply)
     *status = (Baton__StatusReply)BATON__STATUS_REPLY__INIT;
     core_status(front->core, &request, status);
 
-    store_get_stats(front->store, &front->stats);
+    struct store_stats stats;
+    store_get_stats(front->store, &stats);
     status->version = arena_strdup(&front->arena, BATON_SOFTWARE_VERSION);
     status->epoch = core_epoch(front->core);
     status->started_at = front->started_at;
@@ -38,9 +39,9 @@ handle_status(struct call *call, Baton__FromBroker *reply)
     status->journal_seq = core_seq(front->core);
     /* The answer leaves when everything up to here is durable. */
     status->durable_seq = core_seq(front->core);
-    status->journal_bytes = front->stats.journal_bytes;
-    status->last_commit_us = front->stats.last_commit_us;
-    status->commits = front->stats.commits;
+    status->journal_bytes = stats.journal_bytes;
+    status->last_commit_us = stats.last_commit_us;
+    status->commits = stats.commits;
     status->memory_bytes = core_memory(front->core);
     const char *reason = "";
     status->accepting = front_is_accepting(front, &reason);

@@ -329,13 +329,12 @@ look_at_store(struct loop *loop, bool has_news)
                   "durability lost: %s; recovering from disk at restart", error);
         return EXIT_IO;
     }
-    store_get_stats(front->store, &front->stats);
     const char *reason = "";
     bool is_low = !front_is_accepting(front, &reason) && core_is_accepting(front->core, &reason);
     if (is_low != front->is_low_logged) {
         front->is_low_logged = is_low;
         log_event(is_low ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, is_low ? "disk.low" : "disk.ok",
-                  "free_bytes=%llu", (unsigned long long)front->stats.free_bytes);
+                  "free_bytes=%llu", (unsigned long long)front->space.free_bytes);
     }
     return -1;
 }
@@ -509,7 +508,6 @@ front_run(const struct options *options)
     struct front *front = &loop.front;
     front->options = options;
     front->sessions = sessions_new(options->heartbeat_ms, SESSIONS_MAX);
-    front->snapshot.journal_bytes_min = options->snapshot_bytes;
     front->assign_at = INT64_MAX;
     arena_init(&front->arena);
     CHECK(getrandom(&front->rng.state, sizeof front->rng.state, 0) ==

@@ -7,13 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <xxhash.h>
 
 /* Numbers of fields in proto/fact.proto. */
 enum { FACT_AT = 1, CHUNK_HEADER = 1, HEADER_AT = 4 };
-
-enum { RESERVE_BYTES_MAX = 64 * 1024 * 1024 };
 
 struct recovery {
     struct front *front;
@@ -105,17 +102,6 @@ make_parents(const char *path)
     free(copy);
 }
 
-/* A quarter of a small disk: what the store asks for by itself could be more than there ever is. */
-static uint64_t
-default_reserve(const char *directory)
-{
-    struct statvfs fs;
-    if (statvfs(directory, &fs) != 0) {
-        return RESERVE_BYTES_MAX;
-    }
-    return MIN((uint64_t)fs.f_blocks * fs.f_frsize / 4, (uint64_t)RESERVE_BYTES_MAX);
-}
-
 static int
 load(struct recovery *recovery, char *error, size_t error_room)
 {
@@ -156,8 +142,12 @@ recover(struct front *front, char *error, size_t error_room)
     if (status != STORE_OK) {
         return exit_status_of(status);
     }
-    uint64_t reserve = front->options->reserve_bytes;
-    store_set_reserve(front->store, reserve > 0 ? reserve : default_reserve(front->options->data));
+    space_init(&front->space, front->options->data, front->options->reserve_bytes);
+    store_set_reserve(front->store, front->space.reserve_bytes);
+    front->snapshot.journal_bytes_min = front->options->snapshot_bytes
+                                            ? front->options->snapshot_bytes
+                                            : MIN((uint64_t)SNAPSHOT_JOURNAL_BYTES_MIN,
+                                                  front->space.total_bytes / 8);
     struct core_config config = front->options->core;
     const char *id = store_id(front->store);
     config.hash_seed = XXH3_64bits(id, strlen(id));

@@ -2,8 +2,10 @@
 
 #include "common/alloc.h"
 
+/* It is written beside the one in force and the journal, which are cut only afterwards; it is
+ * hardly larger than both together. */
 static bool
-is_due(const struct snapshot *snapshot, struct store *store)
+is_due(const struct snapshot *snapshot, struct store *store, uint64_t room_bytes)
 {
     /* The figures are those before the newest snapshot until its last piece is durable. */
     if (store_durable(store) < snapshot->ticket) {
@@ -11,28 +13,41 @@ is_due(const struct snapshot *snapshot, struct store *store)
     }
     struct store_stats stats;
     store_get_stats(store, &stats);
-    uint64_t least = snapshot->journal_bytes_min ? snapshot->journal_bytes_min
-                                                 : SNAPSHOT_JOURNAL_BYTES_MIN;
-    return stats.journal_bytes > MAX(least, stats.snapshot_bytes);
+    uint64_t needed = stats.journal_bytes + stats.snapshot_bytes;
+    return stats.journal_bytes > MAX(snapshot->journal_bytes_min, stats.snapshot_bytes) &&
+           needed <= room_bytes;
+}
+
+/* Tasks have between a hundred bytes and a megabyte. */
+static void
+adapt(struct snapshot *snapshot, size_t bytes)
+{
+    if (bytes > SNAPSHOT_STEP_BYTES) {
+        snapshot->step = MAX(snapshot->step / 2, 1u);
+    } else if (bytes < SNAPSHOT_STEP_BYTES / 4) {
+        snapshot->step = MIN(snapshot->step * 2, (uint32_t)SNAPSHOT_STEP_TASKS);
+    }
 }
 
 void
 snapshot_step(struct snapshot *snapshot, struct core *core, struct store *store,
-              struct store_batch *batch)
+              uint64_t room_bytes, struct store_batch *batch)
 {
     if (!snapshot->is_running) {
-        if (!is_due(snapshot, store)) {
+        if (!is_due(snapshot, store, room_bytes)) {
             return;
         }
         core_snapshot_begin(core);
         snapshot->is_running = true;
         snapshot->is_begun = false;
+        snapshot->step = SNAPSHOT_STEP_FIRST;
     }
     if (store_pending(store) > SNAPSHOT_PENDING_MAX) {
         return;
     }
     struct buf chunk = {0};
-    bool more = core_snapshot_step(core, SNAPSHOT_STEP_TASKS, &chunk);
+    bool more = core_snapshot_step(core, snapshot->step, &chunk);
+    adapt(snapshot, chunk.bytes);
     batch->snapshot_begin = !snapshot->is_begun;
     snapshot->is_begun = true;
     if (chunk.bytes > 0) {

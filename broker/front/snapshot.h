@@ -10,22 +10,25 @@
 #include <stdint.h>
 
 enum {
-    SNAPSHOT_JOURNAL_BYTES_MIN = 32 * 1024 * 1024, /* no snapshot for less journal than this */
+    SNAPSHOT_JOURNAL_BYTES_MIN = 32 * 1024 * 1024, /* unless something else is asked for, or an
+                                                      eighth of the disk is less */
     SNAPSHOT_STEP_TASKS = 2000,                    /* a turn */
     SNAPSHOT_PENDING_MAX = 8, /* batches that wait for the disk: it is behind, leave it alone */
 };
 
 struct snapshot {
-    uint64_t journal_bytes_min; /* 0: SNAPSHOT_JOURNAL_BYTES_MIN */
+    uint64_t journal_bytes_min; /* no snapshot for less journal than this */
     bool is_running;
     bool is_begun;   /* the first piece was handed over */
+    uint32_t step;   /* tasks of the next piece */
     uint64_t ticket; /* of the last piece of the newest one */
     uint64_t n_done;
 };
 
-/* A piece of the snapshot for the batch of this turn, when one is due or under way. */
+/* A piece of the snapshot for the batch of this turn, when one is due or under way. None is begun
+ * for which there is no room: `free_bytes` are free on the disk. */
 void snapshot_step(struct snapshot *snapshot, struct core *core, struct store *store,
-                   struct store_batch *batch);
+                   uint64_t room_bytes, struct store_batch *batch);
 /* After a batch with snapshot_end was submitted under this ticket. */
 void snapshot_ended(struct snapshot *snapshot, uint64_t ticket);
 /* True when the next turn should come at once. */

@@ -56,18 +56,34 @@ take_facts(struct front *front, struct store_batch *batch)
     front->seq_handed = out->first_seq + out->n_facts - 1;
 }
 
+/* A snapshot must not be what makes the disk low. When it is low already, half the reserve may be
+ * used to cut the journal and so make room. */
+static uint64_t
+room_for_snapshot(const struct space *space)
+{
+    uint64_t spare = space->is_low ? space->reserve_bytes / 2
+                                   : space->reserve_bytes + space->reserve_bytes / 4;
+    return space->free_bytes > spare ? space->free_bytes - spare : 0;
+}
+
 static void
 submit(struct front *front)
 {
     struct store_batch batch = {0};
     take_facts(front, &batch);
     take_puts(&front->out, &batch);
-    snapshot_step(&front->snapshot, front->core, front->store, &batch);
+    snapshot_step(&front->snapshot, front->core, front->store, room_for_snapshot(&front->space),
+                  &batch);
     bool is_snapshot_end = batch.snapshot_end;
     if (batch.n_facts == 0 && batch.n_puts == 0 && batch.n_chunks == 0 && !batch.snapshot_begin &&
         !batch.snapshot_end) {
         return;
     }
+    size_t bytes = batch.facts_bytes;
+    for (size_t i = 0; i < batch.n_chunks; i++) {
+        bytes += batch.chunks[i].bytes;
+    }
+    space_wrote(&front->space, bytes);
     front->ticket = store_submit(front->store, &batch);
     if (is_snapshot_end) {
         snapshot_ended(&front->snapshot, front->ticket);
