@@ -142,7 +142,11 @@ take_event(struct world *w, const Baton__Event *e)
     if (e->at > m->now) {
         sim_fail(w, "event %llu is from the future", (ull)e->number);
     }
-    if (!e->id[0]) {
+    static const uint32_t of_tasks = 1u << BATON__EVENT__KIND__TASK | 1u << BATON__EVENT__KIND__PROGRESS |
+                                     1u << BATON__EVENT__KIND__UPDATED |
+                                     1u << BATON__EVENT__KIND__ORPHAN | 1u << BATON__EVENT__KIND__HELD |
+                                     1u << BATON__EVENT__KIND__STALLED;
+    if (!(of_tasks & (1u << e->kind))) {
         return;
     }
     int t = world_slot(w, e->project, e->id);
@@ -482,6 +486,7 @@ check_due(struct world *w)
 {
     struct model *m = w->m;
     int64_t next = end_pauses_and_lingers(w);
+    int what = -1;
     for (int t = 0; t < m->n_tasks; t++) {
         struct m_due due[8];
         int n = m->state[t] < DONE ? model_timers(m, t, due) : 0;
@@ -496,12 +501,14 @@ check_due(struct world *w)
                          names[due[i].timer], name_of(w, t), state_name(m->state[t]),
                          (long long)(m->now - due[i].hi));
             } else if (!silent || m->state[t] == WAITING) {
+                what = due[i].hi < next ? t : what;
                 next = MIN(next, due[i].hi);
             }
         }
     }
     if (core_next_at(w->core) > next) {
-        sim_fail(w, "something is due in %lld ms, but core_next_at says %lld ms",
+        sim_fail(w, "%s is due in %lld ms, but core_next_at says %lld ms",
+                 what >= 0 ? name_of(w, what) : "the end of a pause or of lingering claims",
                  (long long)(next - m->now), (long long)(core_next_at(w->core) - m->now));
     }
     for (int i = 0; i < m->n_lingers; i++) {

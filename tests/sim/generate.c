@@ -212,7 +212,7 @@ generate_fields(struct world *w, struct m_spec *spec, uint32_t fields)
         generate_claims(w, &from);
     }
     if (spec->role < 0) {
-        fields &= ~(uint32_t)(F_ROLE | F_CLAIMS);
+        fields &= ~(uint32_t)(F_ROLE | F_CLAIMS | F_PROMPT);
     }
     model_take_fields(spec, &from, fields);
 }
@@ -263,7 +263,7 @@ generate_spec(struct world *w, struct m_spec *spec)
         spec->on_conflict = (int8_t)pick(w, 4);
         spec->window = pick(w, 6) ? 0 : some_ms(w);
     }
-    spec->prompt = (uint32_t)pick(w, 3);
+    spec->prompt = spec->role >= 0 ? (uint32_t)pick(w, 3) : 0;
     spec->label = (uint32_t)pick(w, 3);
 }
 
@@ -421,7 +421,7 @@ generate_change(struct world *w, struct m_change *change)
         }
         change->n = 1;
         if (change->spec.role < 0) {
-            change->fields &= ~(uint32_t)(F_ROLE | F_CLAIMS);
+            change->fields &= ~(uint32_t)(F_ROLE | F_CLAIMS | F_PROMPT);
         }
         generate_fields(w, &change->spec, change->fields);
     }

@@ -212,7 +212,15 @@ model_reasons(const struct model *m, int t)
         return task->why;
     }
     reasons why = (task->suspect ? WHY(SUSPECT) : 0) | (task->stalled ? WHY(STALLED) : 0);
-    return why ? why : WHY(OK);
+    return why && !task->maybe_suspect ? why : why | WHY(OK) | (task->maybe_suspect ? WHY(SUSPECT) : 0);
+}
+
+bool
+model_aborts(const struct model *m, int t)
+{
+    struct upstream up;
+    upstream_of(m, t, &up);
+    return up.abort;
 }
 
 /* One waiting or ready task as its conditions want it. Returns true when its state changed. */
@@ -270,10 +278,9 @@ model_first_ready(struct model *m, int t)
     }
     task->anchor_due = false;
     task->was_ready = true;
-    task->anchor = m->now;
     int f = task->spec.fairness;
     if (f) {
-        task->anchor = MAX(m->now, m->virtual_time[f]);
+        task->anchor = MAX(task->created_at, m->virtual_time[f]);
         int64_t cost = MAX(task->spec.estimate, 1000);
         m->virtual_time[f] = MAX(m->virtual_time[f], m->now) +
                              cost / (task->spec.weight ? (int64_t)task->spec.weight : 1);
@@ -295,7 +302,8 @@ lease_timers(const struct model *m, int t, struct m_due *due, int n)
 {
     const struct m_task *task = &m->task[t];
     const struct m_spec *spec = &task->spec;
-    n = add_due(due, n, T_LEASE, task->end_lo, task->end_hi);
+    /* One that is told to stop has its grace; whether its lease ends it sooner is left open. */
+    n = add_due(due, n, T_LEASE, task->end_lo, m->state[t] == CANCELLING ? INT64_MAX : task->end_hi);
     if (m->state[t] == LEASED && !task->sessionless) {
         n = add_due(due, n, T_START, task->start_lo, task->start_hi);
     }
@@ -306,7 +314,8 @@ lease_timers(const struct model *m, int t, struct m_due *due, int n)
     if (m->state[t] == RUNNING && !task->stalled) {
         int64_t at = task->progress_at + (spec->stall ? spec->stall : m->config.stall_ms);
         int64_t said = task->next_update_at;
-        n = add_due(due, n, T_STALL, said ? MIN(at, said) : at, said ? MAX(at, said) : at);
+        int64_t late = MAX(at, at - task->progress_at + task->stall_from_hi);
+        n = add_due(due, n, T_STALL, said ? MIN(at, said) : at, MAX(late, said));
     }
     if (m->state[t] == CANCELLING) {
         n = add_due(due, n, T_GRACE, task->grace_lo, task->grace_hi);

@@ -105,6 +105,7 @@ struct m_task {
     bool anchor_due;      /* is first ready; the anchor follows in the order of the events */
     bool late_ok;         /* waits because its latest lease ended by time alone */
     bool suspect, stalled, sessionless;
+    bool maybe_suspect; /* the broker was restarted: nobody has a session */
     bool vague; /* the page leaves its state open: taken from the core */
     int8_t worker;
     uint32_t attempt, failures, losses;
@@ -119,11 +120,12 @@ struct m_task {
     int64_t grace_lo, grace_hi; /* of cancelling */
     int64_t deadline_hi;        /* when a hard deadline must have acted; normally the deadline */
     int64_t started_at, progress_at, next_update_at;
+    int64_t stall_from_hi; /* the silence counts from progress_at, at latest from here */
     int64_t lease_ms;
     int cause; /* of cancelling */
 };
 
-enum m_end { END_LIVE, END_REPORTED, END_TIME, END_WORKER, END_GRACE };
+enum m_end { END_LIVE, END_REPORTED, END_TIME, END_WORKER, END_BYE, END_GRACE };
 
 /* Every lease ever given, by rising token. */
 struct m_lease {
@@ -159,6 +161,7 @@ struct m_answer {
 struct m_client {
     uint64_t number; /* highest used */
     uint64_t acked;
+    int64_t at; /* of its latest */
     int n_answers;
     struct m_answer answers[M_ANSWERS_MAX];
 };
@@ -262,6 +265,7 @@ struct m_plan {
     enum m_fate fate[M_SUBMIT_MAX];
     int16_t other[M_SUBMIT_MAX]; /* existing task */
     bool forward;                /* some dependency is not known */
+    bool forward_before;         /* … of an unchanged one */
     bool vague;                  /* counts are not the page's */
 };
 codes model_submit_codes(struct model *m, const struct m_submit *submit, struct m_plan *plan);
@@ -310,6 +314,8 @@ int model_change(struct model *m, const struct m_change *change);
 uint32_t model_differences(const struct m_spec *a, const struct m_spec *b);
 void model_take_fields(struct m_spec *to, const struct m_spec *from, uint32_t fields);
 void model_respecify(struct model *m, int t, const struct m_spec *spec);
+/* True when a broken dependency would end the task as aborted. */
+bool model_aborts(const struct model *m, int t);
 /* True when the edges of `t` as given would close a cycle. */
 bool model_would_cycle(const struct model *m, const struct m_spec *specs, int n);
 void model_cancel(struct model *m, int t, int cause, int64_t grace);
@@ -320,6 +326,7 @@ struct m_report {
     enum { R_STARTED, R_BEAT, R_PROGRESS, R_RESULT } what;
     int outcome;
     int64_t retry_after, extend, next_update_at;
+    bool accepted; /* what the core said: used where the page leaves it open */
 };
 codes model_report(struct model *m, const struct m_report *report);
 void model_lost(struct model *m, int worker);

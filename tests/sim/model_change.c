@@ -17,6 +17,22 @@ depends_on(const struct model *m, int d, int t)
     return false;
 }
 
+/* A subtree goes along the edges that need the other to run. */
+static bool
+carries(const struct model *m, int d, int t)
+{
+    const struct m_spec *spec = &m->task[d].spec;
+    for (int i = 0; i < spec->n_edges; i++) {
+        const struct m_edge *e = &spec->edges[i];
+        bool needs = e->condition == BATON__CONDITION__CONDITION_SUCCESS ||
+                     e->condition == BATON__CONDITION__CONDITION_STARTED;
+        if (needs && e->project == m->task[t].project && e->id == m->task[t].id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 reopen_is_refused(const struct model *m, int t)
 {
@@ -34,7 +50,7 @@ verdict_of_set(const struct model *m, int t, const struct m_change *change)
     struct m_spec then = m->task[t].spec;
     model_take_fields(&then, &change->spec, change->fields);
     uint32_t differing = model_differences(&m->task[t].spec, &then);
-    if (m->state[t] >= DONE) {
+    if (m->state[t] == DONE) {
         return ILLEGAL;
     }
     if (m->state[t] == CANCELLING) {
@@ -44,6 +60,15 @@ verdict_of_set(const struct model *m, int t, const struct m_change *change)
         return differing & ~(uint32_t)F_WHILE_RUNNING ? ILLEGAL : OPEN;
     }
     return differing ? APPLIES : ALREADY;
+}
+
+/* It would end the same way at once: then it is no use, and refused. */
+static enum verdict
+verdict_of_retry(const struct model *m, int t)
+{
+    const struct m_spec *spec = &m->task[t].spec;
+    bool too_late = spec->on_deadline && spec->deadline && spec->deadline <= m->now;
+    return too_late || model_aborts(m, t) ? ILLEGAL : APPLIES;
 }
 
 static enum verdict
@@ -57,7 +82,7 @@ verdict_of(const struct model *m, int t, const struct m_change *change)
         }
         return s == CANCELLED ? ALREADY : s >= DONE ? ILLEGAL : APPLIES;
     case BATON__CHANGE__VERB__RETRY:
-        return s > DONE ? APPLIES : s == WAITING || s == READY ? OPEN : ILLEGAL;
+        return s > DONE ? verdict_of_retry(m, t) : s == WAITING || s == READY ? OPEN : ILLEGAL;
     case BATON__CHANGE__VERB__HOLD:
         return s >= DONE ? ILLEGAL : m->task[t].held ? ALREADY : APPLIES;
     case BATON__CHANGE__VERB__RELEASE:
@@ -100,7 +125,7 @@ targets_of(const struct model *m, const struct m_change *change, uint8_t *mark)
                 continue;
             }
             for (int d = 0; d < m->n_tasks; d++) {
-                if (!mark[d] && !m->task[d].archived && depends_on(m, d, t)) {
+                if (!mark[d] && !m->task[d].archived && carries(m, d, t)) {
                     mark[d] = 2;
                     again = true;
                 }
@@ -152,6 +177,7 @@ model_change_codes(struct model *m, const struct m_change *change)
         }
         enum verdict v = verdict_of(m, t, change);
         bool named = !change->filter && !change->subtree;
+        named &= change->verb != BATON__CHANGE__VERB__RETRY || change->n == 1;
         if (v == ILLEGAL) {
             *(named ? &sure : &maybe) |= CODE(ILLEGAL_TRANSITION) | CODE(CONFLICT);
         } else if (v == OPEN) {
@@ -217,10 +243,49 @@ apply(struct model *m, int t, const struct m_change *change, int mark)
     }
 }
 
+/* Retries in the order in which they help each other: a task that was aborted because of another
+ * one is retried after it. */
+static int
+retry_all(struct model *m, const struct m_change *change)
+{
+    static uint8_t mark[M_TASKS_MAX];
+    int n = 0;
+    bool again = true;
+    targets_of(m, change, mark);
+    for (int t = 0; t < m->n_tasks; t++) {
+        /* With a subtree come those that ended because of it, not what failed by itself. */
+        bool undone = m->state[t] == ABORTED ||
+                      (m->state[t] == CANCELLED && (m->task[t].why & WHY(SUBTREE)));
+        mark[t] = mark[t] == 2 && !undone ? 0 : mark[t];
+    }
+    while (again) {
+        again = false;
+        for (int t = 0; t < m->n_tasks; t++) {
+            if (mark[t] && !m->task[t].archived && m->state[t] > DONE &&
+                verdict_of(m, t, change) == APPLIES) {
+                n++;
+                again = !change->dry_run;
+                mark[t] = 0;
+                if (!change->dry_run) {
+                    apply(m, t, change, 1);
+                }
+            }
+        }
+    }
+    if (!change->dry_run) {
+        model_settle(m);
+    }
+    bool one = change->n == 1 && !change->subtree && !change->filter;
+    return one && n ? n : -1;
+}
+
 int
 model_change(struct model *m, const struct m_change *change)
 {
     static uint8_t mark[M_TASKS_MAX];
+    if (change->verb == BATON__CHANGE__VERB__RETRY) {
+        return retry_all(m, change);
+    }
     int n = 0;
     bool vague = change->subtree || change->filter;
     targets_of(m, change, mark);

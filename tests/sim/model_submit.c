@@ -322,6 +322,19 @@ is_known_then(const struct look *look, const struct m_edge *edge)
     return false;
 }
 
+/* True when the id is given to a task that another one stands for: is it known then? */
+static bool
+is_stood_for(const struct look *look, const struct m_edge *edge)
+{
+    for (int i = 0; i < look->submit->n; i++) {
+        const struct m_spec *spec = &look->submit->spec[i];
+        if (spec->project == edge->project && spec->id == edge->id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 look_at_edges(struct look *look, int i)
 {
@@ -338,13 +351,15 @@ look_at_edges(struct look *look, int i)
             look->maybe |= CODE(INVALID);
         }
         if (!is_known_then(look, e)) {
+            counts &= !is_stood_for(look, e);
             look->plan->forward |= counts;
+            look->plan->forward_before |= !counts;
             if (look->submit->strict) {
                 *(counts ? &look->sure : &look->maybe) |= CODE(FORWARD_REF);
             }
         }
         if (spec->id >= 0 && e->id == spec->id && e->project == spec->project) {
-            look->sure |= CODE(INVALID);
+            look->sure |= CODE(INVALID) | CODE(CYCLE);
         }
     }
 }

@@ -26,12 +26,13 @@ model_leased(struct model *m, int t, uint64_t token, int worker, int64_t lease_m
     task->worker = (int8_t)worker;
     task->sessionless = sessionless;
     task->attempt++;
-    task->suspect = task->stalled = task->late_ok = false;
+    task->suspect = task->stalled = task->late_ok = task->maybe_suspect = false;
     task->lease_ms = lease_ms;
     task->end_lo = task->end_hi = m->now + lease_ms;
     task->start_lo = task->start_hi = m->now + m->config.start_ms;
     task->started_at = 0;
     task->next_update_at = 0;
+    task->stall_from_hi = 0;
     model_set(m, t, LEASED, 0);
 }
 
@@ -101,7 +102,7 @@ static void
 end_lease(struct model *m, int t, int outcome, enum m_end how)
 {
     struct m_lease *lease = latest_lease(m, t);
-    lease->outcome = (uint8_t)outcome;
+    lease->outcome = outcome == BATON__OUTCOME__OUTCOME_LOST ? 0 : (uint8_t)outcome;
     lease->end = (uint8_t)how;
     m->task[t].suspect = m->task[t].stalled = false;
 }
@@ -112,7 +113,7 @@ model_lose_lease(struct model *m, int t, enum m_end how)
     struct m_task *task = &m->task[t];
     bool started = m->state[t] == RUNNING;
     end_lease(m, t, 0, how);
-    task->late_ok = how == END_TIME;
+    task->late_ok = true;
     if (!started) {
         model_set(m, t, WAITING, 0);
         return;
@@ -146,7 +147,7 @@ void
 model_finish_cancelling(struct model *m, int t, int outcome, enum m_end how)
 {
     struct m_task *task = &m->task[t];
-    bool clean = how == END_REPORTED || how == END_WORKER;
+    bool clean = how == END_REPORTED || how == END_WORKER || how == END_BYE;
     end_lease(m, t, outcome, how);
     if (!clean) {
         linger(m, t, task->started_at != 0);
@@ -210,11 +211,17 @@ late_result(struct model *m, struct m_lease *lease, const struct m_report *repor
     }
     unlinger(m, lease->token);
     bool waits = m->state[t] == WAITING || m->state[t] == READY;
-    if (lease->end == END_TIME && task->late_ok && waits && m->latest[t] == lease->token) {
+    if (lease->end == END_BYE && report->outcome == BATON__OUTCOME__OUTCOME_RELEASED) {
+        return CODE(OK) | CODE(STALE_TOKEN); /* the goodbye said so already */
+    }
+    bool by_worker = (lease->end == END_WORKER || lease->end == END_BYE) && report->accepted;
+    if ((lease->end == END_TIME || by_worker) && task->late_ok && waits &&
+        m->latest[t] == lease->token) {
         task->losses = lease->losses;
         apply_result(m, t, report);
         model_settle(m);
-        return CODE(OK);
+        /* Held or sent back since then: is it still because of the loss? */
+        return CODE(OK) | (by_worker ? CODE(STALE_TOKEN) : 0);
     }
     return CODE(STALE_TOKEN);
 }
@@ -224,7 +231,7 @@ renew(struct model *m, int t, int64_t extend)
 {
     struct m_task *task = &m->task[t];
     task->end_lo = task->end_hi = m->now + (extend ? extend : task->lease_ms);
-    task->suspect = false;
+    task->suspect = task->maybe_suspect = false;
     model_touch(m, t);
 }
 
@@ -248,6 +255,9 @@ live_line(struct model *m, int t, const struct m_report *report)
     switch (report->what) {
     case R_STARTED:
         start(m, t);
+        /* The page names beats, progress and announcements; this is as good a sign of life. */
+        task->end_hi = MAX(task->end_hi, m->now + task->lease_ms);
+        task->maybe_suspect |= task->suspect;
         break;
     case R_PROGRESS:
         start(m, t);
@@ -349,9 +359,10 @@ model_bye(struct model *m, int worker)
             continue;
         }
         if (m->state[t] == CANCELLING) {
-            model_finish_cancelling(m, t, BATON__OUTCOME__OUTCOME_RELEASED, END_WORKER);
+            model_finish_cancelling(m, t, BATON__OUTCOME__OUTCOME_LOST, END_BYE);
         } else {
-            end_lease(m, t, BATON__OUTCOME__OUTCOME_RELEASED, END_WORKER);
+            end_lease(m, t, 0, END_BYE);
+            m->task[t].late_ok = true;
             model_set(m, t, WAITING, 0);
         }
     }
@@ -371,7 +382,9 @@ model_restarted(struct model *m)
         }
         int64_t grace = task->sessionless ? task->lease_ms : m->config.restart_grace_ms;
         task->suspect = false;
+        task->maybe_suspect = !task->sessionless;
         task->end_lo = task->end_hi = m->now + grace;
+        task->stall_from_hi = m->now;
         task->start_lo = m->now + m->config.start_ms;
         task->start_hi = m->now + MAX(grace, m->config.start_ms);
         task->grace_lo = MIN(task->grace_lo, m->now);

@@ -46,7 +46,10 @@ run_world(const struct run *run, struct outcome *ret, uint64_t *n_kinds, uint64_
         world_tick(w);
         w->ticked = true;
         check_step(w);
+        world_commit(w);
+        model_begin(w->m);
         check_all(w);
+        check_step(w);
         world_commit(w);
         world_crash(w);
         check_step(w);
@@ -54,6 +57,7 @@ run_world(const struct run *run, struct outcome *ret, uint64_t *n_kinds, uint64_
     } else {
         ret->failed = true;
         ret->step = w->step;
+        ret->kind = w->kind;
         snprintf(ret->message, sizeof ret->message, "%s: %.3000s", w->doing ? w->doing : "",
                  w->message);
     }
@@ -84,6 +88,7 @@ run_guarded(const struct run *run, struct outcome *ret)
         struct outcome out;
         signal(SIGABRT, on_abort);
         signal(SIGSEGV, on_abort);
+        setvbuf(stdout, NULL, _IOLBF, 0);
         if (run->quiet && !freopen("/dev/null", "w", stderr)) {
             _exit(98);
         }
@@ -113,7 +118,7 @@ still_fails(uint64_t seed, uint32_t n_steps, const uint8_t *leave_out, struct ou
 void
 shrink(uint64_t seed, uint32_t n_steps)
 {
-    struct outcome out;
+    struct outcome out, first;
     uint8_t *leave_out = xcalloc(n_steps, 1);
     uint8_t *attempt = xcalloc(n_steps, 1);
     if (!still_fails(seed, n_steps, leave_out, &out)) {
@@ -122,6 +127,7 @@ shrink(uint64_t seed, uint32_t n_steps)
         free(attempt);
         return;
     }
+    first = out;
     n_steps = MIN(n_steps, out.step + 1);
     for (uint32_t piece = n_steps / 2; piece > 0; piece = piece > 1 ? (piece + 1) / 2 : 0) {
         bool again = true;
@@ -134,7 +140,7 @@ shrink(uint64_t seed, uint32_t n_steps)
                     any |= !attempt[i];
                     attempt[i] = 1;
                 }
-                if (any && still_fails(seed, n_steps, attempt, &out)) {
+                if (any && still_fails(seed, n_steps, attempt, &out) && out.kind == first.kind) {
                     memcpy(leave_out, attempt, n_steps);
                     again = piece == 1;
                 }

@@ -79,6 +79,7 @@ struct world {
     bool trace;
     const char *doing;
     jmp_buf *failed;
+    const char *kind; /* of failure: the form of the message */
     char message[4096];
     uint64_t n_steps_of[STEPS_KINDS_MAX], n_accepted_of[STEPS_KINDS_MAX];
     uint64_t n_facts, n_events, n_crashes, n_lost_batches;
@@ -202,6 +203,7 @@ struct outcome {
     uint32_t step; /* that failed */
     uint32_t n_done;
     uint64_t hash;
+    const char *kind;
     char message[4096];
 };
 /* Lives through one world, in this process. */

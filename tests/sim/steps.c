@@ -76,6 +76,7 @@ remember(struct world *w, int c, const ProtobufCMessage *request, const Protobuf
     core_remember(w->core, world_request(w, "front"), client_name(c), number, client->acked, digest,
                   data, bytes);
     client->number = number;
+    client->at = w->m->now;
     forget_acknowledged(client);
     client->answers[client->n_answers++] = (struct m_answer){.number = number,
                                                              .digest = digest,
@@ -117,7 +118,8 @@ step_repeat(struct world *w)
                  : is == CORE_USED ? "used"
                                    : "replayed");
     }
-    if (!answer && number <= client->acked && is != CORE_USED) {
+    bool recent = w->m->now < client->at + w->config.answers_ms;
+    if (!answer && number <= client->acked && recent && is != CORE_USED) {
         sim_fail(w, "request %llu of %s is acknowledged, and the core says %s",
                  (unsigned long long)number, client_name(c), is == CORE_NEW ? "new" : "replayed");
     }
@@ -186,7 +188,7 @@ check_counts(struct world *w, const struct m_submit *submit, const struct m_plan
                  ret->updated, ret->unchanged, n[FATE_CREATE] + n[FATE_REPLACE], n[FATE_UPDATE],
                  n[FATE_SAME] + n[FATE_EXISTING] + n[FATE_RAISE]);
     }
-    if ((ret->forward_refs_total > 0) != plan->forward) {
+    if ((ret->forward_refs_total > 0) != plan->forward && !plan->forward_before) {
         sim_fail(w, "%u forward references are named, but there %s", ret->forward_refs_total,
                  plan->forward ? "are some" : "is none");
     }
@@ -290,6 +292,20 @@ step_children(struct world *w)
 
 /* ---- changes, pauses, resources ---- */
 
+/* Those named were asked for, or depend on them. */
+static void
+check_refs(struct world *w, const Baton__Changed *ret)
+{
+    if (ret->n_tasks != MIN(ret->n_changed, 1000u)) {
+        sim_fail(w, "%u changed, %zu named", ret->n_changed, ret->n_tasks);
+    }
+    for (size_t i = 0; i < ret->n_tasks; i++) {
+        if (world_slot(w, ret->tasks[i]->project, ret->tasks[i]->id) < 0) {
+            sim_fail(w, "the answer names %s, which nobody added", ret->tasks[i]->id);
+        }
+    }
+}
+
 static void
 step_change(struct world *w)
 {
@@ -305,6 +321,7 @@ step_change(struct world *w)
     if (code == BATON__CODE__CODE_OK) {
         trace_message(w, "  answer", &ret.base);
         int n = model_change(w->m, &change);
+        check_refs(w, &ret);
         if (n >= 0 && ret.n_changed != (uint32_t)n) {
             sim_fail(w, "%u tasks changed instead of %d", ret.n_changed, n);
         }

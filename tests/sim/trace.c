@@ -243,5 +243,6 @@ sim_fail(struct world *w, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(w->message, sizeof w->message, fmt, args);
     va_end(args);
+    w->kind = fmt;
     longjmp(*w->failed, 1);
 }

@@ -24,39 +24,49 @@ suits(const struct world *w, int t, const struct wanted *wanted)
            (wanted->project_set & (1u << spec->project)) && (wanted->only < 0 || wanted->only == t);
 }
 
-/* The tasks that the page would lease, first to last. Tasks that wait for a resource and are past
- * their order_at keep it from later ones. */
-static int
-expected_tasks(struct world *w, const struct wanted *wanted, int *ret_tasks)
+/* What of the resources is kept for earlier tasks that wait for them and are past their order_at:
+ * surely, when the asking worker would have had them; perhaps, when nobody may have looked at them
+ * (their role has no worker, say). */
+struct kept {
+    uint32_t sure, maybe;
+};
+
+enum can { CAN_NOT, CAN_PERHAPS, CAN };
+
+/* Walks one ready task in the order: may it be leased now? What it waits for is kept for it. */
+static enum can
+look_at_ready(struct world *w, int t, const struct wanted *wanted, struct kept *kept)
 {
     struct model *m = w->m;
-    uint32_t reserved = 0;
-    int n = 0;
-    int n_before = m->n_lingers;
+    uint32_t waits_for;
+    bool mine = suits(w, t, wanted);
+    reasons least = model_obstacles(m, t, kept->sure, true, &waits_for);
+    reasons most = model_obstacles(m, t, kept->sure | kept->maybe, true, &waits_for);
+    if (!(least & ~WHY(LOCK)) && m->now >= m->order_at[t]) {
+        *(mine && wanted->only < 0 ? &kept->sure : &kept->maybe) |= waits_for;
+    }
+    return !mine || least ? CAN_NOT : most ? CAN_PERHAPS : CAN;
+}
+
+/* The next task that must be leased if any is (-1: none), and in ret_may those before it that may. */
+static int
+next_task(struct world *w, const struct wanted *wanted, const uint8_t *taken, uint8_t *ret_may)
+{
+    struct model *m = w->m;
+    struct kept kept = {0, 0};
+    memset(ret_may, 0, (size_t)m->n_tasks);
     if (m->worker[wanted->worker].on) {
-        return 0;
+        return -1;
     }
-    model_order(m);
-    for (int i = 0; i < m->n_order && n < (int)wanted->ask.max; i++) {
+    for (int i = 0; i < m->n_order; i++) {
         int t = m->order[i];
-        uint32_t waits_for;
-        reasons why = model_obstacles(m, t, reserved, true, &waits_for);
-        bool paused = why & ~WHY(LOCK);
-        if (!paused && m->now >= m->order_at[t]) {
-            reserved |= waits_for;
-        }
-        if (why == 0 && suits(w, t, wanted)) {
-            ret_tasks[n++] = t;
-            /* Its claims count for those behind it: as a lingering one for the moment. */
-            if (m->task[t].spec.n_claims && m->n_lingers < M_LINGERS_MAX) {
-                struct m_linger *l = &m->lingers[m->n_lingers++];
-                *l = (struct m_linger){.sure = true, .n_claims = m->task[t].spec.n_claims};
-                memcpy(l->claims, m->task[t].spec.claims, sizeof l->claims);
-            }
+        enum can can = taken[t] ? CAN_NOT : look_at_ready(w, t, wanted, &kept);
+        ret_may[t] = can != CAN_NOT;
+        if (can == CAN) {
+            return t;
         }
     }
-    m->n_lingers = n_before;
-    return n;
+    return -1;
 }
 
 /* True when the page does not settle what can be had: times that passed without a tick, claims that
@@ -87,7 +97,7 @@ draw_wanted(struct world *w, bool take, struct wanted *ret)
                                     : 1 + (uint32_t)pick(w, (1u << M_ROLES) - 1);
     }
     ret->ask.sessionless = take;
-    if (take || pick(w, 12) == 0) {
+    if (take) {
         ret->ask.lease_ms = 1000 + (int64_t)pick(w, 3600000);
     }
     if (pick(w, 6) == 0) {
@@ -168,35 +178,58 @@ check_spec(struct world *w, const Baton__Assignment *a)
     }
 }
 
-static void
-compare_assigned(struct world *w, const Baton__Assign *assign, const int *expected, int n)
+static _Noreturn void
+fail_order(struct world *w, int number, int t, int expected)
 {
+    const struct model *m = w->m;
+    const char *is = t >= 0 ? w->names[m->task[t].id] : "nothing";
+    const char *should = expected >= 0 ? w->names[m->task[expected].id] : "nothing";
+    char text[200] = "";
+    if (t >= 0 && expected >= 0) {
+        snprintf(text, sizeof text, " (order %lld, %u dependents, key %llu; its %lld, %u, %llu)",
+                 (long long)m->order_at[t], m->n_dependents[t], (ull)m->key[t],
+                 (long long)m->order_at[expected], m->n_dependents[expected],
+                 (ull)m->key[expected]);
+    }
+    sim_fail(w, "dispatch: %s comes as number %d instead of %s%s", is, number, should, text);
+}
+
+/* Each task against the order of the page, as if they were leased one after the other. */
+static void
+compare_assigned(struct world *w, const Baton__Assign *assign, const struct wanted *wanted)
+{
+    static uint8_t taken[M_TASKS_MAX], may[M_TASKS_MAX];
     struct model *m = w->m;
-    for (int i = 0; i < n || i < (int)assign->n_tasks; i++) {
-        const char *is = i < (int)assign->n_tasks ? assign->tasks[i]->id : "nothing";
-        const char *should = i < n ? w->names[m->task[expected[i]].id] : "nothing";
-        int t = i < (int)assign->n_tasks
-                    ? world_slot(w, assign->tasks[i]->project, assign->tasks[i]->id)
-                    : -1;
-        if (t != (i < n ? expected[i] : -1)) {
-            char text[200] = "";
-            if (t >= 0 && i < n) {
-                snprintf(text, sizeof text,
-                         " (order %lld, %u dependents, key %llu; its %lld, %u, %llu)",
-                         (long long)m->order_at[t], m->n_dependents[t], (ull)m->key[t],
-                         (long long)m->order_at[expected[i]], m->n_dependents[expected[i]],
-                         (ull)m->key[expected[i]]);
-            }
-            sim_fail(w, "dispatch: %s comes as number %d instead of %s%s", is, i + 1, should, text);
+    int n_before = m->n_lingers;
+    int expected = -1;
+    memset(taken, 0, (size_t)m->n_tasks);
+    model_order(m);
+    for (size_t i = 0; i <= assign->n_tasks && i < wanted->ask.max; i++) {
+        const Baton__Assignment *a = i < assign->n_tasks ? assign->tasks[i] : NULL;
+        int t = a ? world_slot(w, a->project, a->id) : -1;
+        expected = next_task(w, wanted, taken, may);
+        if (t != expected && (t < 0 || !may[t])) {
+            fail_order(w, (int)i + 1, t, expected);
+        }
+        if (t < 0) {
+            break;
+        }
+        taken[t] = 1;
+        /* Its claims count for those behind it: as lingering ones for the moment. */
+        if (m->task[t].spec.n_claims && m->n_lingers < M_LINGERS_MAX) {
+            struct m_linger *l = &m->lingers[m->n_lingers++];
+            *l = (struct m_linger){.sure = true, .n_claims = m->task[t].spec.n_claims};
+            memcpy(l->claims, m->task[t].spec.claims, sizeof l->claims);
         }
     }
+    m->n_lingers = n_before;
 }
 
 void
 step_dispatch(struct world *w, bool take)
 {
     struct model *m = w->m;
-    int expected[16];
+    static uint8_t taken[M_TASKS_MAX], may[M_TASKS_MAX];
     struct wanted wanted;
     Baton__Assign assign;
     draw_wanted(w, take, &wanted);
@@ -208,18 +241,20 @@ step_dispatch(struct world *w, bool take)
         model_back(m, wanted.worker, NULL, NULL, 0, lost, &n_lost);
         return;
     }
-    int n = expected_tasks(w, &wanted, expected);
+    model_order(m);
+    int first = next_task(w, &wanted, taken, may);
     trace_line(w, "%s asks for %u of roles %#x%s%s%s", sim_workers[wanted.worker], wanted.ask.max,
                wanted.ask.roles, take ? ", without a session" : "",
                wanted.only >= 0 ? ", only " : "",
                wanted.only >= 0 ? w->names[m->task[wanted.only].id] : "");
-    if (n > 0 && !is_open(w) && !core_has_ready(w->core, wanted.ask.roles)) {
-        sim_fail(w, "core_has_ready says no, but %s is ready", w->names[m->task[expected[0]].id]);
+    if (first >= 0 && !is_open(w) && !core_has_ready(w->core, wanted.ask.roles)) {
+        sim_fail(w, "core_has_ready says no, but %s is ready", w->names[m->task[first].id]);
     }
     Baton__Code code = core_dispatch(w->core, world_request(w, "front"), &wanted.ask, &assign);
     if (wanted.only >= 0) {
         codes refusals = ~(CODE(OK) | CODE(INTERNAL) | CODE(MALFORMED));
-        check_code(w, is_open(w) ? ~0u : n ? CODE(OK) : refusals, code);
+        bool open = may[wanted.only];
+        check_code(w, is_open(w) ? ~0u : first >= 0 ? CODE(OK) : open ? refusals | CODE(OK) : refusals, code);
     } else {
         check_code(w, CODE(OK), code);
     }
@@ -229,7 +264,7 @@ step_dispatch(struct world *w, bool take)
     w->n_accepted_of[take ? STEP_TAKE : STEP_DISPATCH] += assign.n_tasks > 0;
     trace_message(w, "  assigned", &assign.base);
     if (!is_open(w)) {
-        compare_assigned(w, &assign, expected, n);
+        compare_assigned(w, &assign, &wanted);
     }
     if (assign.n_tasks > wanted.ask.max) {
         sim_fail(w, "%zu tasks instead of at most %u", assign.n_tasks, wanted.ask.max);
@@ -363,6 +398,7 @@ step_report(struct world *w, bool odd)
     uint32_t worker = report.worker < 0 ? 0 : world_worker(w, report.worker);
     trace_message(w, report.worker < 0 ? "report" : sim_workers[report.worker], &line->base);
     core_report_line(w->core, world_request(w, "front"), worker, line, &reply);
+    report.accepted = reply.code == BATON__CODE__CODE_OK;
     codes expected = nonsense ? CODE(INVALID) | CODE(STALE_TOKEN) | CODE(NOT_FOUND)
                               : model_report(m, &report);
     trace_message(w, "  answer", &reply.base);
@@ -411,11 +447,12 @@ draw_held(struct world *w, int worker, uint64_t *tokens, bool *started)
     bool forgetful = pick(w, 5) == 0;
     int n = 0;
     for (int t = 0; t < m->n_tasks && n < 60; t++) {
-        bool own = model_holds_lease(m, t) && m->task[t].worker == worker;
+        bool own =
+            model_holds_lease(m, t) && m->task[t].worker == worker && !m->task[t].sessionless;
         if (own && !(forgetful && pick(w, 2))) {
             tokens[n] = m->latest[t];
             started[n++] = m->state[t] != LEASED || pick(w, 4) == 0;
-        } else if (m->latest[t] && pick(w, 200) == 0) { /* not, or no longer, its own */
+        } else if (m->latest[t] && !m->task[t].sessionless && pick(w, 200) == 0) { /* not, or no longer, its own */
             tokens[n] = m->latest[t];
             started[n++] = true;
         }
