@@ -10,9 +10,11 @@
 #include <stdint.h>
 
 enum {
-    SNAPSHOT_JOURNAL_BYTES_MIN = 32 * 1024 * 1024, /* unless something else is asked for, or an
-                                                      eighth of the disk is less */
-    SNAPSHOT_STEP_TASKS = 2000,                    /* a turn */
+    SNAPSHOT_JOURNAL_BYTES_MIN = 32 * 1024 * 1024, /* no snapshot for less journal, unless something
+                                                      else is asked for or the disk is small */
+    SNAPSHOT_STEP_TASKS = 2000,                    /* a turn at most, … */
+    SNAPSHOT_STEP_FIRST = 64,                      /* … at first, … */
+    SNAPSHOT_STEP_BYTES = 4 * 1024 * 1024,         /* … and fewer of large ones */
     SNAPSHOT_PENDING_MAX = 8, /* batches that wait for the disk: it is behind, leave it alone */
 };
 
