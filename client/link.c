@@ -16,7 +16,7 @@
 
 enum {
     RECONNECT_MS = 50,      /* a local connect costs nothing, and restarts are short */
-    RECONNECT_MS_MAX = 250, /* both get ZeroMQ's own jitter on top */
+    RECONNECT_MS_MAX = 100, /* both get up to 50 ms of jitter on top from ZeroMQ */
     HANDSHAKE_MS = 3000,
     QUEUE_FRAMES = 10 * 1000,
     FDS_MAX = 4,
