@@ -629,7 +629,7 @@ evolve_attempt_ended(struct core *core, const Baton__Fact *fact, struct core_out
     snapshot_keep(core, task);
     attempt_close(core, task, ended, fact->at);
     if (task->run) {
-        bool unclean = ended->lost || ended->reason == BATON__REASON__REASON_UNCLEAN;
+        bool unclean = ended->lost || ended->unclean;
         lease_close(core, task, unclean, fact->at);
         task->losses = (uint16_t)(task->losses + ended->lost);
     } else {
@@ -748,6 +748,7 @@ evolve_revived(struct core *core, const Baton__Fact *fact, struct core_out *out)
     CHECK(task && state_is_terminal(task->state));
     snapshot_keep(core, task);
     task->failures = task->losses = 0;
+    task->worker = 0; /* what a lease of its former life still tells comes too late */
     wait_until_start(core, task, fact->at);
     struct task_ext *ext = task_ext(core, task);
     set_text(&ext->reason_text, revived->text);

@@ -204,6 +204,7 @@ struct ending {
     bool counted;
     bool lost;
     bool undo_loss;
+    bool unclean;
     const char *text;
 };
 
@@ -335,6 +336,7 @@ emit_attempt_ended(struct core *core, struct core_request *request, const struct
     ended.counted = ending->counted;
     ended.lost = ending->lost;
     ended.undo_loss = ending->undo_loss;
+    ended.unclean = ending->unclean;
     ended.text = (char *)(uintptr_t)ending->text;
     Baton__Fact fact = BATON__FACT__INIT;
     fact.what_case = BATON__FACT__WHAT_ATTEMPT_ENDED;
@@ -369,6 +371,7 @@ cancel_end(struct core *core, struct core_request *request, struct task *task)
                                  .reason = BATON__REASON__REASON_UNCLEAN,
                                  .text = kept_reason(request, task)};
     }
+    ending.unclean = true;
     emit_attempt_ended(core, request, task, &result, &ending);
 }
 
@@ -472,7 +475,7 @@ report_late(struct core *core, struct core_request *request, struct task *task,
         return;
     }
     bool waits = task->state == WAITING || task->state == READY;
-    if (task->token == line->token && waits && attempt &&
+    if (task->token == line->token && waits && task->worker && attempt &&
         attempt->outcome == BATON__OUTCOME__OUTCOME_LOST) {
         struct ending ending = ending_of(core, request, task, result);
         ending.undo_loss = attempt->started_at != 0;
@@ -552,7 +555,7 @@ core_report_line(struct core *core, struct core_request *request, uint32_t worke
                     "no task in memory has or had a lease with this token");
         return;
     }
-    if (worker && task->worker != worker && task->token == line->token) {
+    if (worker && task->worker && task->worker != worker && task->token == line->token) {
         answer_line(ret, BATON__CODE__CODE_STALE_TOKEN, task, "the lease is another worker's");
         return;
     }
@@ -569,7 +572,8 @@ core_report_line(struct core *core, struct core_request *request, uint32_t worke
         if (task->state == LEASED) {
             emit_started(core, request, task);
         }
-        renew(core, request, task, line->extend_ms);
+        /* Said again, it does not shorten what was asked for since. */
+        renew(core, request, task, MAX(task->run->lease_ms, task->run->lease_until - request->now));
         answer_line(ret, BATON__CODE__CODE_OK, task, "");
         break;
     case BATON__LINE__WHAT_BEAT:
