@@ -142,9 +142,11 @@ take_event(struct world *w, const Baton__Event *e)
     if (e->at > m->now) {
         sim_fail(w, "event %llu is from the future", (ull)e->number);
     }
-    static const uint32_t of_tasks = 1u << BATON__EVENT__KIND__TASK | 1u << BATON__EVENT__KIND__PROGRESS |
+    static const uint32_t of_tasks = 1u << BATON__EVENT__KIND__TASK |
+                                     1u << BATON__EVENT__KIND__PROGRESS |
                                      1u << BATON__EVENT__KIND__UPDATED |
-                                     1u << BATON__EVENT__KIND__ORPHAN | 1u << BATON__EVENT__KIND__HELD |
+                                     1u << BATON__EVENT__KIND__ORPHAN |
+                                     1u << BATON__EVENT__KIND__HELD |
                                      1u << BATON__EVENT__KIND__STALLED;
     if (!(of_tasks & (1u << e->kind))) {
         return;
@@ -408,7 +410,7 @@ check_task(struct world *w, int t)
     }
     compare_numbers(w, t, &view);
     if (task->wait_backoff && m->state[t] == WAITING &&
-        view.reason == BATON__REASON__REASON_BACKOFF) {
+        (view.next_at || view.reason == BATON__REASON__REASON_BACKOFF)) {
         if (view.next_at < task->next_lo || view.next_at > task->next_hi) {
             sim_fail(w, "back-off of %s ends at %+lld ms, not within %+lld and %+lld ms", ref.id,
                      (long long)(view.next_at - m->now), (long long)(task->next_lo - m->now),

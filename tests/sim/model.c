@@ -212,7 +212,8 @@ model_reasons(const struct model *m, int t)
         return task->why;
     }
     reasons why = (task->suspect ? WHY(SUSPECT) : 0) | (task->stalled ? WHY(STALLED) : 0);
-    return why && !task->maybe_suspect ? why : why | WHY(OK) | (task->maybe_suspect ? WHY(SUSPECT) : 0);
+    return why && !task->maybe_suspect ? why
+                                       : why | WHY(OK) | (task->maybe_suspect ? WHY(SUSPECT) : 0);
 }
 
 bool
@@ -303,7 +304,8 @@ lease_timers(const struct model *m, int t, struct m_due *due, int n)
     const struct m_task *task = &m->task[t];
     const struct m_spec *spec = &task->spec;
     /* One that is told to stop has its grace; whether its lease ends it sooner is left open. */
-    n = add_due(due, n, T_LEASE, task->end_lo, m->state[t] == CANCELLING ? INT64_MAX : task->end_hi);
+    n = add_due(due, n, T_LEASE, task->end_lo,
+                m->state[t] == CANCELLING ? INT64_MAX : task->end_hi);
     if (m->state[t] == LEASED && !task->sessionless) {
         n = add_due(due, n, T_START, task->start_lo, task->start_hi);
     }

@@ -106,7 +106,7 @@ struct m_task {
     bool late_ok;         /* waits because its latest lease ended by time alone */
     bool suspect, stalled, sessionless;
     bool maybe_suspect; /* the broker was restarted: nobody has a session */
-    bool vague; /* the page leaves its state open: taken from the core */
+    bool vague;         /* the page leaves its state open: taken from the core */
     int8_t worker;
     uint32_t attempt, failures, losses;
     int16_t parent; /* slot, or -1 */

@@ -48,7 +48,8 @@ look_at_ready(struct world *w, int t, const struct wanted *wanted, struct kept *
     return !mine || least ? CAN_NOT : most ? CAN_PERHAPS : CAN;
 }
 
-/* The next task that must be leased if any is (-1: none), and in ret_may those before it that may. */
+/* The next task that must be leased if any is (-1: none), and in ret_may those before it that may.
+ */
 static int
 next_task(struct world *w, const struct wanted *wanted, const uint8_t *taken, uint8_t *ret_may)
 {
@@ -254,7 +255,12 @@ step_dispatch(struct world *w, bool take)
     if (wanted.only >= 0) {
         codes refusals = ~(CODE(OK) | CODE(INTERNAL) | CODE(MALFORMED));
         bool open = may[wanted.only];
-        check_code(w, is_open(w) ? ~0u : first >= 0 ? CODE(OK) : open ? refusals | CODE(OK) : refusals, code);
+        check_code(w,
+                   is_open(w)   ? ~0u
+                   : first >= 0 ? CODE(OK)
+                   : open       ? refusals | CODE(OK)
+                                : refusals,
+                   code);
     } else {
         check_code(w, CODE(OK), code);
     }
@@ -447,12 +453,13 @@ draw_held(struct world *w, int worker, uint64_t *tokens, bool *started)
     bool forgetful = pick(w, 5) == 0;
     int n = 0;
     for (int t = 0; t < m->n_tasks && n < 60; t++) {
-        bool own =
-            model_holds_lease(m, t) && m->task[t].worker == worker && !m->task[t].sessionless;
+        bool own = model_holds_lease(m, t) && m->task[t].worker == worker &&
+                   !m->task[t].sessionless;
         if (own && !(forgetful && pick(w, 2))) {
             tokens[n] = m->latest[t];
             started[n++] = m->state[t] != LEASED || pick(w, 4) == 0;
-        } else if (m->latest[t] && !m->task[t].sessionless && pick(w, 200) == 0) { /* not, or no longer, its own */
+        } else if (m->latest[t] && !m->task[t].sessionless &&
+                   pick(w, 200) == 0) { /* not, or no longer, its own */
             tokens[n] = m->latest[t];
             started[n++] = true;
         }
