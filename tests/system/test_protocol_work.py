@@ -46,7 +46,7 @@ class Work(WorkTest):
     def test_from_enqueue_to_done(self):
         first = spec("a", title="First", prompt="do it")
         submitted = self.c.submit([first, spec("b", after=["a"])])
-        self.assertEqual((submitted.created, submitted.n_forward_refs), (2, 0))
+        self.assertEqual((submitted.created, submitted.forward_refs_total), (2, 0))
         worker = self.worker(self.b, "w1")
         worker.credit(5)
         (a,) = worker.assigned(2, timeout=0.5)

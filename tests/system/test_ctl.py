@@ -1,0 +1,374 @@
+"""The `baton` command against a real broker: what scripts and agents rely on."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+from harness import SystemTest, program, wait_until
+
+ROW_KEYS = [
+    "v", "id", "project", "role", "state", "priority", "depends_on", "attempt", "worker",
+    "created_at", "started_at", "ended_at", "deadline",
+]  # fmt: skip
+
+
+class CtlTest(SystemTest):
+    def ok(self, broker, *args, **fields):
+        done = self.baton(broker, *args, **fields)
+        self.assertEqual(done.status, 0, f"baton {args}: {done.err}")
+        return done
+
+    def names(self, broker, *args):
+        return self.ok(broker, "list", "--ids", *args, json_out=False).out.split()
+
+    def spawn(self, broker, *args, env=None):
+        """A `baton --json` that goes on; its output is read by communicate()."""
+        child = subprocess.Popen(
+            [program("baton"), "--json", *[str(a) for a in args]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "BATON_ENDPOINT": broker.endpoint, **(env or {})},
+        )
+        self.addCleanup(lambda: (child.poll() is None and child.kill(), child.communicate()))
+        return child
+
+    def run_one(self, broker, role):
+        """Takes one task of the role and completes it; its id."""
+        task = self.ok(broker, "take", "--role", role, "--wait", "10s").json()
+        self.ok(broker, "complete", "--token", task["token"], "--summary", "did " + task["id"])
+        return task["id"]
+
+
+class TestTasks(CtlTest):
+    def test_add_list_show_why(self):
+        broker = self.broker()
+        self.ok(broker, "add", "A", "--role", "Infrastructure", "--priority", "high")
+        added = self.ok(
+            broker, "add", "B", "--role", "backend", "--after", "A", "--after", "other//X:finished",
+            "--deadline", "2030-08-12", "--label", "team=blue", "--", "make", "--json",
+        ).json()  # fmt: skip
+        self.assertEqual(added["forward_refs"], ["other//X"])
+        made = self.ok(broker, "add", "--role", "testing").json()["id"]
+        rows = {row["id"]: row for row in self.ok(broker, "list").lines()}
+        self.assertEqual(set(rows), {"A", "B", made})
+        for row in rows.values():
+            self.assertEqual(list(row)[: len(ROW_KEYS)], ROW_KEYS)
+        self.assertEqual(rows["A"]["role"], "infra")
+        self.assertEqual(rows["B"]["depends_on"], ["A", "other//X"])
+        self.assertEqual(rows["B"]["deadline"], "2030-08-12T23:59:59Z")
+        self.assertIsNone(rows["B"]["started_at"])
+        shown = self.ok(broker, "show", "B").json()
+        self.assertEqual(shown["command"], ["make", "--json"])
+        self.assertEqual(shown["labels"], {"team": "blue"})
+        why = self.ok(broker, "why", "B").json()
+        self.assertEqual({c["reason"] for c in why["causes"]}, {"deps", "forward_ref"})
+        self.assertTrue(all(c["who"] for c in why["causes"]))
+        self.assertIn("order_at", why["order"])
+        self.assertEqual(
+            [r["id"] for r in self.ok(broker, "list", "--label", "team=blue").lines()], ["B"]
+        )
+        self.assertEqual(self.names(broker, "--role", "infra"), ["A"])
+
+    def test_nothing_found_is_1(self):
+        broker = self.broker()
+        self.assertEqual(self.baton(broker, "list").status, 1)
+        gone = self.baton(broker, "show", "ghost")
+        self.assertEqual(gone.status, 1)
+        self.assertEqual(gone.error()["error"]["code"], "not_found")
+        self.assertEqual(self.baton(broker, "wait", "ghost").status, 1)
+        self.assertEqual(self.baton(broker, "workers").status, 1)
+
+    def test_projects_are_parted_by_two_slashes(self):
+        broker = self.broker()
+        self.ok(broker, "add", "shop//A", "--role", "infra")
+        self.ok(broker, "add", "A", "--role", "infra")
+        self.ok(broker, "add", "B", "--role", "infra", "--after", "A", "--project", "shop")
+        inside = {"BATON_PROJECT": "shop"}
+        self.assertEqual(
+            [r["id"] for r in self.ok(broker, "list", env=inside).lines()], ["A", "B"]
+        )
+        self.assertEqual(self.ok(broker, "show", "shop//B").json()["depends_on"], ["A"])
+        self.assertEqual(self.ok(broker, "show", "A", env=inside).json()["project"], "shop")
+        self.assertEqual(sorted(self.names(broker)), ["A", "shop//A", "shop//B"])
+
+    def test_hostile_text_reaches_no_terminal(self):
+        broker = self.broker()
+        for name in ("../x", "a\nb", "\x1b[31m", "x" * 4096, "-x", "//"):
+            done = self.baton(broker, "add", "--role", "infra", "--", "x", json_out=False)
+            self.assertEqual(done.status, 0)
+            done = self.baton(broker, "show", "--", name, json_out=False)
+            self.assertEqual(done.status, 65, name)
+            self.assertNotIn("\x1b", done.err)
+        self.assertEqual(
+            self.baton(broker, "add", "T", "--role", "infra", "--title", "a\x1b[2J").status, 65
+        )
+        self.ok(broker, "add", "U", "--role", "infra", "--title", 'two\nlines "quoted" <b>')
+        text = self.ok(broker, "list", json_out=False).out
+        self.assertIn("two\\nlines", text)
+        self.assertIn("#34;quoted#34; #60;b#62;", self.ok(broker, "graph", "mermaid", json_out=False).out)
+
+    def test_tables_fit_the_terminal(self):
+        broker = self.broker()
+        for i in range(5):
+            self.ok(broker, "add", f"task-{i}", "--role", "infra", "--title", "ü" * 300)
+        for verb in (["list"], ["graph"], ["graph", "--full"], ["status"]):
+            out = self.ok(broker, *verb, json_out=False, env={"COLUMNS": "72"}).out
+            if verb == ["status"]:
+                out = out[out.index("ROLE") :]
+            self.assertLessEqual(max(len(line) for line in out.splitlines()), 72, verb)
+
+    def test_the_same_request_id_adds_once(self):
+        broker = self.broker()
+        first = self.ok(broker, "add", "--role", "infra", "--request-id", "r-1").json()
+        second = self.ok(broker, "add", "--role", "infra", "--request-id", "r-1").json()
+        self.assertEqual(first["id"], second["id"])
+        self.assertEqual(len(self.ok(broker, "list").lines()), 1)
+
+    def test_set_changes_only_what_is_named(self):
+        broker = self.broker()
+        self.ok(broker, "add", "A", "--role", "infra", "--title", "old", "--deadline", "2030-01-01")
+        self.ok(broker, "set", "A", "--priority", "critical", "--deadline", "none")
+        task = self.ok(broker, "show", "A").json()
+        self.assertEqual((task["priority"], task["deadline"], task["title"]), ("critical", None, "old"))
+
+    def test_a_cycle_is_refused_and_printed(self):
+        broker = self.broker()
+        self.ok(broker, "add", "A", "--role", "infra", "--after", "B")
+        refused = self.baton(broker, "add", "B", "--role", "infra", "--after", "A")
+        self.assertEqual(refused.status, 65)
+        error = refused.error()["error"]
+        self.assertEqual(error["code"], "cycle")
+        self.assertIn("A", error["cycle"])
+        self.assertEqual(self.names(broker), ["A"])
+
+    def test_an_export_is_a_plan_again(self):
+        broker = self.broker()
+        self.ok(broker, "add", "A", "--role", "infra", "--prompt", 'say "hi"\nto all', "--env", "K=v=1")
+        self.ok(
+            broker, "add", "B", "--role", "backend", "--after", "A:finished:ignore", "--resource",
+            "gpu=1", "--max-runtime", "90s", "--estimate", "1500ms", "--label", "a=b",
+            "--not-before", "2030-01-02T03:04:05Z", "--check", "test -f x", "--", "make",
+        )  # fmt: skip
+        self.ok(broker, "add", "M", "--milestone", "--after", "B")
+        path = self.dir / "export.jsonl"
+        self.ok(broker, "export", path)
+        self.assertEqual(self.baton(broker, "export", path).status, 73)
+        again = self.ok(broker, "apply", "--dry-run", path).json()
+        self.assertEqual((again["created"], again["updated"], again["unchanged"]), (0, 0, 3))
+
+
+class TestWait(CtlTest):
+    def test_wait_ends_with_the_work(self):
+        broker = self.broker()
+        self.ok(broker, "add", "A", "--role", "infra")
+        self.ok(broker, "add", "B", "--role", "backend", "--after", "A")
+        waiting = self.spawn(broker, "wait", "A", "B", "--timeout", "60s")
+        self.assertEqual(self.run_one(broker, "infra"), "A")
+        self.assertIsNone(waiting.poll())
+        self.assertEqual(self.run_one(broker, "backend"), "B")
+        out, err = waiting.communicate(timeout=20)
+        self.assertEqual(waiting.returncode, 0, err)
+        self.assertEqual(json.loads(out)["met"], 2)
+        self.assertEqual(self.baton(broker, "wait", "--all", "--timeout", "5s").status, 0)
+
+    def test_wait_survives_a_broker_that_dies(self):
+        broker = self.broker()
+        self.ok(broker, "add", "A", "--role", "infra")
+        waiting = self.spawn(broker, "wait", "--all", "--timeout", "60s")
+        wait_until("the feed is open", lambda: self.ok(broker, "status").json()["sessions"] >= 0)
+        broker.kill()
+        broker.start()
+        self.assertEqual(self.run_one(broker, "infra"), "A")
+        _, err = waiting.communicate(timeout=30)
+        self.assertEqual(waiting.returncode, 0, err)
+
+    def test_wait_says_no_and_not_yet(self):
+        broker = self.broker()
+        self.ok(broker, "add", "A", "--role", "infra")
+        self.ok(broker, "add", "B", "--role", "infra")
+        late = self.baton(broker, "wait", "A", "--timeout", "100ms")
+        self.assertEqual(late.status, 75)
+        self.assertEqual(late.json()["outcome"], "timeout")
+        self.ok(broker, "cancel", "A", "--reason", "not needed")
+        done = self.baton(broker, "wait", "A", "B")
+        self.assertEqual(done.status, 1)
+        self.assertEqual(done.json()["missed"], ["A"])
+        self.assertEqual(self.baton(broker, "wait", "A", "B", "--any", "--for", "state=ready").status, 0)
+        self.assertEqual(
+            self.baton(broker, "wait", "--all", "--for", "terminal", "--timeout", "50ms").status, 75
+        )
+
+    def test_wait_for_all_counts_what_is_added_meanwhile(self):
+        broker = self.broker()
+        self.ok(broker, "add", "A", "--role", "infra")
+        waiting = self.spawn(broker, "wait", "--all", "--timeout", "60s")
+        # The wait is known to follow once a task that came after its start is waited for too; it is
+        # enough that B comes before A ends.
+        self.ok(broker, "add", "B", "--role", "backend")
+        self.run_one(broker, "infra")
+        self.run_one(broker, "backend")
+        out, err = waiting.communicate(timeout=20)
+        self.assertEqual(waiting.returncode, 0, err)
+        self.assertEqual(json.loads(out)["tasks"], 2)
+
+
+class TestOperators(CtlTest):
+    def test_cancel_needs_a_reason_and_many_need_yes(self):
+        broker = self.broker()
+        for name in "ABC":
+            self.ok(broker, "add", name, "--role", "infra")
+        self.assertEqual(self.baton(broker, "cancel", "A").status, 64)
+        self.assertEqual(self.baton(broker, "cancel", "--all", "--reason", "x").status, 64)
+        listed = self.ok(broker, "cancel", "--all", "--dry-run", "--reason", "x").json()
+        self.assertEqual(sorted(listed["tasks"]), ["A", "B", "C"])
+        self.assertEqual({r["state"] for r in self.ok(broker, "list").lines()}, {"ready"})
+        self.ok(broker, "cancel", "A", "--reason", "not needed")
+        task = self.ok(broker, "show", "A").json()
+        self.assertEqual((task["state"], task["reason_text"]), ("cancelled", "not needed"))
+        self.ok(broker, "cancel", "--all", "--yes", "--open", "--reason", "over")
+        self.assertEqual(self.baton(broker, "list", "--open").status, 1)
+        self.ok(broker, "retry", "A")
+        self.assertEqual(self.ok(broker, "show", "A").json()["state"], "ready")
+
+    def test_a_subtree_is_cancelled_whole(self):
+        broker = self.broker()
+        self.ok(broker, "add", "A", "--role", "infra")
+        self.ok(broker, "add", "B", "--role", "infra", "--after", "A")
+        self.ok(broker, "add", "C", "--role", "infra")
+        done = self.ok(broker, "cancel", "A", "--subtree", "--reason", "x").json()
+        self.assertEqual(sorted(done["tasks"]), ["A", "B"])
+
+    def test_hold_pause_and_drain(self):
+        broker = self.broker()
+        self.ok(broker, "add", "A", "--role", "infra")
+        self.ok(broker, "hold", "A")
+        self.assertEqual(self.baton(broker, "take", "--role", "infra").status, 75)
+        self.ok(broker, "release", "A")
+        self.ok(broker, "pause", "--role", "infra", "--reason", "lunch")
+        self.assertEqual(self.baton(broker, "take", "--role", "infra").status, 75)
+        self.assertIn("role infra is paused", self.ok(broker, "status", json_out=False).out.splitlines()[0])
+        self.assertEqual(self.ok(broker, "status").json()["pauses"][0]["reason"], "lunch")
+        self.ok(broker, "resume", "--role", "infra")
+        self.ok(broker, "drain", "--broker")
+        refused = self.baton(broker, "add", "B", "--role", "infra")
+        self.assertEqual(refused.status, 75)
+        self.assertFalse(self.ok(broker, "ping").json()["accepting"])
+        self.ok(broker, "resume", "--broker")
+        self.assertEqual(self.run_one(broker, "infra"), "A")
+
+    def test_resources_and_backup(self):
+        broker = self.broker()
+        self.ok(broker, "resources", "gpu=2")
+        self.ok(broker, "add", "A", "--role", "infra", "--resource", "gpu=2")
+        self.ok(broker, "take", "--role", "infra")
+        gpu = self.ok(broker, "resources").lines()[0]
+        self.assertEqual((gpu["name"], gpu["capacity"], gpu["used"], gpu["holders"]), ("gpu", 2, 2, ["A"]))
+        too_much = self.baton(broker, "add", "B", "--role", "infra", "--resource", "gpu=3")
+        self.assertEqual(too_much.status, 65)
+        self.assertEqual(too_much.error()["error"]["code"], "unsatisfiable")
+        done = self.ok(broker, "backup", "copy.db", cwd=self.dir).json()
+        self.assertEqual(done["path"], str(self.dir / "copy.db"))
+        self.assertEqual((self.dir / "copy.db").stat().st_size, done["bytes"])
+        self.assertNotEqual(self.baton(broker, "backup", "copy.db", cwd=self.dir).status, 0)
+
+    def test_no_broker_is_69_and_a_wrong_endpoint_78(self):
+        broker = self.broker(start=False)
+        done = self.baton(broker, "list", "--timeout", "100ms")
+        self.assertEqual((done.status, done.error()["error"]["code"]), (69, "no_broker"))
+        done = self.baton(broker, "list", "--endpoint", "tcp://127.0.0.1:1")
+        self.assertEqual(done.status, 78)
+        self.assertIn("keys", done.error()["error"]["message"])
+        self.assertEqual(self.baton(broker, "lst").status, 64)
+
+    def test_watch_prints_events_and_ends_on_a_signal(self):
+        broker = self.broker()
+        watching = self.spawn(broker, "watch", "--since", "0")
+        self.ok(broker, "add", "A", "--role", "infra")
+        for line in watching.stdout:
+            event = json.loads(line)
+            if event["id"] == "A":
+                break
+        self.assertEqual((event["kind"], event["to"]), ("task", "ready"))
+        watching.send_signal(signal.SIGINT)
+        self.assertEqual(watching.wait(10), 0)
+        self.run_one(broker, "infra")
+        idle = self.ok(broker, "watch", "--until-idle", "--since", event["event"]).lines()
+        self.assertEqual(idle[-1]["to"], "done")
+
+
+class TestAgents(CtlTest):
+    def test_an_agents_day(self):
+        broker = self.broker()
+        self.ok(broker, "add", "A", "--role", "infra", "--prompt", "do it")
+        self.ok(broker, "add", "B", "--role", "backend", "--after", "A")
+        self.assertEqual(self.baton(broker, "take", "--role", "backend").status, 75)
+        task = self.ok(broker, "take", "--role", "infra").json()
+        self.assertEqual((task["id"], task["prompt"], task["attempt"]), ("A", "do it", 1))
+        me = {"BATON_TOKEN": task["token"], "BATON_TASK_ID": "A"}
+        self.ok(broker, "started", env=me)
+        self.ok(broker, "progress", "60", "half", "way", env=me)
+        shown = self.ok(broker, "show", "A").json()
+        self.assertEqual((shown["state"], shown["progress"], shown["progress_text"]), ("running", 60, "half way"))
+        child = self.ok(broker, "add", "--role", "testing", env=me).json()["id"]
+        self.assertEqual(self.ok(broker, "show", child).json()["parent"], "A")
+        result = self.dir / "result.json"
+        result.write_text('{"outcome":"done","files":3}')
+        self.ok(broker, "complete", "--summary", "built", "--result", result, env=me)
+        # Once more is the same; something else is too late.
+        self.ok(broker, "complete", "--summary", "built", "--result", result, env=me)
+        late = self.baton(broker, "fail", "no", env=me)
+        self.assertEqual((late.status, late.error()["error"]["code"]), (1, "stale_token"))
+        after = self.ok(broker, "take", "--role", "backend").json()
+        self.assertEqual(after["upstream"][0]["summary"], "built")
+        self.assertEqual(after["upstream"][0]["document"]["files"], 3)
+
+    def test_failures_of_every_kind(self):
+        broker = self.broker()
+        for name in ("A", "B", "C", "D"):
+            self.ok(broker, "add", name, "--role", "infra", "--backoff", "1h")
+        states = {}
+        for args in (["fail", "broke"], ["fail", "--fatal", "never"], ["return", "busy", "--retry-after", "1h"]):
+            task = self.ok(broker, "take", "--role", "infra").json()
+            self.ok(broker, *args, "--token", task["token"])
+            row = self.ok(broker, "show", task["id"]).json()
+            states[tuple(args[:2])] = (row["state"], row["reason"])
+        self.assertEqual(states[("fail", "broke")], ("waiting", "backoff"))
+        self.assertEqual(states[("fail", "--fatal")], ("failed", "fatal"))
+        self.assertEqual(states[("return", "busy")], ("waiting", "backoff"))
+
+    def test_a_cancelled_agent_is_told_to_stop(self):
+        broker = self.broker()
+        self.ok(broker, "add", "A", "--role", "infra")
+        task = self.ok(broker, "take", "--role", "infra").json()
+        self.ok(broker, "cancel", "A", "--reason", "changed our mind")
+        said = self.ok(broker, "progress", "5", "x", "--token", task["token"])
+        self.assertTrue(said.json()["stop"])
+        self.ok(broker, "fail", "--cancelled", "stopped", "--token", task["token"])
+        self.assertEqual(self.ok(broker, "show", "A").json()["state"], "cancelled")
+
+    def test_a_result_must_be_json(self):
+        broker = self.broker()
+        self.ok(broker, "add", "A", "--role", "infra")
+        task = self.ok(broker, "take", "--role", "infra").json()
+        bad = self.baton(broker, "complete", "--token", task["token"], "--result", "-", stdin="{")
+        self.assertEqual(bad.status, 65)
+        self.ok(broker, "complete", "--token", task["token"], "--result", "-", stdin="{}")
+
+    def test_take_waits_for_work(self):
+        broker = self.broker()
+        taking = self.spawn(broker, "take", "--role", "infra", "--wait", "30s")
+        began = time.monotonic()
+        self.ok(broker, "add", "A", "--role", "infra")
+        out, err = taking.communicate(timeout=20)
+        self.assertEqual(taking.returncode, 0, err)
+        self.assertEqual(json.loads(out)["id"], "A")
+        self.assertLess(time.monotonic() - began, 15)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
