@@ -1,7 +1,7 @@
 /* What a commit costs, beside what the disk asks for at least: fdatasync of as many bytes in the
  * same directory.
  *
- *   store_bench [DIR [SECONDS]]
+ *   store_bench [DIR [SECONDS [WAL_BOUND_KIB]]]
  *
  * One batch at a time, waiting for each: the latency that a lone request sees. Then as many as the
  * thread takes, a bounded number under way: the throughput. The floor is measured before and after
@@ -166,7 +166,7 @@ take_batch(void *context, uint64_t seq, uint32_t n, const uint8_t *facts, size_t
 
 /* Opens, loads, starts; prints how long it took. */
 static struct store *
-start(const char *dir, char *error, size_t room)
+start(const char *dir, uint64_t wal_bound, char *error, size_t room)
 {
     uint64_t facts = 0;
     struct store *store;
@@ -180,6 +180,9 @@ start(const char *dir, char *error, size_t room)
         return NULL;
     }
     double t2 = now_s();
+    if (wal_bound) {
+        store_set_wal_bound(store, wal_bound);
+    }
     if (store_start(store, store_epoch(store) + 1, error, room) != STORE_OK) {
         return NULL;
     }
@@ -194,9 +197,10 @@ main(int argc, char **argv)
     char dir[4096];
     snprintf(dir, sizeof(dir), "%s/store-bench-XXXXXX", argc > 1 ? argv[1] : ".");
     double seconds = argc > 2 ? atof(argv[2]) : 2;
+    uint64_t wal_bound = argc > 3 ? strtoull(argv[3], NULL, 10) << 10 : 0;
     char error[512];
     CHECK(mkdtemp(dir));
-    struct store *store = start(dir, error, sizeof(error));
+    struct store *store = start(dir, wal_bound, error, sizeof(error));
     static const uint32_t sizes[] = {1, 10, 1000};
     uint64_t seq = 1;
     for (size_t i = 0; store && i < ARRAY_LEN(sizes); i++) {
@@ -208,7 +212,7 @@ main(int argc, char **argv)
         measure_many(store, &seq, sizes[i], seconds);
     }
     store_close(store);
-    if (store && (store = start(dir, error, sizeof(error)))) {
+    if (store && (store = start(dir, wal_bound, error, sizeof(error)))) {
         store_close(store);
     } else {
         fprintf(stderr, "%s\n", error);

@@ -23,7 +23,7 @@ space_look(struct store *store, int64_t now_us)
     store->stats.free_bytes = free_bytes;
     store->stats.low = low;
     pthread_mutex_unlock(&store->mutex);
-    if (changed) {
+    if (changed && store->event_fd >= 0) {
         event_signal(store);
     }
 }

@@ -175,7 +175,7 @@ void store_get_stats(struct store *store, struct store_stats *ret_stats);
 /* The free space below which `low` is set [64 MiB]. */
 void store_set_reserve(struct store *store, uint64_t bytes);
 /* Before store_start: the log's size from which it is written back when it is quiet; at four times
- * that, at once [4 MiB]. */
+ * that, at once [1 MiB]. */
 void store_set_wal_bound(struct store *store, uint64_t bytes);
 
 #endif

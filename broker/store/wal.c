@@ -2,11 +2,14 @@
  *
  * SQLite takes the log as ended at the first frame whose checksum does not hold. That is right for
  * the torn end that a crash leaves, and silent loss when a synced frame rotted. The two can be told
- * apart: each commit is synced before the next one is written, so behind the break there can be
- * frames of one transaction at most. A commit frame of this log that has another frame of this log
- * behind it proves that what stands before it was durable. This holds because a log is never gone
- * on with: the first commit after an open starts it over, with new salts.
- * (https://www.sqlite.org/fileformat2.html, "The Write-Ahead Log".) */
+ * apart: each commit is synced before the next one is written, and a frame's checksum goes on from
+ * its predecessor's. So a commit frame behind the break that is whole, with a frame behind it that
+ * goes on from it, proves that what stands before it was durable.
+ *
+ * Both must be proved by their checksums. Salts and commit marks are not enough: a torn frame
+ * header mixes old bytes with new ones, and a log that was torn in its first transaction is begun
+ * again with the same salts, so that a few frames of the former life stand behind those of this
+ * one. (https://www.sqlite.org/fileformat2.html, "The Write-Ahead Log".) */
 #include "broker/store/private.h"
 
 #include "common/alloc.h"
@@ -20,11 +23,14 @@
 
 enum { WAL_HEADER = 32, FRAME_HEADER = 24, FRAME = FRAME_HEADER + STORE_PAGE_BYTES };
 
+struct sum {
+    uint32_t a, b;
+};
+
 struct wal {
     FILE *file;
     bool big_endian; /* words of the checksum */
     uint8_t salts[8];
-    uint32_t sum[2]; /* running */
 };
 
 static uint32_t
@@ -33,11 +39,9 @@ get_big(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static void
-wal_sum(struct wal *wal, const uint8_t *data, size_t bytes)
+static struct sum
+sum_add(const struct wal *wal, struct sum sum, const uint8_t *data, size_t bytes)
 {
-    uint32_t a = wal->sum[0];
-    uint32_t b = wal->sum[1];
     for (size_t i = 0; i < bytes; i += 8) {
         uint32_t x, y;
         memcpy(&x, data + i, 4);
@@ -46,11 +50,22 @@ wal_sum(struct wal *wal, const uint8_t *data, size_t bytes)
             x = __builtin_bswap32(x);
             y = __builtin_bswap32(y);
         }
-        a += x + b;
-        b += y + a;
+        sum.a += x + sum.b;
+        sum.b += y + sum.a;
     }
-    wal->sum[0] = a;
-    wal->sum[1] = b;
+    return sum;
+}
+
+static bool
+sum_is_same(struct sum a, struct sum b)
+{
+    return a.a == b.a && a.b == b.b;
+}
+
+static struct sum
+sum_stored(const uint8_t *p)
+{
+    return (struct sum){get_big(p), get_big(p + 4)};
 }
 
 static bool
@@ -72,47 +87,56 @@ header_is_valid(struct wal *wal, const uint8_t *h)
         get_big(h + 8) != STORE_PAGE_BYTES) {
         return false;
     }
-    /* The machine's order is taken as little endian; a log from elsewhere says so in its magic. */
+    /* Of the checksum's words; ours is a little-endian machine. */
     wal->big_endian = magic & 1;
-    wal->sum[0] = wal->sum[1] = 0;
-    wal_sum(wal, h, 24);
-    memcpy(wal->salts, h + 16, 8);
-    return get_big(h + 24) == wal->sum[0] && get_big(h + 28) == wal->sum[1];
+    memcpy(wal->salts, h + 16, sizeof(wal->salts));
+    return sum_is_same(sum_add(wal, (struct sum){0, 0}, h, 24), sum_stored(h + 24));
+}
+
+/* The running checksum behind this frame, from the one before it. */
+static struct sum
+sum_frame(const struct wal *wal, struct sum sum, const uint8_t *frame)
+{
+    sum = sum_add(wal, sum, frame, 8);
+    return sum_add(wal, sum, frame + FRAME_HEADER, STORE_PAGE_BYTES);
 }
 
 static bool
-frame_is_valid(struct wal *wal, const uint8_t *frame)
+has_salts(const struct wal *wal, const uint8_t *frame)
 {
-    if (memcmp(frame + 8, wal->salts, 8) != 0 || get_big(frame) == 0) {
-        return false;
-    }
-    wal_sum(wal, frame, 8);
-    wal_sum(wal, frame + FRAME_HEADER, STORE_PAGE_BYTES);
-    return get_big(frame + 16) == wal->sum[0] && get_big(frame + 20) == wal->sum[1];
+    return memcmp(frame + 8, wal->salts, sizeof(wal->salts)) == 0;
 }
 
 /* The number of the first frame that is damaged though it was durable; 0: there is none. */
 static uint64_t
-find_damage(struct wal *wal)
+find_damage(struct wal *wal, struct sum header_sum)
 {
     uint8_t *frame = xmalloc(FRAME);
     uint64_t number = 0;
     uint64_t broken = 0;
-    bool commit_behind = false; /* a commit at or behind the break */
     uint64_t damage = 0;
+    bool commit_before = false; /* the predecessor is a whole commit frame at or behind the break */
+    /* What this frame may go on from: the predecessor's checksum as stored, or, if that is what
+     * rotted, as its content says. */
+    struct sum stored = header_sum;
+    struct sum computed = header_sum;
     while (!damage && fread(frame, FRAME, 1, wal->file) == 1) {
         number++;
-        if (!broken && frame_is_valid(wal, frame)) {
-            continue;
+        struct sum here = sum_stored(frame + 16);
+        struct sum from_stored = sum_frame(wal, stored, frame);
+        bool whole = sum_is_same(from_stored, here);
+        if (broken && !whole) {
+            whole = sum_is_same(sum_frame(wal, computed, frame), here);
         }
-        broken = broken ? broken : number;
-        if (memcmp(frame + 8, wal->salts, 8) != 0) {
-            continue;
+        if (!broken && (!whole || !has_salts(wal, frame) || get_big(frame) == 0)) {
+            broken = number;
         }
-        if (commit_behind) {
+        if (commit_before && whole && has_salts(wal, frame)) {
             damage = broken;
         }
-        commit_behind = commit_behind || get_big(frame + 4) != 0;
+        commit_before = broken && whole && get_big(frame + 4) != 0;
+        stored = here;
+        computed = from_stored;
     }
     free(frame);
     return damage;
@@ -131,7 +155,7 @@ wal_judge(struct wal *wal, const char *path, enum wal_state *ret_state, char *er
     if (!header_is_valid(wal, header)) {
         return status_corrupt(path, error, error_room, "the header of %s-wal is wrong", path);
     }
-    uint64_t damage = find_damage(wal);
+    uint64_t damage = find_damage(wal, sum_stored(header + 24));
     if (damage) {
         return status_corrupt(path, error, error_room,
                               "frame %llu of %s-wal is wrong and later ones are not",

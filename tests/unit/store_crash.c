@@ -21,7 +21,11 @@
 
 enum { CHUNKS = 3 };
 
-static uint64_t n_images = 400;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static uint64_t n_images = 100; /* each is some twenty times slower */
+#else
+static uint64_t n_images = 800;
+#endif
 static uint64_t seed = 1;
 static char error[512];
 

@@ -19,7 +19,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-enum { FAILURES = 100, TURNS = 60 };
+enum { FAILURES = 300, TURNS = 200 };
 
 static char error[512];
 
@@ -33,6 +33,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
+    (void)umount(*state); /* of test_full_disk, if it failed in the midst */
     help_remove(*state);
     return 0;
 }

@@ -135,6 +135,8 @@ help_load(const char *dir, struct store **ret_store, struct found *found, char *
         if (status != STORE_OK) {
             store_close(*ret_store);
             *ret_store = NULL;
+        } else {
+            store_set_wal_bound(*ret_store, 64 << 10); /* else each start writes a log of 4 MiB */
         }
     }
     return status;
