@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NAMES_SHOWN_MAX = 12 }; /* of a level */
+
 /* Numbers of the shown nodes by level, then in the order in which they came. */
 static uint32_t *
 by_level(const struct graph *graph, uint32_t **ret_begin)
@@ -91,7 +93,7 @@ print_levels(const struct graph *graph, struct ctl *ctl, const uint32_t *order,
         table_add_number(&table, level);
         table_add_number(&table, n);
         table_add(&table, states);
-        add_names(graph, &table, ctl, order + begin[level], n < 64 ? n : 64);
+        add_names(graph, &table, ctl, order + begin[level], MIN(n, NAMES_SHOWN_MAX));
     }
     table_print(&table, ctl);
     table_fini(&table);

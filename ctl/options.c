@@ -1,6 +1,7 @@
 /* Options: the global ones, and getopt_long with errors that say what was meant. */
 #include "ctl/options.h"
 
+#include "common/alloc.h"
 #include "common/check.h"
 #include "common/units.h"
 
@@ -192,10 +193,10 @@ leave(struct ctl *ctl, int option)
     exit(ctl_finish(ctl, CTL_YES));
 }
 
-int
-ctl_getopt(struct ctl *ctl, int argc, char **argv, const char *letters, const struct option *own)
+/* The verb's own options and the global ones that they do not hide, in one array. */
+static void
+merge(const struct option *own, struct option *all)
 {
-    struct option all[OPTIONS_MAX + 1] = {0};
     size_t n = 0;
     for (; own && own->name; own++) {
         CHECK(n < OPTIONS_MAX);
@@ -212,8 +213,39 @@ ctl_getopt(struct ctl *ctl, int argc, char **argv, const char *letters, const st
             all[n++] = *global;
         }
     }
+}
+
+/* Takes --project ahead of everything else: names that other options hold are of that project,
+ * wherever it stands. What is wrong is said by the reading proper. */
+static void
+take_project_first(struct ctl *ctl, int argc, char **argv, const char *letters,
+                   const struct option *all)
+{
+    char **copy = xmemdup(argv, ((size_t)argc + 1) * sizeof *argv); /* getopt moves words */
+    const char *word;
+    optind = 0;
+    for (int option; (option = step(argc, copy, letters, all, &word)) != -1;) {
+        struct ctl_ref ref;
+        const char *why;
+        if (option == OPTION_PROJECT && optarg[0] && ctl_ref_parse("x", optarg, &ref, &why)) {
+            ctl->project = optarg;
+            ctl->project_given = true;
+        }
+    }
+    optind = 0;
+    free(copy);
+}
+
+int
+ctl_getopt(struct ctl *ctl, int argc, char **argv, const char *letters, const struct option *own)
+{
+    struct option all[OPTIONS_MAX + 1] = {0};
+    merge(own, all);
     char with_colon[64];
     snprintf(with_colon, sizeof with_colon, ":qh%s", letters);
+    if (optind == 0) {
+        take_project_first(ctl, argc, argv, with_colon, all);
+    }
     for (;;) {
         const char *word;
         int option = step(argc, argv, with_colon, all, &word);

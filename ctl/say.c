@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_WIDTH = 13 };
+enum { NAME_WIDTH = 15 };
 
 void
 say(struct ctl *ctl, const char *name, const char *fmt, ...)

@@ -93,7 +93,7 @@ show_words(struct ctl *ctl, const char *name, const char *const *words, size_t n
     if (n == 0) {
         return;
     }
-    ctl_print(ctl, "%-13s", name);
+    ctl_print(ctl, "%-15s", name);
     for (size_t i = 0; i < n; i++) {
         bool quote = !words[i][0] || strpbrk(words[i], " \t\n\"'") != NULL;
         ctl_print(ctl, quote ? " '" : " ");

@@ -7,7 +7,7 @@ import subprocess
 import time
 import unittest
 
-from harness import SystemTest, program, wait_until
+from harness import SystemTest, program
 
 ROW_KEYS = [
     "v", "id", "project", "role", "state", "priority", "depends_on", "attempt", "worker",
@@ -110,7 +110,8 @@ class TestTasks(CtlTest):
         self.ok(broker, "add", "U", "--role", "infra", "--title", 'two\nlines "quoted" <b>')
         text = self.ok(broker, "list", json_out=False).out
         self.assertIn("two\\nlines", text)
-        self.assertIn("#34;quoted#34; #60;b#62;", self.ok(broker, "graph", "mermaid", json_out=False).out)
+        drawn = self.ok(broker, "graph", "mermaid", json_out=False).out
+        self.assertIn("#34;quoted#34; #60;b#62;", drawn)
 
     def test_tables_fit_the_terminal(self):
         broker = self.broker()
@@ -134,7 +135,8 @@ class TestTasks(CtlTest):
         self.ok(broker, "add", "A", "--role", "infra", "--title", "old", "--deadline", "2030-01-01")
         self.ok(broker, "set", "A", "--priority", "critical", "--deadline", "none")
         task = self.ok(broker, "show", "A").json()
-        self.assertEqual((task["priority"], task["deadline"], task["title"]), ("critical", None, "old"))
+        got = (task["priority"], task["deadline"], task["title"])
+        self.assertEqual(got, ("critical", None, "old"))
 
     def test_a_cycle_is_refused_and_printed(self):
         broker = self.broker()
@@ -148,7 +150,8 @@ class TestTasks(CtlTest):
 
     def test_an_export_is_a_plan_again(self):
         broker = self.broker()
-        self.ok(broker, "add", "A", "--role", "infra", "--prompt", 'say "hi"\nto all', "--env", "K=v=1")
+        prompt = 'say "hi"\nto all'
+        self.ok(broker, "add", "A", "--role", "infra", "--prompt", prompt, "--env", "K=v=1")
         self.ok(
             broker, "add", "B", "--role", "backend", "--after", "A:finished:ignore", "--resource",
             "gpu=1", "--max-runtime", "90s", "--estimate", "1500ms", "--label", "a=b",
@@ -180,7 +183,7 @@ class TestWait(CtlTest):
         broker = self.broker()
         self.ok(broker, "add", "A", "--role", "infra")
         waiting = self.spawn(broker, "wait", "--all", "--timeout", "60s")
-        wait_until("the feed is open", lambda: self.ok(broker, "status").json()["sessions"] >= 0)
+        # Whether it lists or follows when the broker dies: it goes on with the next one.
         broker.kill()
         broker.start()
         self.assertEqual(self.run_one(broker, "infra"), "A")
@@ -198,7 +201,8 @@ class TestWait(CtlTest):
         done = self.baton(broker, "wait", "A", "B")
         self.assertEqual(done.status, 1)
         self.assertEqual(done.json()["missed"], ["A"])
-        self.assertEqual(self.baton(broker, "wait", "A", "B", "--any", "--for", "state=ready").status, 0)
+        one = self.baton(broker, "wait", "A", "B", "--any", "--for", "state=ready")
+        self.assertEqual(one.status, 0)
         self.assertEqual(
             self.baton(broker, "wait", "--all", "--for", "terminal", "--timeout", "50ms").status, 75
         )
@@ -251,7 +255,8 @@ class TestOperators(CtlTest):
         self.ok(broker, "release", "A")
         self.ok(broker, "pause", "--role", "infra", "--reason", "lunch")
         self.assertEqual(self.baton(broker, "take", "--role", "infra").status, 75)
-        self.assertIn("role infra is paused", self.ok(broker, "status", json_out=False).out.splitlines()[0])
+        screen = self.ok(broker, "status", json_out=False).out
+        self.assertIn("role infra is paused", screen.splitlines()[0])
         self.assertEqual(self.ok(broker, "status").json()["pauses"][0]["reason"], "lunch")
         self.ok(broker, "resume", "--role", "infra")
         self.ok(broker, "drain", "--broker")
@@ -267,7 +272,8 @@ class TestOperators(CtlTest):
         self.ok(broker, "add", "A", "--role", "infra", "--resource", "gpu=2")
         self.ok(broker, "take", "--role", "infra")
         gpu = self.ok(broker, "resources").lines()[0]
-        self.assertEqual((gpu["name"], gpu["capacity"], gpu["used"], gpu["holders"]), ("gpu", 2, 2, ["A"]))
+        got = (gpu["name"], gpu["capacity"], gpu["used"], gpu["holders"])
+        self.assertEqual(got, ("gpu", 2, 2, ["A"]))
         too_much = self.baton(broker, "add", "B", "--role", "infra", "--resource", "gpu=3")
         self.assertEqual(too_much.status, 65)
         self.assertEqual(too_much.error()["error"]["code"], "unsatisfiable")
@@ -313,7 +319,8 @@ class TestAgents(CtlTest):
         self.ok(broker, "started", env=me)
         self.ok(broker, "progress", "60", "half", "way", env=me)
         shown = self.ok(broker, "show", "A").json()
-        self.assertEqual((shown["state"], shown["progress"], shown["progress_text"]), ("running", 60, "half way"))
+        got = (shown["state"], shown["progress"], shown["progress_text"])
+        self.assertEqual(got, ("running", 60, "half way"))
         child = self.ok(broker, "add", "--role", "testing", env=me).json()["id"]
         self.assertEqual(self.ok(broker, "show", child).json()["parent"], "A")
         result = self.dir / "result.json"
@@ -332,7 +339,12 @@ class TestAgents(CtlTest):
         for name in ("A", "B", "C", "D"):
             self.ok(broker, "add", name, "--role", "infra", "--backoff", "1h")
         states = {}
-        for args in (["fail", "broke"], ["fail", "--fatal", "never"], ["return", "busy", "--retry-after", "1h"]):
+        ends = (
+            ["fail", "broke"],
+            ["fail", "--fatal", "never"],
+            ["return", "busy", "--retry-after", "1h"],
+        )
+        for args in ends:
             task = self.ok(broker, "take", "--role", "infra").json()
             self.ok(broker, *args, "--token", task["token"])
             row = self.ok(broker, "show", task["id"]).json()

@@ -60,6 +60,21 @@ test_options_stand_anywhere(void **state)
 }
 
 static void
+test_the_project_counts_wherever_it_stands(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_init(&bench);
+    char *argv[] = {(char[]){"verb"},      (char[]){"--name"}, (char[]){"x"},
+                    (char[]){"--project"}, (char[]){"shop"},   NULL};
+    optind = 0;
+    assert_int_equal(ctl_getopt(&bench.ctl, 5, argv, "", own), OWN_NAME);
+    assert_string_equal(bench.ctl.project, "shop");
+    assert_int_equal(ctl_getopt(&bench.ctl, 5, argv, "", own), -1);
+    bench_fini(&bench);
+}
+
+static void
 test_an_own_option_hides_the_global_one(void **state)
 {
     (void)state;
@@ -279,6 +294,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options_stand_anywhere),
+        cmocka_unit_test(test_the_project_counts_wherever_it_stands),
         cmocka_unit_test(test_an_own_option_hides_the_global_one),
         cmocka_unit_test(test_a_slip_gets_a_proposal),
         cmocka_unit_test(test_an_error_is_one_json_object),
