@@ -17,7 +17,7 @@ from load import REAL_ROLE, FakeWorker, Ids, Submitter
 from messages import task
 from protocol_client import NoAnswer
 
-OPTIONS = argparse.Namespace(kills=None, seed=None)
+OPTIONS = argparse.Namespace()  # set from the command line
 
 # Notes when it began and ended, then says done: a line each, in one write.
 AGENT = """\
