@@ -136,10 +136,10 @@ show_result(struct ctl *ctl, const baton_task *task)
     for (size_t i = 0; i < task->n_attempts; i++) {
         const struct baton_attempt *attempt = &task->attempts[i];
         char time[40];
-        say(ctl, i ? "" : "attempts", "%u on %s, %s%s%s: %s", attempt->number, attempt->worker,
+        say(ctl, i ? "" : "attempts", "%u on %s, %s: %s%s%s", attempt->number, attempt->worker,
             attempt->started_at ? time_format(attempt->started_at, time, sizeof time) : "offered",
-            attempt->summary[0] ? ", " : "", attempt->summary,
-            attempt->outcome ? baton_outcome_name(attempt->outcome) : "not ended");
+            attempt->outcome ? baton_outcome_name(attempt->outcome) : "not ended",
+            attempt->summary[0] ? ", " : "", attempt->summary);
     }
     if (task->has_result) {
         say(ctl, "result", "%s, exit status %d%s%s", baton_outcome_name(result->outcome),

@@ -63,17 +63,21 @@ print_cause(struct ctl *ctl, const struct baton_cause *cause)
     char name[CTL_REF_ROOM];
     ctl_print(ctl, "  - ");
     ctl_print_text(ctl, cause->text[0] ? cause->text : baton_reason_name(cause->reason));
-    ctl_print(ctl, " [%s", baton_reason_name(cause->reason));
+    bool marked = cause->reason || cause->name[0] || (cause->task.id && cause->task.id[0]);
+    ctl_print(ctl, "%s%s", marked ? " [" : "",
+              cause->reason ? baton_reason_name(cause->reason) : "");
+    const char *gap = cause->reason ? " " : "";
     if (cause->task.id && cause->task.id[0]) {
-        ctl_print(ctl, " ");
+        ctl_print(ctl, "%s", gap);
         ctl_print_text(ctl,
                        ctl_ref_format(cause->task.project, cause->task.id, ctl->project, name));
+        gap = " ";
     }
     if (cause->name[0]) {
-        ctl_print(ctl, " ");
+        ctl_print(ctl, "%s", gap);
         ctl_print_text(ctl, cause->name);
     }
-    ctl_print(ctl, "]");
+    ctl_print(ctl, marked ? "]" : "");
     if (cause->at) {
         ctl_print(ctl, ", ends %s", when_format(cause->at, ctl_now(), when, sizeof when));
     }
