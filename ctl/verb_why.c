@@ -99,8 +99,8 @@ print_order(struct ctl *ctl, const baton_explained *explained)
     say_time(ctl, "  counts as", explained->order.order_at);
     say_time(ctl, "  anchor", explained->order.anchor);
     say_duration(ctl, "  patience", explained->order.patience_ms);
-    say_time(ctl, "  at the latest", explained->order.base_at);
-    say_time(ctl, "  not before", explained->order.floor_at);
+    say_time(ctl, "  latest", explained->order.base_at);
+    say_time(ctl, "  earliest", explained->order.floor_at);
     say_time(ctl, "  deadline", explained->order.own_deadline);
     if (explained->order.effective_deadline != explained->order.own_deadline) {
         say_time(ctl, "  presses", explained->order.effective_deadline);
