@@ -115,12 +115,34 @@ counts_of(const struct core *core, const struct task *task)
     return &core->projects[task->project]->counts[task->role];
 }
 
+/* The transitions of docs/semantics.md, "States": every one that is legal, and no other. Rows for
+ * parked and review are there although nothing leads to them yet. */
+#define TO(state) (1u << (state))
+#define ENDS (TO(CANCELLED) | TO(ABORTED) | TO(EXPIRED))
+#define AFTER_LEASE (TO(WAITING) | TO(READY) | TO(DONE) | TO(FAILED))
+const uint16_t task_transitions[STATES_N] = {
+    [UNKNOWN] = TO(WAITING) | TO(READY),
+    [WAITING] = TO(READY) | TO(DONE) | TO(FAILED) | ENDS,
+    [READY] = TO(WAITING) | TO(LEASED) | TO(DONE) | TO(FAILED) | ENDS,
+    [LEASED] = TO(RUNNING) | TO(CANCELLING) | AFTER_LEASE,
+    [RUNNING] = TO(CANCELLING) | TO(PARKED) | TO(REVIEW) | AFTER_LEASE,
+    [PARKED] = TO(READY) | TO(CANCELLING),
+    [CANCELLING] = TO(CANCELLING) | TO(CANCELLED) | AFTER_LEASE,
+    [REVIEW] = TO(READY) | TO(DONE) | TO(FAILED) | TO(CANCELLING),
+    [DONE] = TO(WAITING) | TO(READY),
+    [FAILED] = TO(WAITING) | TO(READY),
+    [CANCELLED] = TO(WAITING) | TO(READY),
+    [ABORTED] = TO(WAITING) | TO(READY),
+    [EXPIRED] = TO(WAITING) | TO(READY),
+};
+
 static void
 task_move(struct core *core, struct task *task, unsigned to, unsigned reason, struct core_out *out,
           int64_t at, struct event_more more)
 {
     unsigned from = task->state;
     bool was_live = task_is_live(task);
+    CHECK(task_transitions[from] & TO(to));
     snapshot_keep(core, task);
     if (from == READY) {
         queue_leave(core, task);
@@ -332,7 +354,7 @@ evolve_added(struct core *core, const Baton__Fact *fact, uint64_t seq, struct co
     task_set_spec(core, task, spec->id, added->spec.data, added->spec.len);
     task->key = seq;
     task->created_at = task->anchor = fact->at;
-    task->actor = actor_make(core, fact->actor);
+    task->actor = actor_take(core, fact->actor);
     task->held = spec->held;
     if (spec->not_before > fact->at) {
         task->timed = true;
@@ -419,8 +441,13 @@ evolve_respecified(struct core *core, const Baton__Fact *fact, struct core_out *
         run_limits(core, task->run, spec);
     }
     order_spread(core, task);
-    if (other_edges && task_is_live(task)) {
-        order_enter(core, task); /* what it depends on now has not heard of it yet */
+    /* What it depends on now has not heard of it yet, or heard it with another estimate. */
+    for (uint32_t i = 0; (other_edges || old->estimate_ms != spec->estimate_ms) && i < task->n_ins;
+         i++) {
+        uint32_t pred = task->ins[i].pred;
+        if (pred && task_is_live(task_at(core, pred))) {
+            order_spread(core, task_at(core, pred));
+        }
     }
     timer_update(core, task);
     event_task(
@@ -891,11 +918,13 @@ pause_apply(struct core *core, uint32_t scope, const char *name, bool paused, bo
         break;
     case BATON__PAUSE__SCOPE__ROLE:
         core->roles[role_number(name)].paused = paused;
+        resource_wake_all(core);
         break;
     case BATON__PAUSE__SCOPE__PROJECT: {
         uint32_t number = project_find(core, name);
         if (number) {
             queue_pause_project(core, core->projects[number], paused);
+            resource_wake_all(core);
         }
         break;
     }

@@ -225,6 +225,22 @@ order_all(struct core *core)
     free(left);
 }
 
+enum { FAIRNESS_MAX = 10 * 1000 };
+
+/* Keys whose virtual time has passed say next to nothing any more. */
+static void
+fairness_sweep(struct core *core, int64_t now)
+{
+    struct fairness *fairness, *tmp;
+    HASH_ITER (by_key, core->fairness, fairness, tmp) {
+        if (fairness->virtual_time <= now) {
+            HASH_DELETE(by_key, core->fairness, fairness);
+            free(fairness->key);
+            free(fairness);
+        }
+    }
+}
+
 void
 order_anchor(struct core *core, struct task *task, int64_t now)
 {
@@ -234,6 +250,9 @@ order_anchor(struct core *core, struct task *task, int64_t now)
         struct fairness *fairness;
         HASH_FIND(by_key, core->fairness, ext->fairness_key, strlen(ext->fairness_key), fairness);
         if (!fairness) {
+            if (HASH_CNT(by_key, core->fairness) >= FAIRNESS_MAX) {
+                fairness_sweep(core, now);
+            }
             fairness = xcalloc(1, sizeof *fairness);
             fairness->key = xstrdup(ext->fairness_key);
             HASH_ADD_KEYPTR(by_key, core->fairness, fairness->key, strlen(fairness->key), fairness);

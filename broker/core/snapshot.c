@@ -458,7 +458,7 @@ task_restore(struct core *core, const Baton__TaskRecord *r)
     task->next_at = r->next_at;
     task->backoff = r->backoff;
     task->held = r->held;
-    task->actor = actor_make(core, r->actor);
+    task->actor = actor_take(core, r->actor);
     index64_put(&core->by_key, task->key, task->slot);
     if (task->token) {
         index64_put(&core->by_token, task->token, task->slot);

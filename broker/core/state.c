@@ -193,6 +193,7 @@ task_free(struct core *core, struct task *task)
     if (task->ext && task->ext->claims) {
         resource_unclaim(core, task->ext->claims, task->ext->n_claims);
     }
+    actor_drop(core, task->actor);
     ext_free(core, task);
     core->bytes -= strlen(task->id) + 1 + task->spec_bytes;
     core->projects[task->project]->n_tasks--;
@@ -323,44 +324,65 @@ resource_free(struct resource *resource)
     free(resource);
 }
 
+static void
+number_free(uint32_t **numbers, uint32_t *n, uint32_t *room, uint32_t number)
+{
+    if (*n == *room) {
+        *room = *room ? *room * 2 : 64;
+        *numbers = xreallocarray(*numbers, *room, sizeof **numbers);
+    }
+    (*numbers)[(*n)++] = number;
+}
+
 void
 resource_forget_if_unused(struct core *core, struct resource *resource)
 {
     if (resource->n_claims || resource->set || resource->used || resource->n_shared) {
         return;
     }
-    if (core->n_free_resources == core->room_free_resources) {
-        core->room_free_resources = core->room_free_resources ? core->room_free_resources * 2 : 64;
-        core->free_resources = xreallocarray(core->free_resources, core->room_free_resources,
-                                             sizeof *core->free_resources);
-    }
-    core->free_resources[core->n_free_resources++] = resource->number;
+    number_free(&core->free_resources, &core->n_free_resources, &core->room_free_resources,
+                resource->number);
     core->resources[resource->number] = NULL;
     HASH_DELETE(by_name, core->resources_by_name, resource);
     resource_free(resource);
 }
 
 uint32_t
-actor_make(struct core *core, const char *name)
+actor_take(struct core *core, const char *name)
 {
     if (!name || !name[0]) {
         return 0;
     }
     struct actor *actor;
     HASH_FIND(by_name, core->actors_by_name, name, strlen(name), actor);
-    if (actor) {
-        return actor->number;
+    if (!actor) {
+        if (core->n_actors == 0) {
+            core->n_actors = 1;
+        }
+        actor = xcalloc(1, sizeof *actor);
+        actor->number = core->n_free_actors ? core->free_actors[--core->n_free_actors]
+                                            : core->n_actors++;
+        actor->name = xstrdup(name);
+        core->actors = xreallocarray(core->actors, core->n_actors, sizeof *core->actors);
+        core->actors[actor->number] = actor;
+        HASH_ADD_KEYPTR(by_name, core->actors_by_name, actor->name, strlen(actor->name), actor);
     }
-    if (core->n_actors == 0) {
-        core->n_actors = 1;
-    }
-    actor = xcalloc(1, sizeof *actor);
-    actor->number = core->n_actors++;
-    actor->name = xstrdup(name);
-    core->actors = xreallocarray(core->actors, core->n_actors, sizeof *core->actors);
-    core->actors[actor->number] = actor;
-    HASH_ADD_KEYPTR(by_name, core->actors_by_name, actor->name, strlen(actor->name), actor);
+    actor->n_tasks++;
     return actor->number;
+}
+
+void
+actor_drop(struct core *core, uint32_t number)
+{
+    struct actor *actor = number ? core->actors[number] : NULL;
+    if (!actor || --actor->n_tasks > 0) {
+        return;
+    }
+    HASH_DELETE(by_name, core->actors_by_name, actor);
+    core->actors[number] = NULL;
+    number_free(&core->free_actors, &core->n_free_actors, &core->room_free_actors, number);
+    free(actor->name);
+    free(actor);
 }
 
 const char *
@@ -549,8 +571,10 @@ names_free_all(struct core *core)
     }
     HASH_CLEAR(by_name, core->actors_by_name);
     for (uint32_t i = 1; i < core->n_actors; i++) {
-        free(core->actors[i]->name);
-        free(core->actors[i]);
+        if (core->actors[i]) {
+            free(core->actors[i]->name);
+            free(core->actors[i]);
+        }
     }
     for (struct pause *pause = core->pauses, *next; pause; pause = next) {
         next = pause->next;
@@ -575,6 +599,7 @@ names_free_all(struct core *core)
     free(core->free_resources);
     free(core->workers);
     free(core->actors);
+    free(core->free_actors);
 }
 
 void

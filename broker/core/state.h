@@ -295,6 +295,7 @@ struct client {
 struct actor {
     char *name;
     uint32_t number;
+    uint32_t n_tasks; /* added by it and in memory; forgotten with the last */
     UT_hash_handle by_name;
 };
 
@@ -349,6 +350,8 @@ struct core {
     struct index64 workers_by_number;
     struct actor **actors; /* by number, from 1 */
     uint32_t n_actors;
+    uint32_t *free_actors; /* numbers that may be used again */
+    uint32_t n_free_actors, room_free_actors;
     struct actor *actors_by_name;
     struct role roles[ROLES_N];
     bool broker_paused, broker_refuses;
@@ -426,7 +429,9 @@ uint32_t project_find(const struct core *core, const char *name); /* 0: none; ""
 uint32_t project_make(struct core *core, const char *name);
 struct resource *resource_find(const struct core *core, const char *name);
 struct resource *resource_make(struct core *core, const char *name);
-uint32_t actor_make(struct core *core, const char *name);
+/* One task more (or less) is the actor's. 0: nobody. */
+uint32_t actor_take(struct core *core, const char *name);
+void actor_drop(struct core *core, uint32_t number);
 const char *actor_name(const struct core *core, uint32_t number);
 struct worker *worker_find(const struct core *core, const char *name);
 struct worker *worker_add(struct core *core, uint64_t number, const char *name);
@@ -496,6 +501,8 @@ void resource_take(struct core *core, const struct claim *claims, uint32_t n_cla
 void resource_give_back(struct core *core, const struct claim *claims, uint32_t n_claims);
 /* More of it may be free, or it is no longer paused. */
 void resource_wake(struct core *core, struct resource *resource);
+/* Who is paused changed: what was reserved for them, or kept from them, may be had. */
+void resource_wake_all(struct core *core);
 void resource_forget_if_unused(struct core *core, struct resource *resource);
 void resource_unclaim(struct core *core, const struct claim *claims, uint32_t n_claims);
 
@@ -505,6 +512,9 @@ void timer_update(struct core *core, struct task *task);
 void timer_remove(struct core *core, struct task *task);
 
 /* ---- evolve.c: the only writer of the state ---- */
+
+/* Legal next states of each state, as bits. */
+extern const uint16_t task_transitions[STATES_N];
 
 /* Gives the fact its sequence number, applies it, appends it to the journal of the request. Then
  * settles what follows by itself. Returns the sequence number. */

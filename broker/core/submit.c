@@ -447,22 +447,74 @@ check_each(struct submission *s)
     return code;
 }
 
+static int
+compare_unique(const void *a, const void *b)
+{
+    const Baton__Spec *x = *(Baton__Spec *const *)a;
+    const Baton__Spec *y = *(Baton__Spec *const *)b;
+    int by = strcmp(x->unique_key, y->unique_key);
+    return by ? by : strcmp(x->project, y->project);
+}
+
 static Baton__Code
 check_unique_twice(const struct submission *s)
 {
+    Baton__Spec **sorted = arena_alloc(s->request->arena, s->n * sizeof(Baton__Spec *));
+    size_t n = 0;
     for (size_t i = 0; i < s->n; i++) {
-        const Baton__Spec *a = s->submit->tasks[i];
-        if (!a->unique_key[0] || s->plans[i].kind != PLAN_ADD) {
-            continue;
+        if (s->submit->tasks[i]->unique_key[0] && s->plans[i].kind == PLAN_ADD) {
+            sorted[n++] = s->submit->tasks[i];
         }
-        for (size_t j = 0; j < i; j++) {
-            const Baton__Spec *b = s->submit->tasks[j];
-            if (b->unique_key[0] && s->plans[j].kind == PLAN_ADD &&
-                strcmp(a->unique_key, b->unique_key) == 0 && strcmp(a->project, b->project) == 0) {
-                return refuse_at(s, i, BATON__CODE__CODE_CONFLICT, "unique_key",
-                                 "another task of the submission has the same unique key");
+    }
+    if (n > 1) {
+        qsort(sorted, n, sizeof(Baton__Spec *), compare_unique);
+    }
+    for (size_t i = 1; i < n; i++) {
+        if (compare_unique(&sorted[i - 1], &sorted[i]) == 0) {
+            return refuse(s->request, BATON__CODE__CODE_CONFLICT, "tasks",
+                          "%s and %s have the same unique key", sorted[i - 1]->id, sorted[i]->id);
+        }
+    }
+    return BATON__CODE__CODE_OK;
+}
+
+static int
+compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Projects that the submission would make, of its tasks and of what they depend on. */
+static Baton__Code
+check_projects(const struct submission *s)
+{
+    size_t room = s->n;
+    for (size_t i = 0; i < s->n; i++) {
+        room += s->submit->tasks[i]->n_after;
+    }
+    char **names = arena_alloc(s->request->arena, room * sizeof(char *));
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const Baton__Spec *spec = s->submit->tasks[i];
+        if (!project_find(s->core, spec->project)) {
+            names[n++] = spec->project;
+        }
+        for (size_t e = 0; e < spec->n_after; e++) {
+            if (spec->after[e]->project[0] && !project_find(s->core, spec->after[e]->project)) {
+                names[n++] = spec->after[e]->project;
             }
         }
+    }
+    if (n > 1) {
+        qsort(names, n, sizeof(char *), compare_texts);
+    }
+    size_t distinct = n > 0;
+    for (size_t i = 1; i < n; i++) {
+        distinct += strcmp(names[i - 1], names[i]) != 0;
+    }
+    if (distinct && s->core->n_projects + distinct > PROJECTS_MAX) {
+        return refuse(s->request, BATON__CODE__CODE_FULL, "tasks",
+                      "more than 10,000 projects: use labels to tell tasks apart");
     }
     return BATON__CODE__CODE_OK;
 }
@@ -488,6 +540,7 @@ decide(struct submission *s)
                                        s->submit->n_resources);
     code = code ? code : check_each(s);
     code = code ? code : check_unique_twice(s);
+    code = code ? code : check_projects(s);
     code = code ? code : check_parent(s);
     code = code ? code : list_forward_refs(s);
     return code ? code : check_graph(s);

@@ -350,6 +350,9 @@ lease_end(struct core *core, struct core_request *request, struct task *task, un
 {
     Baton__Result result = BATON__RESULT__INIT;
     result.outcome = (Baton__Outcome)outcome;
+    if (task->state == CANCELLING && task->reason == BATON__REASON__REASON_TIMEOUT) {
+        result.outcome = BATON__OUTCOME__OUTCOME_TIMED_OUT; /* counted: not a loss to be undone */
+    }
     result.summary = (char *)(uintptr_t)summary;
     struct ending ending = ending_of(core, request, task, &result);
     emit_attempt_ended(core, request, task, &result, &ending);
@@ -609,17 +612,6 @@ core_worker_lost(struct core *core, struct core_request *request, uint32_t worke
     }
 }
 
-static const Baton__Held *
-held_find(const Baton__Held *const *held, size_t n, uint64_t token)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (held[i]->token == token) {
-            return held[i];
-        }
-    }
-    return NULL;
-}
-
 static void
 come_back(struct core *core, struct core_request *request, struct task *task,
           const Baton__Held *held)
@@ -646,10 +638,13 @@ core_worker_back(struct core *core, struct core_request *request, uint32_t worke
 {
     uint64_t *lost = arena_alloc(request->arena, (n_held + 1) * sizeof *lost);
     size_t n_lost = 0;
+    struct index64 announced = {0}; /* token to its place in held, from 1 */
     for (size_t i = 0; i < n_held; i++) {
         const struct task *task = task_by_token(core, held[i]->token);
         bool is_its = task && task->token == held[i]->token && task->run && task->worker == worker;
-        if (!is_its) {
+        if (is_its) {
+            index64_put(&announced, held[i]->token, (uint32_t)i + 1);
+        } else {
             lost[n_lost++] = held[i]->token;
         }
     }
@@ -657,9 +652,11 @@ core_worker_back(struct core *core, struct core_request *request, uint32_t worke
         struct task *task = task_at(core, slot);
         next = task->run->next;
         if (!task->run->sessionless) {
-            come_back(core, request, task, held_find(held, n_held, task->token));
+            uint32_t place = index64_get(&announced, task->token);
+            come_back(core, request, task, place ? held[place - 1] : NULL);
         }
     }
+    index64_fini(&announced);
     *ret_lost = lost;
     *ret_n_lost = n_lost;
 }
