@@ -136,7 +136,7 @@ class Client:
         return self.ask(self._to_broker(op, message), timeout or self.timeout)
 
     def ask(self, to_broker, timeout):
-        """Sends and waits. A request that is sent again keeps its id: an answer to any copy does."""
+        """Sends and waits. A request that is sent again keeps its id: any copy's answer will do."""
         to_broker.id = to_broker.id or self.new_id()
         self.send(to_broker)
         answer = self.wait(to_broker.id, timeout)
