@@ -241,6 +241,16 @@ resource_wake(struct core *core, struct resource *resource)
     }
 }
 
+void
+resource_wake_all(struct core *core)
+{
+    for (uint32_t i = 1; i < core->n_resources; i++) {
+        if (core->resources[i]) {
+            resource_wake(core, core->resources[i]);
+        }
+    }
+}
+
 /* The task leaves the ready queue: if it was a scout, the next of its line may come. */
 static void
 scout_end(struct core *core, struct task *task)
@@ -325,8 +335,10 @@ queue_fix(struct core *core, struct task *task)
         return;
     }
     if (task->line) {
+        struct resource *resource = core->resources[task->line->resource];
         heap_fix(&task->line->heap, &by_order, core, task->slot);
         line_check(core, task->line);
+        resource_wake(core, resource); /* it may have been reserved for one that is later now */
         return;
     }
     struct ready_queue *queue = queue_of(core, task);
