@@ -219,6 +219,12 @@ bool core_recovered(struct core *core, char *error, size_t error_room) MUST_CHEC
 void core_begin_epoch(struct core *core, struct core_request *request, uint64_t epoch,
                       const char *software);
 
+/* A copy of the store begins a life of its own: the next fact has this number, above all that the
+ * original may have reached, so that no token is given out twice; and every lease in the copy is
+ * given back, since whoever held it belongs to the original. */
+void core_skip_to(struct core *core, uint64_t seq);
+void core_release_all(struct core *core, struct core_request *request, const char *why);
+
 /* A snapshot of the state as it is now, handed out in chunks while the core goes on: what changes
  * before it was written is kept aside first. One at a time. */
 void core_snapshot_begin(struct core *core);

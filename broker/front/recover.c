@@ -160,6 +160,10 @@ recover(struct front *front, char *error, size_t error_room)
     }
     start_clock(front, recovery.newest_ms);
 
+    bool restored = store_is_restored(front->store);
+    if (restored) {
+        core_skip_to(front->core, store_next_seq(front->store));
+    }
     uint64_t epoch = store_epoch(front->store) + 1;
     status = store_start(front->store, epoch, error, error_room);
     if (status != STORE_OK) {
@@ -167,6 +171,12 @@ recover(struct front *front, char *error, size_t error_room)
     }
     struct core_request request = front_request(front, "");
     core_begin_epoch(front->core, &request, epoch, SOFTWARE);
+    if (restored) {
+        core_release_all(front->core, &request, "the store was restored from a backup");
+        log_event(LOG_LEVEL_WARNING, "broker.restored",
+                  "epoch=%llu note=\"work that was done after the backup is done again\"",
+                  (unsigned long long)epoch);
+    }
     log_event(LOG_LEVEL_NOTICE, "broker.recovered",
               "epoch=%llu tasks=%llu archived=%llu facts=%llu chunks=%llu",
               (unsigned long long)epoch, (unsigned long long)core_n_tasks(front->core),
