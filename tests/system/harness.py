@@ -53,6 +53,14 @@ def _kill_marked(mark):
             pass  # gone, or not ours
 
 
+def command_line(pid):
+    """Of a process; empty when there is none."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
 def wait_until(what, condition, timeout=10.0):
     """Asks `condition` with short pauses until it is true; what it gave. Fails with `what`."""
     end = time.monotonic() + timeout * SLOWNESS
@@ -150,7 +158,11 @@ class Broker:
         """Starts it without waiting that it serves. `prefix`: strace and its like."""
         self.n_starts += 1
         argv = [*prefix, program("batond"), "--data", self.data, "--listen", self.endpoint]
-        self.process = Process([*argv, *self.args, *args], self.dir / "batond.log")
+        env = {}
+        if prefix:
+            # A build with the address sanitizer can't look for leaks while it is traced.
+            env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        self.process = Process([*argv, *self.args, *args], self.dir / "batond.log", env=env)
         return self.process
 
     def start(self, prefix=(), args=()):
