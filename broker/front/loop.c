@@ -34,6 +34,7 @@ enum {
     DRAIN_US_MAX = 2000,                /* a turn */
     DRAIN_BYTES_MAX = 32 * 1024 * 1024, /* a turn */
     CLOCK_EVERY = 16,                   /* messages between two looks at the time while draining */
+    LARGE_BYTES = 64 * 1024,            /* of a message: look after each such */
     WAIT_MS_MAX = 1000,                 /* a turn comes at least this often */
     DRAIN_CHECK_MS = 1000,              /* who is drained now? */
     STOP_US_MAX = 8 * 1000 * 1000,      /* waiting for the disk at the end */
@@ -233,11 +234,12 @@ static void
 drain_router(struct loop *loop)
 {
     struct front *front = &loop->front;
-    struct router_message message;
+    struct router_message message = {0};
     size_t bytes = 0;
     loop->has_more = true;
     for (int n = 0; n < DRAIN_MESSAGES_MAX && bytes < DRAIN_BYTES_MAX; n++) {
-        if (n % CLOCK_EVERY == CLOCK_EVERY - 1 && boot_now_us() - loop->boot_us > DRAIN_US_MAX) {
+        bool look = n % CLOCK_EVERY == CLOCK_EVERY - 1 || message.bytes > LARGE_BYTES;
+        if (look && boot_now_us() - loop->boot_us > DRAIN_US_MAX) {
             return;
         }
         switch (router_receive(front->router, &message)) {
