@@ -114,6 +114,15 @@ is_past_deadline(const struct change *c, const struct task *task)
            task->deadline <= c->request->now;
 }
 
+/* Its unique key is another live task's by now. */
+static bool
+is_replaced(const struct change *c, const struct task *task)
+{
+    const Baton__Spec *spec = task_unpack(task, c->request->arena);
+    const struct task *holder = unique_holder_of(c->core, task->project, spec->unique_key);
+    return holder && holder != task && task_is_live(holder);
+}
+
 static enum verdict
 may_retry(const struct change *c, const struct task *task, bool is_root)
 {
@@ -126,7 +135,7 @@ may_retry(const struct change *c, const struct task *task, bool is_root)
     default:
         return is_root ? VERDICT_ILLEGAL : VERDICT_SAME;
     }
-    if (is_past_deadline(c, task) || (is_root && task->n_abort)) {
+    if (is_past_deadline(c, task) || (is_root && task->n_abort) || is_replaced(c, task)) {
         return VERDICT_ILLEGAL;
     }
     bool undone_with_root = task->state == ABORTED ||
@@ -138,7 +147,7 @@ may_retry(const struct change *c, const struct task *task, bool is_root)
 static enum verdict
 may_reopen(const struct change *c, const struct task *task)
 {
-    if (task->state != DONE) {
+    if (task->state != DONE || is_replaced(c, task)) {
         return VERDICT_ILLEGAL;
     }
     for (uint32_t i = 0; i < task->n_outs && !c->wire->force; i++) {
@@ -194,11 +203,15 @@ refuse_illegal(const struct change *c, const struct task *task)
         hint = task->n_abort ? ": retry the task because of which it was aborted, with its subtree"
                : is_past_deadline(c, task) && state_is_terminal(task->state)
                    ? ": its deadline has passed; set a new one first"
+               : state_is_terminal(task->state) && task->state != DONE && is_replaced(c, task)
+                   ? ": its unique key belongs to another task now"
                    : ": only failed, cancelled, aborted and expired tasks are retried";
         break;
     case BATON__CHANGE__VERB__REOPEN:
-        hint = task->state == DONE ? ": a task that depends on it is running; wait for it, or force"
-                                   : ": only done tasks are reopened";
+        hint = task->state != DONE    ? ": only done tasks are reopened"
+               : is_replaced(c, task) ? ": its unique key belongs to another task now"
+                                      : ": a task that depends on it is running; wait for it, or "
+                                        "force";
         break;
     case BATON__CHANGE__VERB__SET:
         hint = ": this can't be set in that state";
@@ -264,7 +277,8 @@ check_set_each(struct change *c)
         const struct task *task = task_at(c->core, c->targets[i]);
         Baton__Spec *spec;
         Baton__Code code = set_spec(c, task, &spec);
-        for (size_t k = 0; k < spec->n_claims && code == BATON__CODE__CODE_OK; k++) {
+        bool claims = c->fields & spec_settable("claims");
+        for (size_t k = 0; claims && k < spec->n_claims && code == BATON__CODE__CODE_OK; k++) {
             const struct resource *resource = resource_find(c->core, spec->claims[k]->name);
             if (spec->claims[k]->amount > (resource ? resource->capacity : 1)) {
                 code = refuse(c->request, BATON__CODE__CODE_UNSATISFIABLE, "spec.claims",

@@ -501,8 +501,11 @@ void resource_take(struct core *core, const struct claim *claims, uint32_t n_cla
 void resource_give_back(struct core *core, const struct claim *claims, uint32_t n_claims);
 /* More of it may be free, or it is no longer paused. */
 void resource_wake(struct core *core, struct resource *resource);
+/* The task whose unique key this is, live or not; NULL: nobody's. */
+struct task *unique_holder_of(const struct core *core, uint32_t project, const char *unique_key);
 /* Who is paused changed: what was reserved for them, or kept from them, may be had. */
 void resource_wake_all(struct core *core);
+void resource_free(struct resource *resource);
 void resource_forget_if_unused(struct core *core, struct resource *resource);
 void resource_unclaim(struct core *core, const struct claim *claims, uint32_t n_claims);
 
@@ -596,11 +599,33 @@ void record_make(const struct core *core, const struct task *task, struct arena 
                  Baton__TaskRecord *ret);
 void core_link(struct core *core);
 
-/* ---- work.c, change.c, pause.c: facts that time emits too ---- */
+/* ---- ending.c, report.c, change.c, pause.c: what several verbs and time emit ---- */
+
+/* What follows from the end of an attempt. */
+struct ending {
+    Baton__TaskState to;
+    unsigned reason;
+    int64_t next_at;
+    bool counted;
+    bool lost;
+    bool undo_loss;
+    bool unclean;
+    const char *text;
+};
+
+/* From the task's state and limits, and the result. */
+struct ending ending_of(const struct core *core, const struct core_request *request,
+                        const struct task *task, const Baton__Result *result);
+void emit_attempt_ended(struct core *core, struct core_request *request, const struct task *task,
+                        const Baton__Result *result, const struct ending *ending);
 
 /* The lease ends by itself: OUTCOME_LOST, or RELEASED. */
 void lease_end(struct core *core, struct core_request *request, struct task *task, unsigned outcome,
                const char *summary);
+/* The lease runs again from now, for extend_ms or its own length. */
+void lease_renew(struct core *core, const struct core_request *request, struct task *task,
+                 int64_t extend_ms);
+void emit_started(struct core *core, struct core_request *request, const struct task *task);
 /* The grace of a cancelled task is over and its worker said nothing. */
 void cancel_end(struct core *core, struct core_request *request, struct task *task);
 void emit_cancelling(struct core *core, struct core_request *request, struct task *task,

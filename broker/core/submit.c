@@ -162,22 +162,25 @@ resources_emit(struct core *core, struct core_request *request, Baton__Resource 
 
 /* ---- what exists already ---- */
 
+struct task *
+unique_holder_of(const struct core *core, uint32_t project, const char *unique_key)
+{
+    if (!unique_key[0] || !project) {
+        return NULL;
+    }
+    char full[KEY_BYTES_MAX + 16];
+    snprintf(full, sizeof full, "%u %s", project, unique_key);
+    struct task_ext *ext;
+    HASH_FIND(by_unique, core->unique, full, strlen(full), ext);
+    return ext ? task_at(core, ext->unique_slot) : NULL;
+}
+
 static struct task *
 unique_holder(const struct submission *s, const Baton__Spec *spec)
 {
     uint32_t project = project_find(s->core, spec->project);
-    if (!spec->unique_key[0] || !project) {
-        return NULL;
-    }
-    char full[KEY_BYTES_MAX + 16];
-    snprintf(full, sizeof full, "%u %s", project, spec->unique_key);
-    struct task_ext *ext;
-    HASH_FIND(by_unique, s->core->unique, full, strlen(full), ext);
-    if (!ext) {
-        return NULL;
-    }
-    struct task *task = task_at(s->core, ext->unique_slot);
-    if (!task_is_live(task)) {
+    struct task *task = unique_holder_of(s->core, project, spec->unique_key);
+    if (task && !task_is_live(task)) {
         int64_t window = task_unpack(task, s->request->arena)->unique_window_ms;
         if (!window || s->request->now >= task->created_at + window) {
             return NULL;

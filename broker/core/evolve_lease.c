@@ -1,0 +1,253 @@
+/* Facts about leases: given, started, reported on, ended; and the claims that outlive an unclean
+ * end. */
+#include "broker/core/evolve.h"
+
+#include "common/alloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+evolve_leased(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out *out)
+{
+    const Baton__Leased *leased = fact->leased;
+    struct task *task = task_by_key(core, leased->key);
+    CHECK(task && task->state == READY && edges_are_clear(task));
+    snapshot_keep(core, task);
+    task->token = seq;
+    task->worker = index64_get(&core->workers_by_number, leased->worker);
+    CHECK(task->worker);
+    task->attempt++;
+    index64_put(&core->by_token, seq, task->slot);
+    struct run *run = xcalloc(1, sizeof *run);
+    run->lease_ms = leased->lease_ms;
+    run->sessionless = leased->sessionless;
+    run->lease_until = fact->at + leased->lease_ms;
+    run->start_until = fact->at + core->config.start_ms;
+    run->stall_ms = core->config.stall_ms;
+    if (task->has_limits) {
+        const Baton__Spec *spec = task_unpack(task, &core->scratch);
+        run->max_runtime_ms = spec->max_runtime_ms;
+        run->stall_ms = spec->stall_ms ? spec->stall_ms : run->stall_ms;
+    }
+    if (run->sessionless) {
+        run->start_until = NEVER; /* nobody starts it apart from whoever took it */
+    }
+    task->run = run;
+    if (task->ext) {
+        task->ext->progress = 0;
+        task->ext->progress_at = 0;
+        task->ext->next_update_at = 0;
+        set_text(&task->ext->progress_text, NULL);
+        set_text(&task->ext->reason_text, NULL);
+    }
+    worker_list_add(core, task);
+    if (task->ext) {
+        resource_take(core, task->ext->claims, task->ext->n_claims);
+    }
+    task_move(core, task, LEASED, BATON__REASON__REASON_OK, out, fact->at, (struct event_more){0});
+}
+
+void
+evolve_started(struct core *core, const Baton__Fact *fact, struct core_out *out)
+{
+    struct task *task = task_by_key(core, fact->started->key);
+    CHECK(task && task->state == LEASED);
+    snapshot_keep(core, task);
+    task->started_at = fact->at;
+    task->run->stall_at = fact->at + task->run->stall_ms;
+    task_move(core, task, RUNNING, BATON__REASON__REASON_OK, out, fact->at, (struct event_more){0});
+}
+
+void
+evolve_progressed(struct core *core, const Baton__Fact *fact, struct core_out *out)
+{
+    const Baton__Progressed *progressed = fact->progressed;
+    struct task *task = task_by_key(core, progressed->key);
+    CHECK(task && task->run);
+    snapshot_keep(core, task);
+    struct task_ext *ext = task_ext(core, task);
+    ext->progress = progressed->percent;
+    ext->progress_at = fact->at;
+    ext->next_update_at = progressed->next_update_at;
+    set_text(&ext->progress_text, progressed->text);
+    struct run *run = task->run;
+    run->stalled = false;
+    run->stall_at = MAX(fact->at + run->stall_ms, ext->next_update_at);
+    if (task->state == RUNNING) {
+        task->reason = BATON__REASON__REASON_OK;
+    }
+    timer_update(core, task);
+    event_task(core, out, fact->at, BATON__EVENT__KIND__PROGRESS, task,
+               &(struct event_more){.from = task->state, .text = progressed->text});
+}
+
+void
+evolve_stalled(struct core *core, const Baton__Fact *fact, struct core_out *out)
+{
+    struct task *task = task_by_key(core, fact->stalled->key);
+    CHECK(task && task->state == RUNNING);
+    snapshot_keep(core, task);
+    task->run->stalled = true;
+    task->reason = BATON__REASON__REASON_STALLED;
+    timer_update(core, task);
+    event_task(core, out, fact->at, BATON__EVENT__KIND__STALLED, task,
+               &(struct event_more){.from = RUNNING});
+}
+
+static Baton__AttemptRecord *
+attempt_record(struct core *core, struct task *task)
+{
+    struct task_ext *ext = task_ext(core, task);
+    if (ext->n_attempts > 0 && ext->attempts[ext->n_attempts - 1]->token == task->token) {
+        return ext->attempts[ext->n_attempts - 1]; /* its end is told again, late */
+    }
+    if (ext->n_attempts == ATTEMPTS_KEPT) {
+        index64_remove(&core->by_token, ext->attempts[0]->token);
+        baton__attempt_record__free_unpacked(ext->attempts[0], NULL);
+        memmove(ext->attempts, ext->attempts + 1, --ext->n_attempts * sizeof *ext->attempts);
+    }
+    ext->attempts = xreallocarray(ext->attempts, ext->n_attempts + 1, sizeof *ext->attempts);
+    Baton__AttemptRecord *record = xmalloc(sizeof *record);
+    baton__attempt_record__init(record);
+    record->summary = xstrdup("");
+    ext->attempts[ext->n_attempts++] = record;
+    return record;
+}
+
+static void
+attempt_close(struct core *core, struct task *task, const Baton__AttemptEnded *ended, int64_t at)
+{
+    Baton__AttemptRecord *record = attempt_record(core, task);
+    record->number = task->attempt;
+    record->token = task->token;
+    record->worker = core->workers[task->worker]->number;
+    record->started_at = task->state == LEASED ? 0 : task->started_at;
+    record->ended_at = at;
+    record->outcome = ended->result ? ended->result->outcome : BATON__OUTCOME__OUTCOME_UNSPECIFIED;
+    record->exit_status = ended->result ? ended->result->exit_status : 0;
+    const char *summary = ended->result && ended->result->summary[0] ? ended->result->summary
+                                                                     : ended->text;
+    free(record->summary);
+    record->summary = xstrdup(summary);
+    struct task_ext *ext = task->ext;
+    free(ext->result);
+    ext->result = NULL;
+    ext->result_bytes = 0;
+    if (ended->result) {
+        ext->result_bytes = (uint32_t)baton__result__get_packed_size(ended->result);
+        ext->result = xmalloc(ext->result_bytes);
+        baton__result__pack(ended->result, ext->result);
+    }
+    set_text(&ext->reason_text, ended->text);
+}
+
+static void
+linger_add(struct core *core, const struct task *task, int64_t until)
+{
+    struct linger *linger = xcalloc(1, sizeof *linger);
+    *linger = (struct linger){
+        .token = task->token,
+        .until = until,
+        .n_claims = task->ext->n_claims,
+        .claims = xmemdup(task->ext->claims, task->ext->n_claims * sizeof *linger->claims),
+        .next = NULL};
+    struct linger **at = &core->lingers;
+    while (*at) {
+        at = &(*at)->next;
+    }
+    *at = linger;
+    for (uint32_t i = 0; i < linger->n_claims; i++) {
+        core->resources[linger->claims[i].resource]->n_claims++;
+    }
+}
+
+void
+linger_end(struct core *core, uint64_t token)
+{
+    for (struct linger **at = &core->lingers; *at; at = &(*at)->next) {
+        struct linger *linger = *at;
+        if (linger->token == token) {
+            *at = linger->next;
+            resource_give_back(core, linger->claims, linger->n_claims);
+            resource_unclaim(core, linger->claims, linger->n_claims);
+            free(linger->claims);
+            free(linger);
+            return;
+        }
+    }
+}
+
+/* The lease is over: its slot, its worker's list, its resources. */
+static void
+lease_close(struct core *core, struct task *task, bool unclean, int64_t at)
+{
+    worker_list_remove(core, task);
+    free(task->run);
+    task->run = NULL;
+    if (task->ext && task->ext->n_claims) {
+        if (unclean) {
+            linger_add(core, task, at + core->config.linger_ms);
+        } else {
+            resource_give_back(core, task->ext->claims, task->ext->n_claims);
+        }
+    }
+}
+
+void
+evolve_attempt_ended(struct core *core, const Baton__Fact *fact, struct core_out *out)
+{
+    const Baton__AttemptEnded *ended = fact->attempt_ended;
+    struct task *task = task_by_key(core, ended->key);
+    CHECK(task && !state_is_terminal(task->state));
+    snapshot_keep(core, task);
+    attempt_close(core, task, ended, fact->at);
+    if (task->run) {
+        bool unclean = ended->lost || ended->unclean;
+        lease_close(core, task, unclean, fact->at);
+        task->losses = (uint16_t)(task->losses + ended->lost);
+    } else {
+        /* Told late, after the lease was lost: the loss did not happen. */
+        CHECK(task->losses >= ended->undo_loss);
+        task->losses = (uint16_t)(task->losses - ended->undo_loss);
+        linger_end(core, task->token);
+    }
+    task->failures = (uint16_t)(task->failures + ended->counted);
+    task->timed = ended->next_at > fact->at;
+    task->backoff = task->timed;
+    task->next_at = task->timed ? ended->next_at : 0;
+    struct event_more more = {.actor = fact->actor, .text = ended->text};
+    if (ended->result && !ended->text[0]) {
+        more.text = ended->result->summary;
+    }
+    if (state_is_terminal(ended->to)) {
+        task_move(core, task, ended->to, ended->reason, out, fact->at, more);
+        return;
+    }
+    if (task->state == WAITING || task->state == READY) {
+        place_with(core, task, out, fact->at, more);
+        return;
+    }
+    unsigned reason;
+    unsigned to = place_of(task, &reason);
+    task_move(core, task, to, reason, out, fact->at, more);
+    settle_if_due(core, task);
+}
+
+void
+evolve_cancelling(struct core *core, const Baton__Fact *fact, struct core_out *out)
+{
+    const Baton__Cancelling *cancelling = fact->cancelling;
+    struct task *task = task_by_key(core, cancelling->key);
+    /* One that is ended for its run time may be cancelled for good. */
+    CHECK(task && task->run &&
+          (task->state != CANCELLING || task->reason == BATON__REASON__REASON_TIMEOUT));
+    snapshot_keep(core, task);
+    struct task_ext *ext = task_ext(core, task);
+    ext->cancel_grace_ms = cancelling->grace_ms;
+    set_text(&ext->reason_text, cancelling->text);
+    task->run->cancel_until = fact->at + cancelling->grace_ms + CANCEL_SLACK_MS;
+    task_move(core, task, CANCELLING, cancelling->reason, out, fact->at,
+              (struct event_more){.actor = fact->actor, .text = cancelling->text});
+}

@@ -1,0 +1,183 @@
+/* Facts about the rest of a task's life: due, held, ended, revived, archived. */
+#include "broker/core/evolve.h"
+
+#include "common/alloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+evolve_ended(struct core *core, const Baton__Fact *fact, struct core_out *out)
+{
+    const Baton__Ended *ended = fact->ended;
+    struct task *task = task_by_key(core, ended->key);
+    CHECK(task && (task->state == WAITING || task->state == READY));
+    snapshot_keep(core, task);
+    task->timed = task->backoff = false;
+    task->next_at = 0;
+    if (ended->text[0] || ended->by) {
+        struct task_ext *ext = task_ext(core, task);
+        set_text(&ext->reason_text, ended->text);
+        ext->aborted_by = ended->by;
+    }
+    task_move(core, task, ended->to, ended->reason, out, fact->at,
+              (struct event_more){.actor = fact->actor, .text = ended->text});
+}
+
+/* No back-off (any more): what is left to wait for is the scheduled start. */
+void
+wait_until_start(struct core *core, struct task *task, int64_t at)
+{
+    int64_t not_before = task_unpack(task, &core->scratch)->not_before;
+    task->backoff = false;
+    task->timed = not_before > at;
+    task->next_at = task->timed ? not_before : 0;
+}
+
+void
+evolve_due(struct core *core, const Baton__Fact *fact, struct core_out *out)
+{
+    struct task *task = task_by_key(core, fact->due->key);
+    CHECK(task && task->timed);
+    snapshot_keep(core, task);
+    if (task->backoff) {
+        wait_until_start(core, task, fact->at);
+    } else {
+        task->timed = false;
+        task->next_at = 0;
+    }
+    task_place(core, task, out, fact->at);
+}
+
+void
+evolve_hold_set(struct core *core, const Baton__Fact *fact, struct core_out *out)
+{
+    const Baton__HoldSet *hold = fact->hold_set;
+    struct task *task = task_by_key(core, hold->key);
+    CHECK(task && task_is_live(task));
+    snapshot_keep(core, task);
+    task->held = !hold->release;
+    struct event_more more = {.from = task->state, .actor = fact->actor, .text = hold->text};
+    if (task->state == WAITING || task->state == READY) {
+        set_text(&task_ext(core, task)->reason_text, hold->text);
+        unsigned before = task->state;
+        place_with(core, task, out, fact->at, more);
+        if (task->state != before) {
+            return; /* told by that event */
+        }
+    }
+    event_task(core, out, fact->at, BATON__EVENT__KIND__HELD, task, &more);
+}
+
+void
+evolve_revived(struct core *core, const Baton__Fact *fact, struct core_out *out)
+{
+    const Baton__Revived *revived = fact->revived;
+    struct task *task = task_by_key(core, revived->key);
+    CHECK(task && state_is_terminal(task->state));
+    snapshot_keep(core, task);
+    task->failures = task->losses = 0;
+    task->worker = 0; /* what a lease of its former life still tells comes too late */
+    wait_until_start(core, task, fact->at);
+    unique_index(core, task, task_unpack(task, &core->scratch));
+    struct task_ext *ext = task_ext(core, task);
+    set_text(&ext->reason_text, revived->text);
+    ext->aborted_by = 0;
+    unsigned reason;
+    unsigned to = place_of(task, &reason);
+    task_move(core, task, to, reason, out, fact->at,
+              (struct event_more){.actor = fact->actor, .text = revived->text});
+    settle_if_due(core, task);
+}
+
+void
+evolve_orphaned(struct core *core, const Baton__Fact *fact, struct core_out *out)
+{
+    const Baton__Orphaned *orphaned = fact->orphaned;
+    linger_end(core, orphaned->token);
+    struct task *task = task_by_key(core, orphaned->key);
+    CHECK(task);
+    snapshot_keep(core, task);
+    struct task_ext *ext = task_ext(core, task);
+    if (ext->n_orphans == ORPHANS_KEPT) {
+        baton__orphan_record__free_unpacked(ext->orphans[0], NULL);
+        memmove(ext->orphans, ext->orphans + 1, --ext->n_orphans * sizeof *ext->orphans);
+    }
+    Baton__OrphanRecord from = BATON__ORPHAN_RECORD__INIT;
+    from.token = orphaned->token;
+    from.at = fact->at;
+    from.result = orphaned->result;
+    for (uint32_t i = 0; i < ext->n_attempts; i++) {
+        if (ext->attempts[i]->token == orphaned->token) {
+            from.worker = ext->attempts[i]->worker;
+        }
+    }
+    /* A deep copy by way of the wire form. */
+    size_t bytes = baton__orphan_record__get_packed_size(&from);
+    uint8_t *packed = arena_alloc(&core->scratch, bytes);
+    baton__orphan_record__pack(&from, packed);
+    ext->orphans = xreallocarray(ext->orphans, ext->n_orphans + 1, sizeof *ext->orphans);
+    ext->orphans[ext->n_orphans++] = baton__orphan_record__unpack(NULL, bytes, packed);
+    event_task(core, out, fact->at, BATON__EVENT__KIND__ORPHAN, task,
+               &(struct event_more){.from = task->state, .text = orphaned->result->summary});
+}
+
+static void
+count_gone(struct counts *counts, unsigned state)
+{
+    if (state == DONE) {
+        counts->gone_done++;
+    } else if (state == CANCELLED) {
+        counts->gone_cancelled++;
+    } else {
+        counts->gone_failed++;
+    }
+}
+
+static void
+put_record(struct core *core, const struct task *task, struct core_out *out)
+{
+    if (!out) {
+        return;
+    }
+    Baton__TaskRecord record;
+    record_make(core, task, &core->scratch, &record);
+    record.worker_name = (char *)(uintptr_t)core_worker_name(core, task->worker);
+    if (out->n_puts == out->room_puts) {
+        out->room_puts = out->room_puts ? out->room_puts * 2 : 64;
+        out->puts = xreallocarray(out->puts, out->room_puts, sizeof *out->puts);
+    }
+    struct core_put *put = &out->puts[out->n_puts++];
+    put->key = task->key;
+    put->bytes = baton__task_record__get_packed_size(&record);
+    put->record = xmalloc(put->bytes);
+    baton__task_record__pack(&record, put->record);
+}
+
+void
+evolve_archived(struct core *core, const Baton__Fact *fact, struct core_out *out)
+{
+    struct task *task = task_by_key(core, fact->archived->key);
+    CHECK(task && state_is_terminal(task->state) && task->n_live_outs == 0);
+    snapshot_keep(core, task);
+    put_record(core, task, out);
+    uint64_t hi, lo;
+    identity_hash(core, task_project(core, task), task->id, &hi, &lo);
+    tombstone_add(core, hi, lo, task->key, task->state);
+    counts_of(core, task)->by_state[task->state]--;
+    count_gone(counts_of(core, task), task->state);
+    for (uint32_t i = 0; i < task->n_outs; i++) {
+        /* All of these are terminal; should one live again, this edge keeps its value. */
+        task_at(core, task->outs[i].succ)->ins[task->outs[i].in_pos].pred = 0;
+    }
+    task->n_outs = 0;
+    edges_drop(core, task);
+    timer_remove(core, task);
+    all_list_remove(core, task);
+    task->state = UNKNOWN;
+    ended_list_update(core, task);
+    index64_remove(&core->by_key, task->key);
+    core->n_tasks--;
+    task_free(core, task);
+}

@@ -1,0 +1,136 @@
+/* The one place where a task's state changes, and where its conditions say that it belongs. */
+#include "broker/core/evolve.h"
+
+#include "common/alloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct counts *
+counts_of(const struct core *core, const struct task *task)
+{
+    return &core->projects[task->project]->counts[task->role];
+}
+
+/* The transitions of docs/semantics.md, "States": every one that is legal, and no other. Rows for
+ * parked and review are there although nothing leads to them yet. */
+#define TO(state) (1u << (state))
+#define ENDS (TO(CANCELLED) | TO(ABORTED) | TO(EXPIRED))
+#define AFTER_LEASE (TO(WAITING) | TO(READY) | TO(DONE) | TO(FAILED))
+const uint16_t task_transitions[STATES_N] = {
+    [UNKNOWN] = TO(WAITING) | TO(READY),
+    [WAITING] = TO(READY) | TO(DONE) | TO(FAILED) | ENDS,
+    [READY] = TO(WAITING) | TO(LEASED) | TO(DONE) | TO(FAILED) | ENDS,
+    [LEASED] = TO(RUNNING) | TO(CANCELLING) | AFTER_LEASE,
+    [RUNNING] = TO(CANCELLING) | TO(PARKED) | TO(REVIEW) | AFTER_LEASE,
+    [PARKED] = TO(READY) | TO(CANCELLING),
+    [CANCELLING] = TO(CANCELLING) | TO(CANCELLED) | AFTER_LEASE,
+    [REVIEW] = TO(READY) | TO(DONE) | TO(FAILED) | TO(CANCELLING),
+    [DONE] = TO(WAITING) | TO(READY),
+    [FAILED] = TO(WAITING) | TO(READY),
+    [CANCELLED] = TO(WAITING) | TO(READY),
+    [ABORTED] = TO(WAITING) | TO(READY),
+    [EXPIRED] = TO(WAITING) | TO(READY),
+};
+
+void
+task_move(struct core *core, struct task *task, unsigned to, unsigned reason, struct core_out *out,
+          int64_t at, struct event_more more)
+{
+    unsigned from = task->state;
+    bool was_live = task_is_live(task);
+    CHECK(task_transitions[from] & TO(to));
+    snapshot_keep(core, task);
+    if (from == READY) {
+        queue_leave(core, task);
+    }
+    if (from != UNKNOWN) {
+        counts_of(core, task)->by_state[from]--;
+    }
+    task->state = (uint8_t)to;
+    task->reason = (uint8_t)reason;
+    counts_of(core, task)->by_state[to]++;
+    if (state_is_terminal(to) && was_live) {
+        task->ended_at = at;
+        edges_count_live(core, task, -1);
+        order_leave(core, task);
+    } else if (!state_is_terminal(to) && !was_live && from != UNKNOWN) {
+        task->ended_at = 0;
+        edges_count_live(core, task, 1);
+        order_enter(core, task);
+    }
+    if (to == READY) {
+        if (task->ready_at == 0) {
+            order_anchor(core, task, at);
+        }
+        queue_enter(core, task);
+    }
+    ended_list_update(core, task);
+    timer_update(core, task);
+    more.from = from;
+    event_task(core, out, at, BATON__EVENT__KIND__TASK, task, &more);
+    bool reaches_dependents = state_is_terminal(from) != state_is_terminal(to) ||
+                              (to == RUNNING && from != RUNNING) || from == UNKNOWN ||
+                              (state_is_terminal(to) && from != to);
+    if (reaches_dependents) {
+        edges_update_outs(core, task, from == UNKNOWN, out, at);
+    }
+}
+
+/* Where a task without a lease belongs, from its conditions. */
+unsigned
+place_of(const struct task *task, unsigned *ret_reason)
+{
+    if (task->held) {
+        *ret_reason = BATON__REASON__REASON_HELD;
+    } else if (task->n_broken || task->n_abort) {
+        *ret_reason = BATON__REASON__REASON_UPSTREAM_FAILED;
+    } else if (task->n_forward) {
+        *ret_reason = BATON__REASON__REASON_FORWARD_REF;
+    } else if (task->n_pending) {
+        *ret_reason = BATON__REASON__REASON_DEPS;
+    } else if (task->timed) {
+        *ret_reason = task->backoff ? BATON__REASON__REASON_BACKOFF
+                                    : BATON__REASON__REASON_NOT_BEFORE;
+    } else if (task->milestone) {
+        *ret_reason = BATON__REASON__REASON_DEPS; /* until it is settled, in the same request */
+    } else {
+        *ret_reason = BATON__REASON__REASON_QUEUED;
+        return READY;
+    }
+    return WAITING;
+}
+
+void
+settle_if_due(struct core *core, struct task *task)
+{
+    bool through = task->milestone && !task->held && !task->timed && edges_are_clear(task);
+    if (task->n_abort || through) {
+        settle_add(core, task);
+    }
+}
+
+void
+place_with(struct core *core, struct task *task, struct core_out *out, int64_t at,
+           struct event_more more)
+{
+    unsigned reason;
+    unsigned to = place_of(task, &reason);
+    if (to != task->state) {
+        task_move(core, task, to, reason, out, at, more);
+    } else if (reason != task->reason) {
+        snapshot_keep(core, task);
+        task->reason = (uint8_t)reason;
+        timer_update(core, task);
+    } else {
+        timer_update(core, task);
+    }
+    settle_if_due(core, task);
+}
+
+void
+task_place(struct core *core, struct task *task, struct core_out *out, int64_t at)
+{
+    place_with(core, task, out, at, (struct event_more){0});
+}

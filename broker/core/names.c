@@ -1,0 +1,259 @@
+/* What is found by name: projects, resources, actors, workers, pauses, and the tombstones of tasks
+ * in the archive. Names of which nothing is left are forgotten, so that memory does not grow with
+ * history. */
+#include "broker/core/state.h"
+
+#include "common/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+uint32_t
+project_find(const struct core *core, const char *name)
+{
+    struct project *project;
+    const char *key = name && name[0] ? name : "default";
+    HASH_FIND(by_name, core->projects_by_name, key, strlen(key), project);
+    return project ? project->number : 0;
+}
+
+uint32_t
+project_make(struct core *core, const char *name)
+{
+    uint32_t number = project_find(core, name);
+    if (number) {
+        return number;
+    }
+    if (core->n_projects == 0) {
+        core->n_projects = 1;
+    }
+    struct project *project = xcalloc(1, sizeof *project);
+    project->number = core->n_projects++;
+    project->name = xstrdup(name[0] ? name : "default");
+    project->paused = pause_find(core, BATON__PAUSE__SCOPE__PROJECT, project->name) != NULL;
+    for (uint8_t r = 0; r < ROLES_N; r++) {
+        project->queues[r].project = project->number;
+        project->queues[r].role = r;
+    }
+    core->projects = xreallocarray(core->projects, core->n_projects, sizeof *core->projects);
+    core->projects[project->number] = project;
+    HASH_ADD_KEYPTR(by_name, core->projects_by_name, project->name, strlen(project->name), project);
+    return project->number;
+}
+
+struct resource *
+resource_find(const struct core *core, const char *name)
+{
+    struct resource *resource;
+    HASH_FIND(by_name, core->resources_by_name, name, strlen(name), resource);
+    return resource;
+}
+
+struct resource *
+resource_make(struct core *core, const char *name)
+{
+    struct resource *resource = resource_find(core, name);
+    if (resource) {
+        return resource;
+    }
+    if (core->n_resources == 0) {
+        core->n_resources = 1;
+    }
+    resource = xcalloc(1, sizeof *resource);
+    resource->number = core->n_free_resources ? core->free_resources[--core->n_free_resources]
+                                              : core->n_resources++;
+    resource->name = xstrdup(name);
+    resource->capacity = 1;
+    resource->paused = pause_find(core, BATON__PAUSE__SCOPE__LOCK, name) != NULL;
+    core->resources = xreallocarray(core->resources, core->n_resources, sizeof *core->resources);
+    core->resources[resource->number] = resource;
+    HASH_ADD_KEYPTR(by_name, core->resources_by_name, resource->name, strlen(resource->name),
+                    resource);
+    return resource;
+}
+
+void
+resource_free(struct resource *resource)
+{
+    for (struct line *line = resource->lines, *next; line; line = next) {
+        next = line->next;
+        heap_fini(&line->heap);
+        free(line);
+    }
+    free(resource->name);
+    free(resource);
+}
+
+static void
+number_free(uint32_t **numbers, uint32_t *n, uint32_t *room, uint32_t number)
+{
+    if (*n == *room) {
+        *room = *room ? *room * 2 : 64;
+        *numbers = xreallocarray(*numbers, *room, sizeof **numbers);
+    }
+    (*numbers)[(*n)++] = number;
+}
+
+void
+resource_forget_if_unused(struct core *core, struct resource *resource)
+{
+    if (resource->n_claims || resource->set || resource->used || resource->n_shared) {
+        return;
+    }
+    number_free(&core->free_resources, &core->n_free_resources, &core->room_free_resources,
+                resource->number);
+    core->resources[resource->number] = NULL;
+    HASH_DELETE(by_name, core->resources_by_name, resource);
+    resource_free(resource);
+}
+
+uint32_t
+actor_take(struct core *core, const char *name)
+{
+    if (!name || !name[0]) {
+        return 0;
+    }
+    struct actor *actor;
+    HASH_FIND(by_name, core->actors_by_name, name, strlen(name), actor);
+    if (!actor) {
+        if (core->n_actors == 0) {
+            core->n_actors = 1;
+        }
+        actor = xcalloc(1, sizeof *actor);
+        actor->number = core->n_free_actors ? core->free_actors[--core->n_free_actors]
+                                            : core->n_actors++;
+        actor->name = xstrdup(name);
+        core->actors = xreallocarray(core->actors, core->n_actors, sizeof *core->actors);
+        core->actors[actor->number] = actor;
+        HASH_ADD_KEYPTR(by_name, core->actors_by_name, actor->name, strlen(actor->name), actor);
+    }
+    actor->n_tasks++;
+    return actor->number;
+}
+
+void
+actor_drop(struct core *core, uint32_t number)
+{
+    struct actor *actor = number ? core->actors[number] : NULL;
+    if (!actor || --actor->n_tasks > 0) {
+        return;
+    }
+    HASH_DELETE(by_name, core->actors_by_name, actor);
+    core->actors[number] = NULL;
+    number_free(&core->free_actors, &core->n_free_actors, &core->room_free_actors, number);
+    free(actor->name);
+    free(actor);
+}
+
+const char *
+actor_name(const struct core *core, uint32_t number)
+{
+    return number ? core->actors[number]->name : "";
+}
+
+struct worker *
+worker_find(const struct core *core, const char *name)
+{
+    struct worker *worker;
+    HASH_FIND(by_name, core->workers_by_name, name, strlen(name), worker);
+    return worker;
+}
+
+struct worker *
+worker_add(struct core *core, uint64_t number, const char *name)
+{
+    if (core->n_workers == 0) {
+        core->n_workers = 1;
+    }
+    struct worker *worker = xcalloc(1, sizeof *worker);
+    worker->number = number;
+    worker->idx = core->n_workers++;
+    worker->name = xstrdup(name);
+    worker->draining = pause_find(core, BATON__PAUSE__SCOPE__WORKER, name) != NULL;
+    core->workers = xreallocarray(core->workers, core->n_workers, sizeof *core->workers);
+    core->workers[worker->idx] = worker;
+    HASH_ADD_KEYPTR(by_name, core->workers_by_name, worker->name, strlen(worker->name), worker);
+    index64_put(&core->workers_by_number, number, worker->idx);
+    return worker;
+}
+
+const char *
+core_worker_name(const struct core *core, uint32_t worker)
+{
+    return worker && worker < core->n_workers ? core->workers[worker]->name : "";
+}
+
+struct pause *
+pause_find(const struct core *core, uint32_t scope, const char *name)
+{
+    for (struct pause *pause = core->pauses; pause; pause = pause->next) {
+        if (pause->scope == scope && strcmp(pause->name, name) == 0) {
+            return pause;
+        }
+    }
+    return NULL;
+}
+
+/* ---- tombstones ---- */
+
+void
+identity_hash(const struct core *core, const char *project, const char *id, uint64_t *ret_hi,
+              uint64_t *ret_lo)
+{
+    char text[NAME_BYTES_MAX + ID_BYTES_MAX + 2];
+    size_t n = strlen(project);
+    size_t m = strlen(id);
+    CHECK(n + m + 1 < sizeof text);
+    memcpy(text, project, n);
+    text[n] = 0;
+    memcpy(text + n + 1, id, m);
+    XXH128_hash_t h = XXH3_128bits_withSeed(text, n + 1 + m, core->config.hash_seed);
+    *ret_hi = h.high64;
+    *ret_lo = h.low64;
+}
+
+static uint32_t
+tombstone_hash(const void *core, uint32_t slot)
+{
+    return (uint32_t)((const struct core *)core)->tombstones[slot - 1].hash_lo;
+}
+
+struct tombstone_probe {
+    const struct core *core;
+    uint64_t hi, lo;
+};
+
+static bool
+tombstone_equal(const void *context, uint32_t slot)
+{
+    const struct tombstone_probe *probe = context;
+    const struct tombstone *tombstone = &probe->core->tombstones[slot - 1];
+    return tombstone->hash_hi == probe->hi && tombstone->hash_lo == probe->lo;
+}
+
+const struct tombstone *
+tombstone_find(const struct core *core, const char *project, const char *id)
+{
+    if (core->n_tombstones == 0) {
+        return NULL;
+    }
+    struct tombstone_probe probe = {.core = core};
+    identity_hash(core, project, id, &probe.hi, &probe.lo);
+    uint32_t slot = slotset_find(&core->tombstones_by_hash, (uint32_t)probe.lo, tombstone_equal,
+                                 &probe);
+    return slot ? &core->tombstones[slot - 1] : NULL;
+}
+
+void
+tombstone_add(struct core *core, uint64_t hi, uint64_t lo, uint64_t key, unsigned state)
+{
+    if (core->n_tombstones == core->room_tombstones) {
+        core->room_tombstones = core->room_tombstones ? core->room_tombstones * 2 : 1024;
+        core->tombstones = xreallocarray(core->tombstones, core->room_tombstones,
+                                         sizeof *core->tombstones);
+    }
+    core->tombstones[core->n_tombstones++] = (struct tombstone){
+        .hash_hi = hi, .hash_lo = lo, .key = key, .state = (uint8_t)state};
+    slotset_add(&core->tombstones_by_hash, core->n_tombstones, (uint32_t)lo, tombstone_hash, core);
+}

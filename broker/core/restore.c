@@ -1,0 +1,368 @@
+/* The way back: chunks of a snapshot, then the facts behind it, give the state again. Tasks may
+ * stand in the chunks in any order, so what needs two of them (edges, order, queues) is made when
+ * all are there (core_link). What is read here is checked, although the store has verified it: a
+ * chunk may come from a backup of anybody's. */
+#include "broker/core/state.h"
+
+#include "common/alloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *
+copy_text(const char *s)
+{
+    return s[0] ? xstrdup(s) : NULL;
+}
+
+static bool
+ext_needed(const Baton__TaskRecord *r)
+{
+    return r->reason_text[0] || r->progress || r->progress_text[0] || r->progress_at ||
+           r->next_update_at || r->result || r->n_attempts || r->n_orphans || r->aborted_by ||
+           r->parent || r->n_children || r->n_descendants || r->cancel_grace_ms || r->depth;
+}
+
+static void
+ext_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
+{
+    struct task_ext *ext = task_ext(core, task);
+    ext->reason_text = copy_text(r->reason_text);
+    ext->progress = r->progress;
+    ext->progress_text = copy_text(r->progress_text);
+    ext->progress_at = r->progress_at;
+    ext->next_update_at = r->next_update_at;
+    ext->aborted_by = r->aborted_by;
+    ext->parent = r->parent;
+    ext->root = r->root;
+    ext->depth = r->depth;
+    ext->n_children = r->n_children;
+    ext->n_descendants = r->n_descendants;
+    ext->cancel_grace_ms = r->cancel_grace_ms;
+    if (r->result) {
+        ext->result_bytes = (uint32_t)baton__result__get_packed_size(r->result);
+        ext->result = xmalloc(ext->result_bytes);
+        baton__result__pack(r->result, ext->result);
+    }
+    struct buf wire = {0};
+    ext->attempts = xcalloc(r->n_attempts, sizeof *ext->attempts);
+    for (size_t i = 0; i < r->n_attempts; i++) {
+        buf_clear(&wire);
+        size_t bytes = baton__attempt_record__get_packed_size(r->attempts[i]);
+        baton__attempt_record__pack(r->attempts[i], buf_reserve(&wire, bytes));
+        ext->attempts[ext->n_attempts++] = baton__attempt_record__unpack(NULL, bytes, wire.data);
+        index64_put(&core->by_token, r->attempts[i]->token, task->slot);
+    }
+    ext->orphans = xcalloc(r->n_orphans, sizeof *ext->orphans);
+    for (size_t i = 0; i < r->n_orphans; i++) {
+        buf_clear(&wire);
+        size_t bytes = baton__orphan_record__get_packed_size(r->orphans[i]);
+        baton__orphan_record__pack(r->orphans[i], buf_reserve(&wire, bytes));
+        ext->orphans[ext->n_orphans++] = baton__orphan_record__unpack(NULL, bytes, wire.data);
+    }
+    buf_fini(&wire);
+}
+
+static bool
+run_restore(struct core *core, struct task *task, const Baton__TaskRecord *r,
+            const Baton__Spec *spec)
+{
+    if (!task->worker) {
+        return false;
+    }
+    struct run *run = xcalloc(1, sizeof *run);
+    run->lease_ms = r->lease_ms;
+    run->sessionless = r->sessionless;
+    run->stalled = r->stalled;
+    run->max_runtime_ms = spec->max_runtime_ms;
+    run->stall_ms = spec->stall_ms ? spec->stall_ms : core->config.stall_ms;
+    run->lease_until = core->now + r->lease_ms;
+    run->start_until = run->sessionless ? NEVER : core->now + core->config.start_ms;
+    run->stall_at = core->now + run->stall_ms;
+    run->cancel_until = core->now + r->cancel_grace_ms + CANCEL_SLACK_MS;
+    task->run = run;
+    return true;
+}
+
+static bool
+task_restore(struct core *core, const Baton__TaskRecord *r)
+{
+    Baton__Spec *spec = baton__spec__unpack(&core->scratch.pb, r->spec.len, r->spec.data);
+    if (!spec || !r->key || r->key > core->seq || !spec->id[0] || !spec->project[0] ||
+        strlen(spec->id) > ID_BYTES_MAX || strlen(spec->project) > NAME_BYTES_MAX ||
+        (unsigned)r->state < WAITING || (unsigned)r->state >= STATES_N ||
+        task_by_key(core, r->key) || task_find(core, project_find(core, spec->project), spec->id)) {
+        return false;
+    }
+    struct task *task = task_new(core, project_make(core, spec->project), spec->id);
+    task_set_spec(core, task, spec->id, r->spec.data, r->spec.len);
+    task->key = r->key;
+    task->state = (uint8_t)r->state;
+    task->reason = (uint8_t)r->reason;
+    task->attempt = r->attempt;
+    task->failures = (uint16_t)r->failures;
+    task->losses = (uint16_t)r->losses;
+    task->worker = r->worker ? index64_get(&core->workers_by_number, r->worker) : 0;
+    task->token = r->token;
+    task->created_at = r->created_at;
+    task->anchor = r->anchor;
+    task->ready_at = r->ready_at;
+    task->started_at = r->started_at;
+    task->ended_at = r->ended_at;
+    task->timed = r->next_at != 0;
+    task->next_at = r->next_at;
+    task->backoff = r->backoff;
+    task->held = r->held;
+    task->actor = actor_take(core, r->actor);
+    index64_put(&core->by_key, task->key, task->slot);
+    if (task->token) {
+        index64_put(&core->by_token, task->token, task->slot);
+    }
+    task_index_spec(core, task, spec);
+    if (ext_needed(r)) {
+        ext_restore(core, task, r);
+    }
+    core->n_tasks++;
+    core->projects[task->project]->counts[task->role].by_state[task->state]++;
+    return !task_has_lease(task) || run_restore(core, task, r, spec);
+}
+
+static bool
+header_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
+{
+    core->seq = header->seq;
+    core->event = header->event;
+    core->epoch = header->epoch;
+    core->now = header->at;
+    for (size_t i = 0; i < header->n_workers; i++) {
+        worker_add(core, header->workers[i]->number, header->workers[i]->name);
+    }
+    struct pause **at = &core->pauses;
+    for (size_t i = 0; i < header->n_pauses; i++) {
+        const Baton__SnapshotChunk__PauseRecord *r = header->pauses[i];
+        if (r->scope > BATON__PAUSE__SCOPE__WORKER ||
+            (r->scope == BATON__PAUSE__SCOPE__ROLE && role_number(r->name) < 0)) {
+            return false;
+        }
+        struct pause *pause = xcalloc(1, sizeof *pause);
+        *pause = (struct pause){.scope = r->scope,
+                                .name = xstrdup(r->name),
+                                .text = xstrdup(r->text),
+                                .actor = xstrdup(r->actor),
+                                .since = r->since,
+                                .until = r->until,
+                                .refuse = r->refuse};
+        *at = pause;
+        at = &pause->next;
+        pause_apply(core, r->scope, r->name, true, r->refuse);
+    }
+    for (size_t i = 0; i < header->n_resources; i++) {
+        struct resource *resource = resource_make(core, header->resources[i]->name);
+        resource->capacity = header->resources[i]->capacity;
+        resource->set = true;
+    }
+    for (size_t i = 0; i < header->n_fairness; i++) {
+        struct fairness *fairness = xcalloc(1, sizeof *fairness);
+        fairness->key = xstrdup(header->fairness[i]->key);
+        fairness->virtual_time = header->fairness[i]->virtual_time;
+        HASH_ADD_KEYPTR(by_key, core->fairness, fairness->key, strlen(fairness->key), fairness);
+    }
+    for (size_t i = 0; i < header->n_counts; i++) {
+        const Baton__SnapshotChunk__CountRecord *r = header->counts[i];
+        int role = r->role[0] ? role_number(r->role) : ROLE_NONE;
+        if (role < 0) {
+            return false;
+        }
+        uint32_t project = project_make(core, r->project); /* may move core->projects */
+        struct counts *counts = &core->projects[project]->counts[role];
+        counts->gone_done = r->done;
+        counts->gone_failed = r->failed;
+        counts->gone_cancelled = r->cancelled;
+    }
+    struct linger **linger_at = &core->lingers;
+    for (size_t i = 0; i < header->n_lingers; i++) {
+        const Baton__SnapshotChunk__LingerRecord *r = header->lingers[i];
+        struct linger *linger = xcalloc(1, sizeof *linger);
+        linger->token = r->token;
+        linger->until = r->until;
+        linger->n_claims = (uint32_t)r->n_claims;
+        linger->claims = xcalloc(r->n_claims, sizeof *linger->claims);
+        for (uint32_t k = 0; k < linger->n_claims; k++) {
+            struct resource *resource = resource_make(core, r->claims[k]->name);
+            resource->n_claims++;
+            linger->claims[k] = (struct claim){.resource = resource->number,
+                                               .amount = r->claims[k]->amount,
+                                               .shared = r->claims[k]->shared};
+        }
+        resource_take(core, linger->claims, linger->n_claims);
+        *linger_at = linger;
+        linger_at = &linger->next;
+    }
+    return true;
+}
+
+bool
+core_restore_chunk(struct core *core, const uint8_t *data, size_t bytes)
+{
+    struct arena arena;
+    arena_init(&arena);
+    Baton__SnapshotChunk *chunk = baton__snapshot_chunk__unpack(&arena.pb, bytes, data);
+    bool ok = chunk && (chunk->header != NULL) == (core->linked && core->seq == 0);
+    if (ok && chunk->header) {
+        core->linked = false;
+        ok = header_restore(core, chunk->header);
+        for (size_t i = 0; ok && i < chunk->n_answers; i++) {
+            Baton__Answered answered = BATON__ANSWERED__INIT;
+            answered.client = chunk->answers[i]->client;
+            answered.number = chunk->answers[i]->number;
+            answered.digest = chunk->answers[i]->digest;
+            answered.reply = chunk->answers[i]->reply;
+            answers_evolve(core, &answered, chunk->answers[i]->at);
+        }
+    }
+    for (size_t i = 0; ok && i < chunk->n_tombstones; i++) {
+        const Baton__SnapshotChunk__Tombstone *t = chunk->tombstones[i];
+        ok = state_is_terminal((unsigned)t->state) && (unsigned)t->state < STATES_N;
+        tombstone_add(core, t->hash_hi, t->hash_lo, t->key, t->state);
+    }
+    for (size_t i = 0; ok && i < chunk->n_tasks; i++) {
+        ok = task_restore(core, chunk->tasks[i]);
+        arena_reset(&core->scratch);
+    }
+    arena_fini(&arena);
+    return ok;
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+    const struct task *x = *(struct task *const *)a;
+    const struct task *y = *(struct task *const *)b;
+    return (x->key > y->key) - (x->key < y->key);
+}
+
+static int
+compare_ended(const void *a, const void *b)
+{
+    const struct task *x = *(struct task *const *)a;
+    const struct task *y = *(struct task *const *)b;
+    return x->ended_at != y->ended_at ? (x->ended_at > y->ended_at) - (x->ended_at < y->ended_at)
+                                      : compare_keys(a, b);
+}
+
+/* Tasks stand in the chunks in any order (those set aside come early), and edges need both ends: so
+ * lists, edges, counters, order and queues are made when all are there. */
+void
+core_link(struct core *core)
+{
+    if (core->linked) {
+        return;
+    }
+    core->linked = true;
+    struct task **all = xcalloc(core->n_tasks, sizeof(struct task *));
+    uint32_t n = 0;
+    for (uint32_t slot = 1; slot < core->n_slots; slot++) {
+        if (task_at(core, slot)->key) {
+            all[n++] = task_at(core, slot);
+        }
+    }
+    qsort(all, n, sizeof(struct task *), compare_keys);
+    for (uint32_t i = 0; i < n; i++) {
+        all_list_add(core, all[i]);
+        Baton__Spec *spec = task_unpack(all[i], &core->scratch);
+        edges_build(core, all[i], spec);
+        arena_reset(&core->scratch);
+    }
+    order_all(core);
+    for (uint32_t i = 0; i < n; i++) {
+        struct task *task = all[i];
+        if (task->state == READY) {
+            queue_enter(core, task);
+        }
+        if (task->run) {
+            worker_list_add(core, task);
+            if (task->ext) {
+                resource_take(core, task->ext->claims, task->ext->n_claims);
+            }
+        }
+        timer_update(core, task);
+    }
+    if (n) {
+        qsort(all, n, sizeof(struct task *), compare_ended);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        ended_list_update(core, all[i]);
+    }
+    free(all);
+}
+
+bool
+core_replay(struct core *core, uint64_t seq, uint32_t n, const uint8_t *facts, size_t bytes,
+            struct core_out *out)
+{
+    core_link(core);
+    struct arena arena;
+    arena_init(&arena);
+    size_t pos = 0;
+    bool ok = true;
+    for (uint32_t i = 0; i < n && ok; i++) {
+        uint64_t length;
+        ok = varint_read(facts, bytes, &pos, &length) && length <= bytes - pos;
+        if (!ok) {
+            break;
+        }
+        if (seq + i > core->seq) {
+            Baton__Fact *fact = baton__fact__unpack(&arena.pb, length, facts + pos);
+            ok = fact && fact->what_case != BATON__FACT__WHAT__NOT_SET;
+            if (ok && i == 0) {
+                core->seq = seq - 1; /* a gap that the store vouches for: core_skip_to */
+            }
+            if (ok) {
+                evolve(core, fact, seq + i, out);
+            }
+            arena_reset(&arena);
+        }
+        pos += length;
+    }
+    while (core->n_settle > 0) {
+        /* What follows from these facts is in the journal too. */
+        task_at(core, core->settle[--core->n_settle])->settling = false;
+    }
+    arena_fini(&arena);
+    return ok && pos == bytes;
+}
+
+void
+core_skip_to(struct core *core, uint64_t seq)
+{
+    core_link(core);
+    CHECK(seq > core->seq);
+    core->seq = seq - 1;
+}
+
+void
+core_release_all(struct core *core, struct core_request *request, const char *why)
+{
+    for (uint32_t w = 1; w < core->n_workers; w++) {
+        while (core->workers[w]->first) {
+            lease_end(core, request, task_at(core, core->workers[w]->first),
+                      BATON__OUTCOME__OUTCOME_RELEASED, why);
+        }
+    }
+}
+
+void
+core_begin_epoch(struct core *core, struct core_request *request, uint64_t epoch,
+                 const char *software)
+{
+    core_link(core);
+    CHECK(epoch > core->epoch);
+    Baton__EpochBegan began = BATON__EPOCH_BEGAN__INIT;
+    began.epoch = epoch;
+    began.software = (char *)(uintptr_t)software;
+    Baton__Fact fact = BATON__FACT__INIT;
+    fact.what_case = BATON__FACT__WHAT_EPOCH_BEGAN;
+    fact.epoch_began = &began;
+    emit(core, request, &fact);
+}
