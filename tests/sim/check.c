@@ -329,6 +329,14 @@ adopt(struct world *w, int t, const Baton__TaskView *view)
     struct model *m = w->m;
     struct m_task *task = &m->task[t];
     task->vague = false;
+    if (m->state[t] == WAITING || m->state[t] == READY) {
+        bool held = view->reason == BATON__REASON__REASON_HELD;
+        if (held != task->held) {
+            task->held = held;
+            model_settle(m);
+            model_first_ready(m, t);
+        }
+    }
     if (m->state[t] == WAITING && (int)view->state == READY && task->wait_backoff) {
         task->wait_backoff = false;
         model_settle(m);

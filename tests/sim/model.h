@@ -305,6 +305,7 @@ enum m_field {
     F_LABELS = 1 << 16,
     F_AFTER = 1 << 17,
     F_CLAIMS = 1 << 18,
+    F_HELD = 1 << 19, F_UNIQUE = 1 << 20, F_FAIRNESS = 1 << 21,
     F_WHILE_RUNNING = (1 << 14) - 1 - (1 << 3) + (1 << 16),
 };
 codes model_change_codes(struct model *m, const struct m_change *change);

@@ -62,13 +62,27 @@ verdict_of_set(const struct model *m, int t, const struct m_change *change)
     return differing ? APPLIES : ALREADY;
 }
 
+/* Its unique key is another live task's by now. */
+static bool
+is_replaced(const struct model *m, int t)
+{
+    const struct m_task *task = &m->task[t];
+    for (int o = 0; task->spec.unique && o < m->n_tasks; o++) {
+        if (o != t && model_is_live(m, o) && m->task[o].project == task->project &&
+            m->task[o].spec.unique == task->spec.unique) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* It would end the same way at once: then it is no use, and refused. */
 static enum verdict
 verdict_of_retry(const struct model *m, int t)
 {
     const struct m_spec *spec = &m->task[t].spec;
     bool too_late = spec->on_deadline && spec->deadline && spec->deadline <= m->now;
-    return too_late || model_aborts(m, t) ? ILLEGAL : APPLIES;
+    return too_late || model_aborts(m, t) || is_replaced(m, t) ? ILLEGAL : APPLIES;
 }
 
 static enum verdict
@@ -91,7 +105,8 @@ verdict_of(const struct model *m, int t, const struct m_change *change)
         if (s != DONE) {
             return ILLEGAL;
         }
-        return change->force || !reopen_is_refused(m, t) ? APPLIES : ILLEGAL;
+        return !is_replaced(m, t) && (change->force || !reopen_is_refused(m, t)) ? APPLIES
+                                                                                : ILLEGAL;
     case BATON__CHANGE__VERB__SET:
         return verdict_of_set(m, t, change);
     default:
@@ -183,9 +198,6 @@ model_change_codes(struct model *m, const struct m_change *change)
         } else if (v == OPEN) {
             maybe |= CODE(ILLEGAL_TRANSITION) | CODE(CONFLICT);
         }
-        if (change->verb == BATON__CHANGE__VERB__RETRY && m->task[t].spec.unique) {
-            maybe |= CODE(CONFLICT);
-        }
     }
     if (!change->reason && change->verb == BATON__CHANGE__VERB__CANCEL) {
         sure |= CODE(INVALID);
@@ -222,6 +234,9 @@ apply(struct model *m, int t, const struct m_change *change, int mark)
         model_cancel(m, t,
                      mark == 2 ? BATON__REASON__REASON_SUBTREE : BATON__REASON__REASON_OPERATOR,
                      change->grace);
+        if (change->filter && change->subtree && !model_holds_lease(m, t)) {
+            task->why = WHY(OPERATOR) | WHY(SUBTREE); /* matched and downstream at once */
+        }
         break;
     case BATON__CHANGE__VERB__RETRY:
     case BATON__CHANGE__VERB__REOPEN:

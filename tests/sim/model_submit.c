@@ -32,6 +32,9 @@ model_differences(const struct m_spec *a, const struct m_spec *b)
                  memcmp(a->edges, b->edges, a->n_edges * sizeof a->edges[0]) != 0;
     bool claims = a->n_claims != b->n_claims ||
                   memcmp(a->claims, b->claims, a->n_claims * sizeof a->claims[0]) != 0;
+    d |= a->held != b->held ? F_HELD : 0;
+    d |= a->unique != b->unique ? F_UNIQUE : 0;
+    d |= a->fairness != b->fairness || a->weight != b->weight ? F_FAIRNESS : 0;
     return d | (edges ? F_AFTER : 0) | (claims ? F_CLAIMS : 0);
 }
 
@@ -56,6 +59,10 @@ model_take_fields(struct m_spec *to, const struct m_spec *from, uint32_t fields)
     TAKE(F_ROLE, role);
     TAKE(F_PROMPT, prompt);
     TAKE(F_LABELS, label);
+    TAKE(F_HELD, held);
+    TAKE(F_UNIQUE, unique);
+    TAKE(F_FAIRNESS, fairness);
+    TAKE(F_FAIRNESS, weight);
 #undef TAKE
     if (fields & F_AFTER) {
         to->n_edges = from->n_edges;
@@ -75,6 +82,9 @@ model_respecify(struct model *m, int t, const struct m_spec *spec)
     model_take_fields(&task->spec, spec, fields);
     if (fields & F_NOT_BEFORE) {
         task->wait_not_before = spec->not_before > m->now;
+    }
+    if (fields & F_HELD) {
+        task->vague = true; /* is it held now? */
     }
     if (fields & (F_DEADLINE | F_ON_DEADLINE)) {
         task->deadline_hi = 0;
@@ -279,6 +289,9 @@ look_at_existing(struct look *look, int i, int t)
         return;
     }
     plan->fate[i] = FATE_UPDATE;
+    if ((fields & F_UNIQUE) && spec->unique) {
+        look->maybe |= CODE(CONFLICT);
+    }
     bool running = model_holds_lease(m, t);
     if (!look->submit->update) {
         look->sure |= CODE(CONFLICT);
@@ -429,6 +442,8 @@ model_submit_codes(struct model *m, const struct m_submit *submit, struct m_plan
     }
     if (closes_cycle(&look)) {
         look.sure |= CODE(CYCLE);
+    } else if (model_would_cycle(m, submit->spec, submit->n)) {
+        look.maybe |= CODE(CYCLE); /* among them one that another task stands for */
     }
     return look.sure ? look.sure | look.maybe : CODE(OK) | look.maybe;
 }

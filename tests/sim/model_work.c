@@ -1,6 +1,8 @@
 /* The reference model: leases, what workers say, and how attempts end. */
 #include "model.h"
 
+#include "common/limits.h"
+
 #include <string.h>
 
 enum { UNCLEAN_EXTRA_MS = 10000, RATE_LIMITED_MS = 60000 };
@@ -277,6 +279,17 @@ live_line(struct model *m, int t, const struct m_report *report)
     return CODE(OK);
 }
 
+/* More attempts than are remembered have begun since. */
+static bool
+is_forgotten(const struct model *m, const struct m_lease *lease)
+{
+    int later = 0;
+    for (const struct m_lease *l = lease + 1; l < m->leases + m->n_leases; l++) {
+        later += l->task == lease->task;
+    }
+    return later >= ATTEMPTS_KEPT - 1;
+}
+
 codes
 model_report(struct model *m, const struct m_report *report)
 {
@@ -284,7 +297,13 @@ model_report(struct model *m, const struct m_report *report)
     if (!lease) {
         return CODE(NOT_FOUND) | CODE(STALE_TOKEN);
     }
+    if (lease->end != END_LIVE && is_forgotten(m, lease)) {
+        return CODE(NOT_FOUND) | CODE(STALE_TOKEN) | CODE(OK);
+    }
     if (report->worker >= 0 && report->worker != lease->worker) {
+        if (lease->end == END_BYE && report->outcome == BATON__OUTCOME__OUTCOME_RELEASED) {
+            return ~0u;
+        }
         if (lease->end != END_LIVE && report->what == R_RESULT && lease->outcome &&
             lease->outcome == report->outcome) {
             return ~0u; /* the same as its own worker said: nothing changes */

@@ -130,7 +130,8 @@ true_reasons(struct world *w, int t)
     uint32_t waits;
     switch (m->state[t]) {
     case WAITING:
-        return model_waiting_reasons(m, t, &first);
+        /* Of alternatives the broken ones may be told as well. */
+        return model_waiting_reasons(m, t, &first) | WHY(UPSTREAM_FAILED);
     case READY: {
         uint32_t all = (1u << M_RESOURCES) - 1;
         reasons why = model_obstacles(m, t, all, true, &waits);

@@ -68,7 +68,8 @@ remember(struct world *w, int c, const ProtobufCMessage *request, const Protobuf
                  (unsigned long long)number, client_name(c));
     }
     if (pick(w, 3) == 0) {
-        client->acked = MAX(client->acked, client->number - pick(w, MIN(client->number, 6) + 1));
+        uint64_t acked = client->number - pick(w, MIN(client->number, 6) + 1);
+        client->acked = MAX(client->acked, acked);
     }
     size_t bytes = protobuf_c_message_get_packed_size(answer);
     uint8_t *data = arena_alloc(&w->arena, bytes + 1);
@@ -274,7 +275,8 @@ step_children(struct world *w)
         return;
     }
     generate_submit(w, &submit);
-    int back = (int)pick(w, (uint64_t)MIN(w->m->n_leases, pick(w, 4) ? 12 : 200));
+    int span = pick(w, 4) ? 12 : 200;
+    int back = (int)pick(w, (uint64_t)MIN(w->m->n_leases, span));
     const struct m_lease *lease = &w->m->leases[w->m->n_leases - 1 - back];
     submit.parent_token = pick(w, 20) ? lease->token : lease->token + 1 + pick(w, 50);
     submit.update = false;

@@ -33,17 +33,32 @@ struct kept {
 
 enum can { CAN_NOT, CAN_PERHAPS, CAN };
 
+static bool
+claims_any(const struct model *m, int t, uint32_t resources)
+{
+    const struct m_spec *spec = &m->task[t].spec;
+    for (int i = 0; i < spec->n_claims; i++) {
+        if (resources & (1u << spec->claims[i].resource)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Walks one ready task in the order: may it be leased now? What it waits for is kept for it. */
 static enum can
 look_at_ready(struct world *w, int t, const struct wanted *wanted, struct kept *kept)
 {
     struct model *m = w->m;
     uint32_t waits_for;
+    uint32_t before = kept->sure | kept->maybe;
     bool mine = suits(w, t, wanted);
     reasons least = model_obstacles(m, t, kept->sure, true, &waits_for);
     reasons most = model_obstacles(m, t, kept->sure | kept->maybe, true, &waits_for);
-    if (!(least & ~WHY(LOCK)) && m->now >= m->order_at[t]) {
-        *(mine && wanted->only < 0 ? &kept->sure : &kept->maybe) |= waits_for;
+    if (!(least & ~WHY(LOCK)) && m->now > m->order_at[t]) {
+        /* One that lacks several may stand in the line of any of them. */
+        bool lacks_one = (waits_for & (waits_for - 1)) == 0 && !claims_any(m, t, before & ~waits_for);
+        *(mine && lacks_one && wanted->only < 0 ? &kept->sure : &kept->maybe) |= waits_for;
     }
     return !mine || least ? CAN_NOT : most ? CAN_PERHAPS : CAN;
 }
@@ -458,7 +473,7 @@ draw_held(struct world *w, int worker, uint64_t *tokens, bool *started)
         if (own && !(forgetful && pick(w, 2))) {
             tokens[n] = m->latest[t];
             started[n++] = m->state[t] != LEASED || pick(w, 4) == 0;
-        } else if (m->latest[t] && !m->task[t].sessionless &&
+        } else if (!own && m->latest[t] && !m->task[t].sessionless &&
                    pick(w, 200) == 0) { /* not, or no longer, its own */
             tokens[n] = m->latest[t];
             started[n++] = true;
