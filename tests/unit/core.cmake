@@ -1,1 +1,2 @@
 baton_unit_test(core_life SOURCES unit/core_life.c LIBS baton_core)
+baton_unit_test(core_states SOURCES unit/core_states.c LIBS baton_core)
