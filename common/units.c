@@ -442,6 +442,14 @@ time_parse(const char *s, const char *zone, int64_t now, int64_t *ret_ms)
     return true;
 }
 
+bool
+time_needs_zone(const char *s)
+{
+    s = skip_spaces(s);
+    /* A date is ten characters; behind it only an offset has a sign or a letter Z. */
+    return is_digit(*s) && strlen(s) >= 10 && !strpbrk(s + 10, "Zz+-");
+}
+
 const char *
 time_format(int64_t ms, char *out, size_t room)
 {

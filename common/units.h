@@ -20,6 +20,9 @@ const char *duration_format(int64_t ms, char *out, size_t room);
  * a moment, for that is how libc is told a zone. */
 bool time_parse(const char *s, const char *zone, int64_t now, int64_t *ret_ms);
 
+/* Of a text that time_parse takes: does what it means depend on the zone? */
+bool time_needs_zone(const char *s);
+
 /* Is it an IANA zone that this machine knows (or NULL, "", "UTC")? Reads a file. */
 bool zone_is_known(const char *zone);
 

@@ -33,8 +33,8 @@ plan_form_take(struct plan_options *options, int option, const char *value)
     }
 }
 
-static int
-report(struct ctl *ctl, const struct plan *plan)
+int
+plan_form_report(struct ctl *ctl, const struct plan *plan)
 {
     struct buf text = {0};
     size_t n = plan_n_errors(plan), shown = 0;
@@ -84,7 +84,7 @@ plan_form_read(struct ctl *ctl, struct plan_options *options, int n_files, char 
         plan_read_file(plan, files[i]);
     }
     if (!plan_finish(plan)) {
-        int status = report(ctl, plan);
+        int status = plan_form_report(ctl, plan);
         plan_free(plan);
         return status;
     }

@@ -37,4 +37,7 @@ bool plan_form_take(struct plan_options *options, int option, const char *value)
 int plan_form_read(struct ctl *ctl, struct plan_options *options, int n_files, char **files,
                    struct plan **ret_plan) MUST_CHECK;
 
+/* Reports the plan's mistakes; the exit status. */
+int plan_form_report(struct ctl *ctl, const struct plan *plan);
+
 #endif

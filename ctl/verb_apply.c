@@ -1,6 +1,6 @@
 /* baton apply: makes the broker's tasks what the plan says, whole or not at all. */
 #include "common/alloc.h"
-#include "common/buf.h"
+#include "common/units.h"
 #include "ctl/plan_form.h"
 #include "ctl/task_json.h"
 #include "ctl/verbs.h"
@@ -253,6 +253,23 @@ submit(struct ctl *ctl, struct form *form, struct plan *plan)
     return form->wait && !form->submit.dry_run && n ? wait_for_plan(ctl, form, plan) : CTL_YES;
 }
 
+/* Times that say no zone are of the broker's. */
+static int
+take_zone(struct ctl *ctl, struct plan *plan)
+{
+    const char *zone;
+    baton_status answer = baton_zone(ctl->baton, &zone);
+    if (answer != BATON_OK) {
+        return ctl_fail_status(ctl, answer);
+    }
+    if (!zone_is_known(zone)) {
+        return ctl_fail(ctl, CTL_CONFIG, "unknown_zone",
+                        "--zone names another; the package tzdata has them",
+                        "this machine does not know the broker's time zone %.80s", zone);
+    }
+    return plan_set_zone(plan, zone) ? CTL_YES : plan_form_report(ctl, plan);
+}
+
 int
 verb_apply(struct ctl *ctl, int argc, char **argv)
 {
@@ -260,22 +277,19 @@ verb_apply(struct ctl *ctl, int argc, char **argv)
     if (!read_command_line(&form, ctl, argc, argv)) {
         return ctl->status;
     }
-    int status = ctl_connect(ctl);
-    if (status == CTL_YES && !form.plan.zone) {
-        baton_status answer = baton_zone(ctl->baton, &form.plan.zone);
-        status = answer == BATON_OK ? CTL_YES : ctl_fail_status(ctl, answer);
-    }
+    /* The plan comes first: what is wrong with it can be told without a broker. */
+    struct plan *plan;
+    int status = plan_form_read(ctl, &form.plan, argc - optind, argv + optind, &plan);
     if (status != CTL_YES) {
         return status;
     }
-    char *zone = form.plan.zone ? xstrdup(form.plan.zone) : NULL;
-    form.plan.zone = zone;
-    struct plan *plan;
-    status = plan_form_read(ctl, &form.plan, argc - optind, argv + optind, &plan);
+    status = ctl_connect(ctl);
+    if (status == CTL_YES && plan_needs_zone(plan)) {
+        status = take_zone(ctl, plan);
+    }
     if (status == CTL_YES) {
         status = submit(ctl, &form, plan);
-        plan_free(plan);
     }
-    free(zone);
+    plan_free(plan);
     return status;
 }

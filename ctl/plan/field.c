@@ -1,4 +1,5 @@
 /* Values of nodes, typed and bounded. */
+#include "common/alloc.h"
 #include "common/limits.h"
 #include "common/text.h"
 #include "common/units.h"
@@ -132,6 +133,17 @@ is_plain_date(const char *text)
     return true;
 }
 
+/* Nobody has said the zone yet; plan_set_zone reads it again. */
+static void
+remember_zoneless(struct plan *plan, struct zoneless time)
+{
+    if (plan->n_zoneless == plan->room_zoneless) {
+        plan->room_zoneless = plan->room_zoneless ? plan->room_zoneless * 2 : 16;
+        plan->zoneless = xreallocarray(plan->zoneless, plan->room_zoneless, sizeof *plan->zoneless);
+    }
+    plan->zoneless[plan->n_zoneless++] = time;
+}
+
 bool
 field_time(struct plan *plan, const struct source *source, const struct node *node, bool begin,
            int64_t *ret_ms)
@@ -148,6 +160,9 @@ field_time(struct plan *plan, const struct source *source, const struct node *no
                   prefix(plan, node),
                   node->kind == NODE_SCALAR ? quote(plan, node->text) : node_kind_name(node));
         return false;
+    }
+    if (!zone && time_needs_zone(text)) {
+        remember_zoneless(plan, (struct zoneless){place_of(source, node), text, ret_ms});
     }
     return true;
 }

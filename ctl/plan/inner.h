@@ -55,6 +55,13 @@ struct unsettled {
     int policy; /* enum dangling */
 };
 
+/* A time that says no zone, in a file that says none, when the options say none. */
+struct zoneless {
+    struct place at;
+    const char *text; /* in the arena */
+    int64_t *ret_ms;  /* in a draft's spec; read as UTC until plan_set_zone */
+};
+
 struct role_rule {
     const char *pattern;
     const char *role;
@@ -81,6 +88,9 @@ struct plan {
     struct unsettled *unsettled; /* heap */
     size_t n_unsettled;
     size_t room_unsettled;
+    struct zoneless *zoneless; /* heap */
+    size_t n_zoneless;
+    size_t room_zoneless;
     const char **for_later; /* heap */
     size_t n_for_later;
     size_t room_for_later;

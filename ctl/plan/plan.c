@@ -65,6 +65,7 @@ plan_free(struct plan *plan)
     free(plan->resources);
     free(plan->rules);
     free(plan->unsettled);
+    free(plan->zoneless);
     free(plan->for_later);
     index_free(plan->index);
     arena_fini(&plan->arena);
@@ -196,6 +197,26 @@ plan_finish(struct plan *plan)
     graph_check(plan);
     check_claims(plan);
     fill_results(plan);
+    return plan->errors.n == 0;
+}
+
+bool
+plan_needs_zone(const struct plan *plan)
+{
+    return plan->n_zoneless > 0;
+}
+
+bool
+plan_set_zone(struct plan *plan, const char *zone)
+{
+    for (size_t i = 0; i < plan->n_zoneless; i++) {
+        const struct zoneless *time = &plan->zoneless[i];
+        if (!time_parse(time->text, zone, plan->options.now, time->ret_ms)) {
+            plan_fail(plan, time->at, "there is no time %s in the zone %s; write it with an offset",
+                      quote(plan, time->text), quote(plan, zone));
+        }
+    }
+    plan->n_zoneless = 0;
     return plan->errors.n == 0;
 }
 

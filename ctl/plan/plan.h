@@ -23,7 +23,8 @@ struct plan_options {
     const char *format;   /* one of plan_formats(); NULL: by content */
     const char *dangling; /* dependencies on tasks that a data format does not have: wait, drop,
                              error; NULL: the format's own policy */
-    const char *zone;     /* of times without one, when the file names none; NULL: UTC */
+    const char *zone;     /* of times without one, when the file names none; NULL: what
+                             plan_set_zone says, else UTC */
     int64_t now;          /* for times like "+2h" */
     bool strict;          /* references to tasks outside of the plan are errors */
     bool with_closed;     /* tasks that a format calls closed are wanted too */
@@ -49,6 +50,12 @@ void plan_read_text(struct plan *plan, const char *name, const char *text, size_
 /* Joins the files: phases, references, cycles. Once, behind the last file. False: there are errors,
  * and nothing may be submitted. */
 bool plan_finish(struct plan *plan);
+
+/* After plan_finish: is there a time for which neither the files nor the options have a zone? */
+bool plan_needs_zone(const struct plan *plan);
+
+/* Gives those times a zone, which must be known (zone_is_known). False: there are errors now. */
+bool plan_set_zone(struct plan *plan, const char *zone);
 
 /* After plan_finish was true. In the order of the files; borrowed. */
 baton_spec *const *plan_specs(const struct plan *plan, size_t *ret_n);

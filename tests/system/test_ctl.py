@@ -291,6 +291,30 @@ class TestOperators(CtlTest):
         self.assertIn("keys", done.error()["error"]["message"])
         self.assertEqual(self.baton(broker, "lst").status, 64)
 
+    def test_a_bad_plan_is_told_without_a_broker(self):
+        broker = self.broker(start=False)
+        plan = self.dir / "plan.yaml"
+        plan.write_text("tasks:\n  - {id: a, role: nobody, deadline: 2030-01-01}\n")
+        done = self.baton(broker, "apply", plan)
+        self.assertEqual((done.status, done.error()["error"]["code"]), (65, "bad_plan"))
+        self.assertIn(f"{plan}:2:", done.error()["error"]["message"])
+        plan.write_text("tasks:\n  - {id: a, role: infra, deadline: 2030-01-01}\n")
+        self.assertEqual(self.baton(broker, "apply", plan, "--timeout", "100ms").status, 69)
+
+    def test_times_of_a_plan_are_in_the_brokers_zone(self):
+        broker = self.broker(args=["--zone", "Asia/Tokyo"])
+        plan = self.dir / "plan.yaml"
+        plan.write_text(
+            "tasks:\n"
+            "  - {id: a, role: infra, deadline: 2030-01-01}\n"
+            "  - {id: b, role: infra, deadline: 2030-01-01T12:00Z}\n"
+        )
+        self.ok(broker, "apply", plan)
+        due = {row["id"]: row["deadline"] for row in self.ok(broker, "list").lines()}
+        self.assertEqual(due, {"a": "2030-01-01T14:59:59Z", "b": "2030-01-01T12:00:00Z"})
+        self.ok(broker, "apply", "--zone", "UTC", plan)
+        self.assertEqual(self.ok(broker, "show", "a").json()["deadline"], "2030-01-01T23:59:59Z")
+
     def test_watch_prints_events_and_ends_on_a_signal(self):
         broker = self.broker()
         watching = self.spawn(broker, "watch", "--since", "0")

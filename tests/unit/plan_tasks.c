@@ -148,6 +148,39 @@ test_zones_of_documents(void **state)
     assert_refused("a.yaml", "zone: ../../etc/passwd\n", "a.yaml:1: zone: '../../etc/passwd'");
 }
 
+/* The broker's zone is known only after the plan is read: times that say none are read again. */
+static void
+test_zone_that_comes_later(void **state)
+{
+    (void)state;
+    if (!zone_is_known("Asia/Tokyo")) {
+        print_message("SKIPPED: no tzdata on this machine\n");
+        skip();
+    }
+    struct plan *plan = plan_good("a.yaml",
+                                  "tasks:\n"
+                                  "- {id: a, role: qa, deadline: 2025-08-12, start: 2025-08-12}\n"
+                                  "- {id: b, role: qa, deadline: 2025-08-12T18:00:00+02:00}\n"
+                                  "- {id: c, role: qa, deadline: 2025-08-12 18:00}\n"
+                                  "---\n"
+                                  "zone: Europe/Berlin\n"
+                                  "tasks: [{id: d, role: qa, deadline: 2025-08-12}]\n");
+    assert_true(plan_needs_zone(plan));
+    int64_t said = spec_of(plan, "b")->deadline, berlin = spec_of(plan, "d")->deadline;
+    assert_int_equal(spec_of(plan, "a")->deadline, 1755043199000);
+    assert_true(plan_set_zone(plan, "Asia/Tokyo"));
+    assert_int_equal(spec_of(plan, "a")->deadline, 1755043199000 - 9 * 3600000);
+    assert_int_equal(spec_of(plan, "a")->not_before, 1754956800000 - 9 * 3600000);
+    assert_int_equal(spec_of(plan, "c")->deadline, 1755021600000 - 9 * 3600000);
+    assert_int_equal(spec_of(plan, "b")->deadline, said);
+    assert_int_equal(spec_of(plan, "d")->deadline, berlin);
+    plan_free(plan);
+    plan = plan_good("a.yaml", "tasks: [{id: a, role: qa, deadline: 2025-08-12T18:00Z,"
+                               " start: +2h}]\n");
+    assert_false(plan_needs_zone(plan));
+    plan_free(plan);
+}
+
 /* One mistake each, in a task that is right but for it. */
 static void
 test_mistakes_have_their_place_and_a_remedy(void **state)
@@ -260,6 +293,7 @@ main(void)
         cmocka_unit_test(test_dependencies_in_all_their_forms),
         cmocka_unit_test(test_defaults_fill_what_a_task_leaves_out),
         cmocka_unit_test(test_zones_of_documents),
+        cmocka_unit_test(test_zone_that_comes_later),
         cmocka_unit_test(test_mistakes_have_their_place_and_a_remedy),
         cmocka_unit_test(test_hostile_ids_are_refused),
         cmocka_unit_test(test_top_of_a_plan),
