@@ -199,9 +199,8 @@ class Slowness(SystemTest):
                 answer = client.wait(request.id, 0.2)
                 worker.send(wire.ToBroker(ping=wire.Ping()))
             self.assertEqual(answer.submitted.created, 5, answer)
-        self.assertGreater(client.counter("turns_not_reading"), 0)
         worker.credit(0)  # the session lives
-        self.assertEqual(client.counter("sessions_lost"), 0)
+        self.assertGreater(client.counter("turns_not_reading"), 0)
 
 
 if __name__ == "__main__":
