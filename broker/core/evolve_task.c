@@ -168,8 +168,13 @@ evolve_archived(struct core *core, const Baton__Fact *fact, struct core_out *out
     counts_of(core, task)->by_state[task->state]--;
     count_gone(counts_of(core, task), task->state);
     for (uint32_t i = 0; i < task->n_outs; i++) {
-        /* All of these are terminal; should one live again, this edge keeps its value. */
-        task_at(core, task->outs[i].succ)->ins[task->outs[i].in_pos].pred = 0;
+        /* All of these are terminal; should one live again, the edge has the value of the outcome,
+         * which is all that a tombstone knows. */
+        struct task *succ = task_at(core, task->outs[i].succ);
+        struct edge_in *edge = &succ->ins[task->outs[i].in_pos];
+        edge->pred = 0;
+        edge->state = (uint8_t)edge_eval(task->state, task->state == DONE, edge->condition);
+        edges_recount(core, succ);
     }
     task->n_outs = 0;
     edges_drop(core, task);
