@@ -116,7 +116,9 @@ edge_value(const struct model *m, const struct m_edge *edge)
     }
     int s = m->state[other];
     if (edge->condition == BATON__CONDITION__CONDITION_STARTED) {
-        return m->task[other].ever_started || s == DONE ? MET : s >= DONE ? BROKEN : PENDING;
+        /* The archive knows outcomes only. */
+        bool started = m->task[other].ever_started && !m->task[other].archived;
+        return started || s == DONE ? MET : s >= DONE ? BROKEN : PENDING;
     }
     if (s < DONE) {
         return PENDING;

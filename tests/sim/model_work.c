@@ -104,6 +104,10 @@ static void
 end_lease(struct model *m, int t, int outcome, enum m_end how)
 {
     struct m_lease *lease = latest_lease(m, t);
+    bool ran_out = m->state[t] == CANCELLING && m->task[t].cause == BATON__REASON__REASON_TIMEOUT;
+    if (ran_out && outcome == BATON__OUTCOME__OUTCOME_LOST) {
+        outcome = BATON__OUTCOME__OUTCOME_TIMED_OUT;
+    }
     lease->outcome = outcome == BATON__OUTCOME__OUTCOME_LOST ? 0 : (uint8_t)outcome;
     lease->end = (uint8_t)how;
     m->task[t].suspect = m->task[t].stalled = false;

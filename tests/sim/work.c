@@ -480,7 +480,7 @@ draw_held(struct world *w, int worker, uint64_t *tokens, bool *started)
         }
     }
     if (pick(w, 30) == 0) {
-        tokens[n] = m->seq + pick(w, 3);
+        tokens[n] = m->seq + 1 + pick(w, 3);
         started[n++] = false;
     }
     return n;
