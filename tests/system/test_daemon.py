@@ -193,6 +193,7 @@ class Slowness(SystemTest):
             request.id = client.new_id()
             requests.append(request)
             client.send(request)
+            worker.send(wire.ToBroker(ping=wire.Ping()))
         for request in requests:
             answer = None
             while answer is None:
