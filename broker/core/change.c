@@ -165,8 +165,10 @@ may_set(const struct change *c, const struct task *task)
         return VERDICT_ILLEGAL;
     }
     const Baton__Spec *spec = task_unpack(task, c->request->arena);
-    return spec_diff(spec, c->wire->spec, c->request->arena) & c->fields ? VERDICT_CHANGE
-                                                                         : VERDICT_SAME;
+    Baton__Spec *then = task_unpack(task, c->request->arena);
+    spec_copy(then, c->wire->spec, c->fields);
+    spec_normalise(then);
+    return spec_diff(spec, then, c->request->arena) ? VERDICT_CHANGE : VERDICT_SAME;
 }
 
 static enum verdict
@@ -416,8 +418,9 @@ emit_all(struct change *c)
         emit_retries(c);
         return;
     }
-    /* Backwards: what depends on a task is cancelled before it, so that its policy has nothing to
-     * do. */
+    /* What follows waits for the last of them, so that no policy acts on a task that is itself
+     * among those changed, and no milestone is through because of one that is not reopened yet. */
+    c->core->settles_later = true;
     for (size_t n = c->n_targets; n > 0; n--) {
         struct task *task = task_at(c->core, c->targets[n - 1]);
         if (c->verdicts[n - 1] != VERDICT_CHANGE) {
@@ -444,6 +447,8 @@ emit_all(struct change *c)
             break;
         }
     }
+    c->core->settles_later = false;
+    settle(c->core, c->request);
 }
 
 static Baton__Code

@@ -109,7 +109,7 @@ append(struct core *core, struct core_request *request, Baton__Fact *fact)
 }
 
 /* Milestones that are through, and tasks whose policy says abort. */
-static void
+void
 settle(struct core *core, struct core_request *request)
 {
     while (core->n_settle > 0) {
@@ -141,6 +141,8 @@ uint64_t
 emit(struct core *core, struct core_request *request, Baton__Fact *fact)
 {
     uint64_t seq = append(core, request, fact);
-    settle(core, request);
+    if (!core->settles_later) {
+        settle(core, request);
+    }
     return seq;
 }

@@ -124,7 +124,7 @@ check_edges(struct checker *c, const Baton__Spec *spec)
         return;
     }
     for (size_t i = 0; i < spec->n_after; i++) {
-        Baton__Edge *edge = spec->after[i];
+        const Baton__Edge *edge = spec->after[i];
         char field[64];
         snprintf(field, sizeof field, "after[%zu]", i);
         check_name(c, field, edge->id, ID_BYTES_MAX, true);
@@ -132,9 +132,6 @@ check_edges(struct checker *c, const Baton__Spec *spec)
         check_enum(c, field, (int)edge->condition, BATON__CONDITION__CONDITION_STARTED);
         check_enum(c, field, (int)edge->policy, BATON__POLICY__POLICY_IGNORE);
         bool same = !edge->project[0] || strcmp(edge->project, spec->project) == 0;
-        if (same) { /* said or unsaid, it is the same content */
-            edge->project = (char *)(uintptr_t)protobuf_c_empty_string;
-        }
         if (c->code == BATON__CODE__CODE_OK && same && spec->id[0] &&
             strcmp(edge->id, spec->id) == 0) {
             bad(c, BATON__CODE__CODE_CYCLE, field,
@@ -263,10 +260,9 @@ check_role(struct checker *c, const Baton__Spec *spec)
     }
 }
 
-Baton__Code
-spec_check(struct core_request *request, Baton__Spec *spec, const char *prefix)
+void
+spec_normalise(Baton__Spec *spec)
 {
-    struct checker c = {.request = request, .prefix = prefix, .code = BATON__CODE__CODE_OK};
     static char default_project[] = "default";
     if (!spec->project[0]) {
         spec->project = default_project;
@@ -274,6 +270,18 @@ spec_check(struct core_request *request, Baton__Spec *spec, const char *prefix)
     if (spec->priority == BATON__PRIORITY__PRIORITY_UNSPECIFIED) {
         spec->priority = BATON__PRIORITY__PRIORITY_MEDIUM;
     }
+    for (size_t i = 0; i < spec->n_after; i++) {
+        if (strcmp(spec->after[i]->project, spec->project) == 0) {
+            spec->after[i]->project = (char *)(uintptr_t)protobuf_c_empty_string;
+        }
+    }
+}
+
+Baton__Code
+spec_check(struct core_request *request, Baton__Spec *spec, const char *prefix)
+{
+    struct checker c = {.request = request, .prefix = prefix, .code = BATON__CODE__CODE_OK};
+    spec_normalise(spec);
     check_name(&c, "id", spec->id, ID_BYTES_MAX, false);
     check_name(&c, "project", spec->project, NAME_BYTES_MAX, true);
     check_role(&c, spec);

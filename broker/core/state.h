@@ -370,7 +370,8 @@ struct core {
 
     uint32_t *settle; /* tasks to look at after the fact: milestones that are through, aborts */
     uint32_t n_settle, room_settle;
-    uint32_t *marks; /* scratch of graph walks, by slot */
+    bool settles_later; /* the request settles once, after its last fact */
+    uint32_t *marks;    /* scratch of graph walks, by slot */
     uint32_t n_marks;
     uint32_t mark;
     uint32_t *stack; /* scratch */
@@ -528,6 +529,7 @@ void task_place(struct core *core, struct task *task, struct core_out *out, int6
 void task_index_spec(struct core *core, struct task *task, const Baton__Spec *spec);
 void worker_list_add(struct core *core, struct task *task);
 void settle_add(struct core *core, struct task *task);
+void settle(struct core *core, struct core_request *request);
 void ended_list_update(struct core *core, struct task *task);
 void all_list_add(struct core *core, struct task *task);
 void pause_apply(struct core *core, uint32_t scope, const char *name, bool paused, bool refuse);
@@ -560,6 +562,9 @@ Baton__Code spec_check(struct core_request *request, Baton__Spec *spec, const ch
  * trace context and what only matters while submitting do not count. */
 uint64_t spec_diff(const Baton__Spec *a, const Baton__Spec *b, struct arena *arena);
 const char *spec_field_name(unsigned field);
+/* Puts in what may stay unsaid, and leaves out what need not be said: equal content, equal specs.
+ */
+void spec_normalise(Baton__Spec *spec);
 /* Copies the fields with these bits; shallow. */
 void spec_copy(Baton__Spec *to, const Baton__Spec *from, uint64_t fields);
 /* Fields that may change while a task runs. */
