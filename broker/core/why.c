@@ -65,6 +65,25 @@ why_edge(struct why *w, const struct edge_in *edge)
     }
 }
 
+/* An edge of a group is a cause only in what the group as a whole waits for: a group that is met
+ * waits for nothing, and one of which something can still be met does not suffer from what can't.
+ */
+static bool
+is_cause(const struct task *task, const struct edge_in *edge)
+{
+    if (edge->any == 0) {
+        return edge->state != EDGE_MET;
+    }
+    bool met = false, pending = false;
+    for (uint32_t i = 0; i < task->n_ins; i++) {
+        if (task->ins[i].any == edge->any) {
+            met |= task->ins[i].state == EDGE_MET;
+            pending |= task->ins[i].state == EDGE_PENDING;
+        }
+    }
+    return !met && edge->state == (pending ? EDGE_PENDING : EDGE_BROKEN);
+}
+
 static void
 why_waiting(struct why *w)
 {
@@ -78,7 +97,7 @@ why_waiting(struct why *w)
         /* What can't be met any more first: somebody must act on it. */
         for (unsigned state = EDGE_BROKEN + 1; state-- > 0;) {
             for (uint32_t i = 0; i < task->n_ins; i++) {
-                if (task->ins[i].state == state && state != EDGE_MET) {
+                if (task->ins[i].state == state && is_cause(task, &task->ins[i])) {
                     why_edge(w, &task->ins[i]);
                 }
             }
