@@ -257,10 +257,52 @@ edges_culprit(const struct core *core, const struct task *task)
     return NULL;
 }
 
+struct sorted_out {
+    uint64_t key;
+    struct edge_out out;
+};
+
+static int
+compare_outs(const void *a, const void *b)
+{
+    const struct sorted_out *x = a;
+    const struct sorted_out *y = b;
+    return x->key != y->key ? (x->key > y->key) - (x->key < y->key)
+                            : (x->out.in_pos > y->out.in_pos) - (x->out.in_pos < y->out.in_pos);
+}
+
+/* Dependents are reached in the order of their keys, since what they do may depend on who comes
+ * first (virtual times, numbers of events), and the order in which edges were made is not part of
+ * the state. Most often they stand so already. */
+static void
+outs_sort(const struct core *core, struct task *task)
+{
+    bool sorted = true;
+    for (uint32_t i = 1; i < task->n_outs && sorted; i++) {
+        sorted = task_at(core, task->outs[i - 1].succ)->key <
+                 task_at(core, task->outs[i].succ)->key;
+    }
+    if (sorted) {
+        return;
+    }
+    struct sorted_out *all = xcalloc(task->n_outs, sizeof *all);
+    for (uint32_t i = 0; i < task->n_outs; i++) {
+        all[i] = (struct sorted_out){.key = task_at(core, task->outs[i].succ)->key,
+                                     .out = task->outs[i]};
+    }
+    qsort(all, task->n_outs, sizeof *all, compare_outs);
+    for (uint32_t i = 0; i < task->n_outs; i++) {
+        task->outs[i] = all[i].out;
+        task_at(core, all[i].out.succ)->ins[all[i].out.in_pos].out_pos = i;
+    }
+    free(all);
+}
+
 void
 edges_update_outs(struct core *core, struct task *task, bool was_unknown, struct core_out *out,
                   int64_t now)
 {
+    outs_sort(core, task);
     for (uint32_t i = 0; i < task->n_outs; i++) {
         struct task *succ = task_at(core, task->outs[i].succ);
         struct edge_in *edge = &succ->ins[task->outs[i].in_pos];

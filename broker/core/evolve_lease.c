@@ -214,9 +214,11 @@ evolve_attempt_ended(struct core *core, const Baton__Fact *fact, struct core_out
         linger_end(core, task->token);
     }
     task->failures = (uint16_t)(task->failures + ended->counted);
-    task->timed = ended->next_at > fact->at;
-    task->backoff = task->timed;
+    task->timed = task->backoff = ended->next_at > fact->at;
     task->next_at = task->timed ? ended->next_at : 0;
+    if (!task->timed && !state_is_terminal(ended->to)) {
+        wait_until_start(core, task, fact->at);
+    }
     struct event_more more = {.actor = fact->actor, .text = ended->text};
     if (ended->result && !ended->text[0]) {
         more.text = ended->result->summary;
