@@ -127,6 +127,8 @@ take_task_event(struct world *w, const Baton__Event *e, int t)
         fire_towards(w, t, to, (int)e->reason);
     }
     if (to == READY) {
+        /* Also when it is only passing through: its share was charged. */
+        m->task[t].anchor_due |= !m->task[t].was_ready;
         model_first_ready(m, t);
     }
 }

@@ -121,7 +121,7 @@ struct m_task {
     int64_t deadline_hi;        /* when a hard deadline must have acted; normally the deadline */
     int64_t started_at, progress_at, next_update_at;
     int64_t stall_from_hi; /* the silence counts from progress_at, at latest from here */
-    int64_t lease_ms;
+    int64_t lease_ms, grace_ms;
     int cause; /* of cancelling */
 };
 
@@ -305,7 +305,9 @@ enum m_field {
     F_LABELS = 1 << 16,
     F_AFTER = 1 << 17,
     F_CLAIMS = 1 << 18,
-    F_HELD = 1 << 19, F_UNIQUE = 1 << 20, F_FAIRNESS = 1 << 21,
+    F_HELD = 1 << 19,
+    F_UNIQUE = 1 << 20,
+    F_FAIRNESS = 1 << 21,
     F_WHILE_RUNNING = (1 << 14) - 1 - (1 << 3) + (1 << 16),
 };
 codes model_change_codes(struct model *m, const struct m_change *change);

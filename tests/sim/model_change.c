@@ -106,7 +106,7 @@ verdict_of(const struct model *m, int t, const struct m_change *change)
             return ILLEGAL;
         }
         return !is_replaced(m, t) && (change->force || !reopen_is_refused(m, t)) ? APPLIES
-                                                                                : ILLEGAL;
+                                                                                 : ILLEGAL;
     case BATON__CHANGE__VERB__SET:
         return verdict_of_set(m, t, change);
     default:
@@ -271,7 +271,7 @@ retry_all(struct model *m, const struct m_change *change)
         /* With a subtree come those that ended because of it, not what failed by itself. */
         bool undone = m->state[t] == ABORTED ||
                       (m->state[t] == CANCELLED && (m->task[t].why & WHY(SUBTREE)));
-        mark[t] = mark[t] == 2 && !undone ? 0 : mark[t];
+        mark[t] = mark[t] == 2 && !undone && !change->filter ? 0 : mark[t];
     }
     while (again) {
         again = false;

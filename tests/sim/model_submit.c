@@ -242,8 +242,12 @@ look_at_unique(struct look *look, int i)
     struct m_plan *plan = look->plan;
     for (int k = 0; k < i; k++) {
         if (look->submit->spec[k].unique == spec->unique &&
-            look->submit->spec[k].project == spec->project && plan->fate[k] == FATE_CREATE) {
-            look->sure |= CODE(CONFLICT) | CODE(INVALID);
+            look->submit->spec[k].project == spec->project &&
+            (plan->fate[k] == FATE_CREATE || plan->fate[k] == FATE_REPLACE)) {
+            bool joins = spec->on_conflict == BATON__ON_CONFLICT__ON_CONFLICT_EXISTING ||
+                         spec->on_conflict == BATON__ON_CONFLICT__ON_CONFLICT_RAISE;
+            *(joins ? &look->maybe : &look->sure) |= CODE(CONFLICT) | CODE(INVALID);
+            plan->vague |= joins;
         }
     }
     int holder = holder_of(look, i);

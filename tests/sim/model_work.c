@@ -143,8 +143,8 @@ model_cancel(struct model *m, int t, int cause, int64_t grace)
         return;
     }
     task->cause = cause;
-    task->grace_lo = task->grace_hi = m->now + (grace ? grace : m->config.cancel_grace_ms) +
-                                      UNCLEAN_EXTRA_MS;
+    task->grace_ms = grace ? grace : m->config.cancel_grace_ms;
+    task->grace_lo = task->grace_hi = m->now + task->grace_ms + UNCLEAN_EXTRA_MS;
     model_set(m, t, CANCELLING, UINT64_C(1) << cause);
 }
 
@@ -415,8 +415,8 @@ model_restarted(struct model *m)
         task->start_lo = m->now + m->config.start_ms;
         task->start_hi = m->now + MAX(grace, m->config.start_ms);
         task->grace_lo = MIN(task->grace_lo, m->now);
-        task->grace_hi = MAX(task->grace_hi, m->now + m->config.restart_grace_ms) +
-                         m->config.cancel_grace_ms;
+        int64_t anew = MAX(task->grace_ms, m->config.restart_grace_ms) + UNCLEAN_EXTRA_MS;
+        task->grace_hi = MAX(task->grace_hi, m->now + anew);
         model_touch(m, t);
     }
 }

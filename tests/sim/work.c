@@ -55,9 +55,10 @@ look_at_ready(struct world *w, int t, const struct wanted *wanted, struct kept *
     bool mine = suits(w, t, wanted);
     reasons least = model_obstacles(m, t, kept->sure, true, &waits_for);
     reasons most = model_obstacles(m, t, kept->sure | kept->maybe, true, &waits_for);
-    if (!(least & ~WHY(LOCK)) && m->now > m->order_at[t]) {
+    if (!(least & ~(WHY(LOCK) | WHY(LOCK_PAUSED))) && m->now > m->order_at[t]) {
         /* One that lacks several may stand in the line of any of them. */
-        bool lacks_one = (waits_for & (waits_for - 1)) == 0 && !claims_any(m, t, before & ~waits_for);
+        bool lacks_one = !(least & WHY(LOCK_PAUSED)) && (waits_for & (waits_for - 1)) == 0 &&
+                         !claims_any(m, t, before & ~waits_for);
         *(mine && lacks_one && wanted->only < 0 ? &kept->sure : &kept->maybe) |= waits_for;
     }
     return !mine || least ? CAN_NOT : most ? CAN_PERHAPS : CAN;
@@ -173,6 +174,9 @@ take_assignment(struct world *w, const Baton__Assignment *a, const struct wanted
     }
     if (a->token <= m->token) {
         sim_fail(w, "token %llu of %s comes after token %llu", (ull)a->token, a->id, (ull)m->token);
+    }
+    if (m->key[t] >= UINT64_MAX - M_TASKS_MAX) {
+        m->key[t] = a->key; /* new, and not looked at yet */
     }
     if (a->key != m->key[t] || strcmp(a->role, role_names[m->task[t].spec.role]) != 0 ||
         a->attempt != m->task[t].attempt + 1 || a->lease_ms != lease_ms_of(m, t, wanted)) {
