@@ -86,13 +86,33 @@ run_restore(struct core *core, struct task *task, const Baton__TaskRecord *r,
 }
 
 static bool
+is_duration(int64_t ms)
+{
+    return ms >= 0 && ms <= DURATION_MS_MAX;
+}
+
+/* Those that are calculated with, or are keys. */
+static bool
+numbers_are_sane(const Baton__TaskRecord *r, const Baton__Spec *spec)
+{
+    for (size_t i = 0; i < r->n_attempts; i++) {
+        if (r->attempts[i]->token == 0) {
+            return false;
+        }
+    }
+    return is_duration(r->lease_ms) && is_duration(r->cancel_grace_ms) &&
+           is_duration(spec->stall_ms) && is_duration(spec->max_runtime_ms);
+}
+
+static bool
 task_restore(struct core *core, const Baton__TaskRecord *r)
 {
     Baton__Spec *spec = baton__spec__unpack(&core->scratch.pb, r->spec.len, r->spec.data);
     if (!spec || !r->key || r->key > core->seq || !spec->id[0] || !spec->project[0] ||
         strlen(spec->id) > ID_BYTES_MAX || strlen(spec->project) > NAME_BYTES_MAX ||
         (unsigned)r->state < WAITING || (unsigned)r->state >= STATES_N ||
-        task_by_key(core, r->key) || task_find(core, project_find(core, spec->project), spec->id)) {
+        !numbers_are_sane(r, spec) || task_by_key(core, r->key) ||
+        task_find(core, project_find(core, spec->project), spec->id)) {
         return false;
     }
     struct task *task = task_new(core, project_make(core, spec->project), spec->id);
@@ -135,7 +155,13 @@ header_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
     core->event = header->event;
     core->epoch = header->epoch;
     core->now = header->at;
+    if (header->at < 0 || header->at > TIME_MS_MAX) {
+        return false;
+    }
     for (size_t i = 0; i < header->n_workers; i++) {
+        if (header->workers[i]->number == 0) {
+            return false;
+        }
         worker_add(core, header->workers[i]->number, header->workers[i]->name);
     }
     struct pause **at = &core->pauses;
