@@ -54,6 +54,19 @@ handle_backup(struct call *call, Baton__FromBroker *reply)
     return ANSWER_LATER;
 }
 
+static Baton__Code
+code_of(enum store_status status)
+{
+    switch ((int)status) {
+    case STORE_FULL:
+        return BATON__CODE__CODE_FULL;
+    case STORE_DENIED:
+        return BATON__CODE__CODE_INVALID; /* the path is not one that we can write */
+    default:
+        return BATON__CODE__CODE_INTERNAL;
+    }
+}
+
 void
 backup_continue(struct front *front, struct store_op *op, const struct store_answer *answer)
 {
@@ -61,10 +74,7 @@ backup_continue(struct front *front, struct store_op *op, const struct store_ans
     if (answer->status != STORE_OK) {
         log_event(LOG_LEVEL_WARNING, "backup.failed", "path=%s error=\"%s\"",
                   log_text(text, op->path), answer->error);
-        store_op_refuse(front, op,
-                        answer->status == STORE_FULL ? BATON__CODE__CODE_FULL
-                                                     : BATON__CODE__CODE_INTERNAL,
-                        answer->error);
+        store_op_refuse(front, op, code_of(answer->status), answer->error);
         return;
     }
     log_event(LOG_LEVEL_NOTICE, "backup.written", "path=%s bytes=%llu", log_text(text, op->path),

@@ -178,6 +178,28 @@ take_value(struct options *options, int number, const char *value)
     }
 }
 
+/* What take_value would have taken. */
+static const char *
+wanted_by(int number)
+{
+    switch (number) {
+    case OPT_DATA:
+        return "a directory";
+    case OPT_ZONE:
+        return "a time zone that this machine knows, such as Europe/Berlin (the package tzdata has "
+               "them)";
+    case OPT_LOG_LEVEL:
+        return "error, warning, notice, info or debug";
+    case OPT_HOT_ENDED:
+        return "a number from 1 up";
+    case OPT_SNAPSHOT_BYTES:
+    case OPT_RESERVE:
+        return "a size such as 4096, 64K or 1GiB";
+    default:
+        return "a duration such as 250ms, 90s or 5m";
+    }
+}
+
 static char *
 join(const char *before, const char *directory, const char *rest)
 {
@@ -291,7 +313,8 @@ options_parse(int argc, char **argv, struct options *ret)
             return EXIT_USAGE;
         }
         if (!take_value(&options, number, optarg)) {
-            fprintf(stderr, "batond: --%s: not a value for it: %s\n", table[index].name, optarg);
+            fprintf(stderr, "batond: --%s: %s is wanted, not '%s'\n", table[index].name,
+                    wanted_by(number), optarg);
             return number == OPT_ZONE ? EXIT_CONFIG : EXIT_USAGE;
         }
     }

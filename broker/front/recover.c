@@ -77,6 +77,7 @@ exit_status_of(enum store_status status)
         return EXIT_BUSY;
     case STORE_NEWER:
     case STORE_FOREIGN:
+    case STORE_DENIED:
         return EXIT_CONFIG;
     case STORE_CORRUPT:
         return EXIT_DATA;

@@ -39,7 +39,7 @@ static void
 fail_copy_errno(struct backup *backup, const char *what)
 {
     int err = errno;
-    fail_copy(backup, err == ENOSPC || err == EDQUOT ? STORE_FULL : STORE_IO, what, strerror(err));
+    fail_copy(backup, files_status_of(err), what, strerror(err));
 }
 
 static void

@@ -57,6 +57,27 @@ files_create(const char *path)
 }
 
 enum store_status
+files_status_of(int err)
+{
+    switch (err) {
+    case ENOSPC:
+    case EDQUOT:
+        return STORE_FULL;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ENOENT:
+    case ENOTDIR:
+    case EEXIST:
+    case ELOOP:
+    case ENAMETOOLONG:
+        return STORE_DENIED;
+    default:
+        return STORE_IO;
+    }
+}
+
+enum store_status
 files_make_dir(const char *dir, char *error, size_t error_room)
 {
     if (mkdir(dir, 0700) == 0) {
@@ -71,10 +92,12 @@ files_make_dir(const char *dir, char *error, size_t error_room)
         errno = ENOTDIR;
     }
     int err = errno;
-    snprintf(error, error_room,
-             "store %s: cannot make the directory: %s; make its parent, or name another directory",
-             dir, strerror(err));
-    return err == ENOSPC || err == EDQUOT ? STORE_FULL : STORE_IO;
+    snprintf(
+        error, error_room,
+        "store %s: cannot make the directory: %s; check its parent and your rights there, or name "
+        "another directory",
+        dir, strerror(err));
+    return files_status_of(err);
 }
 
 /* Who has it, as far as the file tells; 0 when it does not. */
@@ -127,7 +150,7 @@ files_lock(const char *dir, bool create, int *ret_fd, char *error, size_t error_
             snprintf(error, error_room, "store %s is in use by another process", dir);
         }
     } else {
-        status = err == ENOSPC || err == EDQUOT ? STORE_FULL : STORE_IO;
+        status = files_status_of(err);
         snprintf(error, error_room, "store %s: cannot lock %s: %s; check its owner and rights", dir,
                  path, strerror(err));
     }

@@ -167,6 +167,9 @@ enum store_status status_corrupt(const char *path, char *error, size_t error_roo
 int64_t clock_us(void);
 
 /* ---- files.c ---- */
+/* Of a failed open, mkdir and the like: is the disk to blame, or who named the path? */
+enum store_status files_status_of(int err);
+
 /* Makes the directory if there is none. */
 enum store_status files_make_dir(const char *dir, char *error, size_t error_room) MUST_CHECK;
 /* Takes DIR/lock. Without `create` a missing one is STORE_OK with *ret_fd -1. */

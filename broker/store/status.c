@@ -47,6 +47,7 @@ advice(enum store_status status)
     case STORE_OK:
     case STORE_NEWER:
     case STORE_FOREIGN:
+    case STORE_DENIED:
     case STORE_IO:
         break;
     }

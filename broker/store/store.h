@@ -37,6 +37,7 @@ enum store_status {
     STORE_LOCKED,  /* another broker has it */
     STORE_NEWER,   /* written by a newer version; untouched */
     STORE_FOREIGN, /* not a Baton store */
+    STORE_DENIED,  /* the path can't be made, entered or written; the disk is not to blame */
     STORE_CORRUPT, /* a checksum, a gap, or SQLite says so */
     STORE_IO,      /* open, read, write or sync failed */
     STORE_FULL,    /* no room on the disk */

@@ -171,11 +171,11 @@ test_backup_replaces_nothing(void **state)
     store_backup(f->store, f->copy, 5);
     store_backup(f->store, "/nowhere/at/all", 6);
     struct store_answer answer = help_answer(f->store);
-    assert_int_equal(answer.status, STORE_IO);
+    assert_int_equal(answer.status, STORE_DENIED);
     assert_non_null(strstr(answer.error, "exists"));
     answer = help_answer(f->store);
     assert_int_equal(answer.cookie, 6);
-    assert_int_equal(answer.status, STORE_IO);
+    assert_int_equal(answer.status, STORE_DENIED);
     size_t bytes;
     uint8_t *data = help_read(f->copy, &bytes);
     assert_int_equal(bytes, 4);

@@ -210,9 +210,9 @@ test_a_file_is_no_directory(void **state)
 {
     char *file = help_path(*state, "file");
     help_write(file, (const uint8_t *)"x", 1);
-    assert_int_equal(try_open(file), STORE_IO);
+    assert_int_equal(try_open(file), STORE_DENIED);
     char *below = help_path(*state, "none/sub");
-    assert_int_equal(try_open(below), STORE_IO);
+    assert_int_equal(try_open(below), STORE_DENIED);
     free(below);
     free(file);
 }
