@@ -1,4 +1,5 @@
 /* baton: the command line of operators and of agents. Finds the verb and runs it. */
+#include "common/streams.h"
 #include "ctl/options.h"
 #include "ctl/verbs.h"
 
@@ -85,6 +86,7 @@ int
 main(int argc, char **argv)
 {
     struct ctl ctl;
+    streams_reserve();
     /* Only for the widths of characters; numbers and messages stay as they are. */
     if (!setlocale(LC_CTYPE, "C.UTF-8")) {
         setlocale(LC_CTYPE, "");

@@ -1,4 +1,5 @@
 /* baton-worker: takes tasks of its roles, runs the agent's command for each, reports. */
+#include "common/streams.h"
 #include "worker/log.h"
 #include "worker/loop.h"
 #include "worker/options.h"
@@ -42,6 +43,7 @@ int
 main(int argc, char **argv)
 {
     struct options options;
+    streams_reserve();
     umask(0077);
     int status = options_read(&options, argc, argv);
     if (status < 0) {
