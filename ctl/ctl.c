@@ -64,8 +64,7 @@ hint_of(baton_status status)
 {
     switch ((int)status) {
     case BATON_NO_BROKER:
-        return "is batond running, and on this endpoint? --endpoint or BATON_ENDPOINT names "
-               "another";
+        return "`batond` starts one; --endpoint or BATON_ENDPOINT names another";
     case BATON_NOT_FOUND:
         return "`baton list` shows the tasks; one of another project is written PROJECT//ID";
     case BATON_STALE_TOKEN:

@@ -55,7 +55,8 @@ verb_help(struct ctl *ctl, int argc, char **argv)
     }
     const struct verb *verb = verb_find(argv[optind]);
     if (!verb) {
-        return ctl_usage(ctl, "there is no verb %s", argv[optind]);
+        return ctl_fail(ctl, CTL_USAGE, "usage", "`baton help` lists them",
+                        "there is no verb %.80s", argv[optind]);
     }
     options_print_help(ctl, verb);
     return CTL_YES;

@@ -111,8 +111,13 @@ send_pause(struct ctl *ctl, const struct baton_pause *pause, const char *done)
         ctl_print_json(ctl, object);
         return CTL_YES;
     }
+    bool never = !changed && strcmp(done, "resumed") == 0;
     ctl_remark(ctl, "%s%s%s %s %s%s", scope_word(pause->scope), pause->name[0] ? " " : "",
-               pause->name, changed ? "is now" : "was", done, changed ? "" : " already");
+               pause->name,
+               changed ? "is now"
+               : never ? "was not"
+                       : "was",
+               never ? "paused" : done, changed || never ? "" : " already");
     return CTL_YES;
 }
 

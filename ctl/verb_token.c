@@ -116,6 +116,12 @@ form_fini(struct form *form)
 static int
 answer(struct ctl *ctl, baton_status status, const struct baton_line_reply *reply)
 {
+    if (status == BATON_NOT_FOUND) {
+        return ctl_fail(ctl, CTL_NO, baton_status_name(status),
+                        "`baton take` and the worker (BATON_TOKEN) give tokens; of a task that "
+                        "ended long ago nothing can be told any more",
+                        "%s", baton_error(ctl->baton));
+    }
     if (status != BATON_OK) {
         return ctl_fail_status(ctl, status);
     }

@@ -368,8 +368,9 @@ session_open(struct worker *worker)
     if (status == BATON_OK) {
         pay_debts(worker, &debts);
     } else {
-        log_event(LOG_ERR, "open_failed", "endpoint=%s status=%s", log_quote(worker->endpoint).s,
-                  baton_status_name(status));
+        log_event(LOG_ERR, "open_failed", "endpoint=%s status=%s why=%s",
+                  log_quote(worker->endpoint).s, baton_status_name(status),
+                  log_quote(baton_error(NULL)).s);
     }
     free(debts.spooled);
     free(debts.interrupted);

@@ -30,7 +30,7 @@ plan_options_are_valid(const struct plan_options *options, const char **ret_why)
     } else if (options->project && !name_is_valid(options->project, NAME_BYTES_MAX)) {
         *ret_why = "--project is no name: letters, digits and . _ : @ / + ~ - make one";
     } else if (!zone_is_known(options->zone)) {
-        *ret_why = "the time zone is not known on this machine";
+        *ret_why = "--zone: this machine does not know it; write one such as Europe/Berlin";
     } else {
         return true;
     }
