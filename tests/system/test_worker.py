@@ -62,7 +62,8 @@ class WorkerTest(SystemTest):
 
     def spooled(self, name="w1"):
         spool = self.dir / name / "state/baton/worker" / name / "spool"
-        return sorted(p.name for p in spool.iterdir()) if spool.exists() else []
+        # Not the half-written file that is renamed when it is whole and synced.
+        return sorted(p.name for p in spool.iterdir() if p.name[0] != ".") if spool.exists() else []
 
 
 class Runs(WorkerTest):
