@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <sys/types.h>
 
 enum {
     STORE_FORMAT = 1,               /* user_version */
@@ -106,6 +107,7 @@ struct store {
     enum wal_state wal_state; /* as found */
     pthread_t thread;
     int event_fd;
+    ino_t inode; /* of the file that was opened; 0: not looked at yet */
 
     /* The snapshot in force. */
     uint64_t snapshot_gen; /* 0: none */
