@@ -330,6 +330,19 @@ shape_graph(struct world *w, struct m_submit *submit, enum shape shape)
     }
 }
 
+/* One request that takes a key twice is refused; what else it could mean, nobody says. */
+static void
+drop_twin_keys(struct m_submit *submit)
+{
+    for (int i = 1; i < submit->n; i++) {
+        for (int k = 0; k < i; k++) {
+            bool twin = submit->spec[k].unique == submit->spec[i].unique;
+            bool reject = !submit->spec[k].on_conflict && !submit->spec[i].on_conflict;
+            submit->spec[i].unique = twin && !reject ? 0 : submit->spec[i].unique;
+        }
+    }
+}
+
 void
 generate_submit(struct world *w, struct m_submit *submit)
 {
@@ -344,6 +357,7 @@ generate_submit(struct world *w, struct m_submit *submit)
             submit->spec[i].id = (int16_t)(fresh + i);
         }
     }
+    drop_twin_keys(submit);
     if (submit->n > 1) {
         enum shape shape = (enum shape)pick(w, pick(w, 6) ? SHAPE_CYCLE : SHAPES);
         shape_graph(w, submit, shape);

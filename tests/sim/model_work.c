@@ -305,6 +305,11 @@ model_report(struct model *m, const struct m_report *report)
         return CODE(NOT_FOUND) | CODE(STALE_TOKEN) | CODE(OK);
     }
     if (report->worker >= 0 && report->worker != lease->worker) {
+        for (int i = 0; i < m->n_lingers && report->what == R_RESULT; i++) {
+            if (m->lingers[i].token == report->token) {
+                m->lingers[i].sure = false; /* the page: until the old worker reports */
+            }
+        }
         if (lease->end == END_BYE && report->outcome == BATON__OUTCOME__OUTCOME_RELEASED) {
             return ~0u;
         }
