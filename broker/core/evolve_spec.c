@@ -187,6 +187,11 @@ evolve_respecified(struct core *core, const Baton__Fact *fact, struct core_out *
     Baton__Spec *old = task_unpack(task, &core->scratch);
     Baton__Spec *spec = baton__spec__unpack(&core->scratch.pb, change->spec.len, change->spec.data);
     CHECK(spec);
+    if (task->state == READY && spec->milestone) {
+        /* No queue is for it any more; what it waits for is settled below. */
+        task_move(core, task, WAITING, BATON__REASON__REASON_DEPS, out, fact->at,
+                  (struct event_more){.actor = fact->actor});
+    }
     bool queued = task->state == READY;
     if (queued) {
         queue_leave(core, task);
