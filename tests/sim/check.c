@@ -411,6 +411,9 @@ check_task(struct world *w, int t)
                  sim_projects[task->project], state_name((int)view.state),
                  reason_name((int)view.reason), trace_reasons(why, text, sizeof text));
     }
+    if (m->state[t] > DONE) {
+        task->why = UINT64_C(1) << view.reason; /* of those that it might have been */
+    }
     if (m->key[t] != view.key) {
         if (m->key[t] < UINT64_MAX - M_TASKS_MAX) {
             differ(w, t, "key", (int64_t)view.key, (int64_t)m->key[t]);
@@ -492,6 +495,14 @@ end_pauses_and_lingers(struct world *w)
     return next;
 }
 
+/* A scheduled start that comes before the end of a back-off changes nothing when it comes. */
+static bool
+is_covered(const struct model *m, int t, enum m_timer timer)
+{
+    const struct m_task *task = &m->task[t];
+    return timer == T_WAIT_TIME && task->wait_backoff && task->spec.not_before <= task->next_hi;
+}
+
 /* After a tick: nothing that is due is left, and the core knows when the next thing is. */
 static void
 check_due(struct world *w)
@@ -512,7 +523,7 @@ check_due(struct world *w)
                 sim_fail(w, "the %s of %s (%s) was due %lld ms ago, and the tick left it",
                          names[due[i].timer], name_of(w, t), state_name(m->state[t]),
                          (long long)(m->now - due[i].hi));
-            } else if (!silent || m->state[t] == WAITING) {
+            } else if (!silent || (m->state[t] == WAITING && !is_covered(m, t, due[i].timer))) {
                 what = due[i].hi < next ? t : what;
                 next = MIN(next, due[i].hi);
             }

@@ -234,6 +234,7 @@ apply(struct model *m, int t, const struct m_change *change, int mark)
         model_cancel(m, t,
                      mark == 2 ? BATON__REASON__REASON_SUBTREE : BATON__REASON__REASON_OPERATOR,
                      change->grace);
+        task->vague |= change->filter && change->subtree;
         if (change->filter && change->subtree && !model_holds_lease(m, t)) {
             task->why = WHY(OPERATOR) | WHY(SUBTREE); /* matched and downstream at once */
         }

@@ -61,6 +61,8 @@ model_take_fields(struct m_spec *to, const struct m_spec *from, uint32_t fields)
     TAKE(F_LABELS, label);
     TAKE(F_HELD, held);
     TAKE(F_UNIQUE, unique);
+    TAKE(F_UNIQUE, window);
+    TAKE(F_UNIQUE, on_conflict);
     TAKE(F_FAIRNESS, fairness);
     TAKE(F_FAIRNESS, weight);
 #undef TAKE
@@ -213,23 +215,25 @@ holder_of(struct look *look, int i)
     const struct model *m = look->m;
     const struct m_spec *spec = &look->submit->spec[i];
     int holder = -1;
+    int n_had = 0;
+    bool in_window = false;
     for (int t = 0; t < m->n_tasks; t++) {
         const struct m_task *task = &m->task[t];
         if (task->project != spec->project || task->spec.unique != spec->unique) {
             continue;
         }
+        n_had++;
         if (model_is_live(m, t)) {
-            if (holder >= 0) {
-                look->plan->vague = true;
-            }
             holder = t;
-        } else if (task->spec.window) {
-            look->plan->vague = true;
-            look->maybe |= CODE(CONFLICT);
-            if (!task->archived && m->now < task->created_at + task->spec.window && holder < 0) {
-                holder = t;
-            }
+        } else if (m->now < task->created_at + task->spec.window) {
+            in_window = true;
+            holder = holder < 0 && !task->archived ? t : holder;
         }
+    }
+    /* Whose window counts when several had the key, the page does not say. */
+    if (in_window && (n_had > 1 || holder < 0)) {
+        look->maybe |= CODE(CONFLICT);
+        return holder >= 0 && model_is_live(m, holder) ? holder : -1;
     }
     return holder;
 }
