@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -316,6 +317,23 @@ default_state(const char *name)
     return copy;
 }
 
+/* "./agent.sh" is what the one who types it sees, not a file of the run's directory. What is not
+ * there is left as it is: it may be there when the run begins. */
+static char *
+program_path(const char *program)
+{
+    char here[PATH_MAX];
+    bool relative = strchr(program, '/') && program[0] != '/';
+    if (!relative || access(program, X_OK) != 0 || !getcwd(here, sizeof here)) {
+        return NULL;
+    }
+    struct buf path = {0}; /* links stay: some programs look at the name they are called by */
+    buf_printf(&path, "%s/%s", here, program);
+    char *copy = xstrdup(buf_text(&path));
+    buf_fini(&path);
+    return copy;
+}
+
 static int
 complete(struct options *options)
 {
@@ -359,8 +377,12 @@ options_read(struct options *options, int argc, char **argv)
     if (status >= 0) {
         return status;
     }
-    options->command = (const char *const *)(argv + optind);
     options->n_command = (size_t)(argc - optind);
+    options->program = options->n_command ? program_path(argv[optind]) : NULL;
+    if (options->program) {
+        argv[optind] = options->program;
+    }
+    options->command = (const char *const *)(argv + optind);
     return complete(options);
 }
 
@@ -369,5 +391,6 @@ options_fini(struct options *options)
 {
     free(options->name);
     free(options->state);
+    free(options->program);
     *options = (struct options){0};
 }

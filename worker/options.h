@@ -22,6 +22,7 @@ struct options {
     size_t n_patterns;
     const char *const *command;
     size_t n_command;
+    char *program;        /* owned: the command's first word, made absolute; or NULL */
     char *name;           /* owned */
     char *state;          /* owned */
     const char *endpoint; /* NULL: the usual one */
