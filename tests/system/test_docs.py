@@ -1,0 +1,293 @@
+"""What the documents tell people to type does what they say: the commands of the README and of the
+manual pages are run, the plans are read, the command lines of workers are started, and the verbs
+and options are those of the programs."""
+
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+from harness import BIN, ROOT, SLOWNESS, Process, SystemTest, baton, program, wait_until
+
+MAN = ROOT / "docs" / "man"
+HAS_JQ = shutil.which("jq") is not None
+
+# Agents that our documents name and this machine does not have: each leaves a result.
+STUB = """#!/bin/sh
+cat > /dev/null
+echo '{"outcome":"done","summary":"stub"}' > "$BATON_RESULT_FILE"
+"""
+
+
+def fenced(text, language=""):
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
+
+
+def indented(text):
+    """Blocks of lines that begin with four spaces, outside of fences, without the indentation."""
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    found = re.findall(r"(?:^    .*\n(?:^\n(?=    ))?)+", text, re.M)
+    return [re.sub(r"^    ", "", block, flags=re.M) for block in found]
+
+
+def section(text, title, level=1):
+    """From a title to the next of its level."""
+    sign = "#" * level
+    match = re.search(rf"^{sign} {re.escape(title)}$(.*?)(?=^{sign} |\Z)", text, re.M | re.S)
+    assert match, f"no section {title}"
+    return match.group(1)
+
+
+def blocks_in_order(text):
+    """Fenced and indented blocks as (language, text)."""
+    pattern = r"^```(\w*)\n(.*?)^```$|((?:^    [^\n]*\n)+)"
+    for match in re.finditer(pattern, text, re.M | re.S):
+        if match.group(3):
+            yield "", re.sub(r"^    ", "", match.group(3), flags=re.M)
+        else:
+            yield match.group(1), match.group(2)
+
+
+def man(name):
+    return (MAN / name).read_text()
+
+
+def examples(name):
+    """The commands of a manual page's EXAMPLES; scdoc takes a backslash for itself."""
+    return [block.replace("\\\\", "\\") for block in fenced(section(man(name), "EXAMPLES"))]
+
+
+class DocsTest(SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.stubs = self.dir / "stubs"
+        self.stubs.mkdir()
+        self.endpoint = f"ipc://{self.dir}/broker.sock"
+
+    def stub(self, name, text=STUB):
+        path = self.stubs / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def environment(self):
+        return {
+            **os.environ,
+            "PATH": f"{self.stubs}:{BIN}:{os.environ['PATH']}",
+            "HOME": str(self.dir),
+            "XDG_STATE_HOME": str(self.dir / "state"),
+            "BATON_ENDPOINT": self.endpoint,
+        }
+
+    def shell(self, text, timeout=60):
+        """Runs it with bash as one types it; its standard output. Fails if a command does."""
+        with open(self.dir / "out", "w+") as out, open(self.dir / "err", "w+") as err:
+            done = subprocess.run(
+                ["/bin/bash", "-c", text],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                cwd=self.dir,
+                env=self.environment(),
+                timeout=timeout * SLOWNESS,
+            )
+            out.seek(0)
+            err.seek(0)
+            output = out.read()
+            self.assertEqual(done.returncode, 0, f"{text}\n--- gave\n{output}{err.read()}")
+        return output
+
+
+class TestReadme(DocsTest):
+    def test_your_own_plan(self):
+        text = section((ROOT / "README.md").read_text(), "Your own plan, in ten minutes", 2)
+        script = ["set -e"]
+        for language, block in blocks_in_order(text):
+            if language == "yaml":
+                script.append(f"cat > plan.yaml <<'PLAN'\n{block}PLAN")
+            elif "cmake" not in block and "claude" not in block:
+                script.append(block)
+        script = "\n".join(script).replace("/tmp/baton", str(self.dir))
+        # People wait until a broker serves; the first command does so by itself.
+        output = self.shell(script + "\nwait\n")
+        self.assertRegex(output, r"schema +backend +done")
+        self.assertRegex(output, r"page +frontend +done")
+        self.assertIn("no worker of role backend", output)
+        self.assertIn("Write a page that lists the guests", (self.dir / "prompt-page.txt").read_text())
+        self.assertIn("50% half way", output)
+
+    def test_files_it_names_are_there(self):
+        text = (ROOT / "README.md").read_text()
+        for path in re.findall(r"\]\(([^)#]+)\)", text) + re.findall(r"\b(?:scripts|examples)/[\w./]+\w", text):
+            self.assertTrue((ROOT / path).exists(), path)
+
+
+class TestPlans(DocsTest):
+    def check(self, text, name="plan.yaml"):
+        (self.dir / name).write_text(text)
+        done = baton(self.endpoint, "check", name, json_out=False, cwd=self.dir)
+        self.assertEqual(done.status, 0, f"{text}\n{done.err}")
+
+    def test_of_the_documents_are_plans(self):
+        text = (ROOT / "docs" / "plan.md").read_text()
+        blocks = fenced(text, "yaml")
+        self.assertEqual(len(blocks), 3)
+        task = "tasks:\n  - id: test-task\n    role: testing\n"
+        for i, block in enumerate(blocks):
+            if block.startswith("after:"):
+                block = task + re.sub(r"^", "    ", block, flags=re.M)
+            while "[ … ]" in block:
+                i += 1
+                block = block.replace("[ … ]", f"[{{id: some-{i}, role: infra}}]", 1)
+            self.check(block)
+        for block in fenced(section(man("baton-plan.5.scd"), "DESCRIPTION")):
+            self.check(block)
+
+    def test_options_are_those_of_the_program(self):
+        text = (ROOT / "docs" / "plan.md").read_text()
+        told = set(re.findall(r"^\| `(--[\w-]+)", text, re.M))
+        for verb in ("check", "apply"):
+            usage = baton(self.endpoint, "help", verb, json_out=False).out
+            told_here = {o for o in told if verb == "apply" or o not in
+                         ("--dry-run", "--no-update", "--wait")}  # fmt: skip
+            for option in told_here:
+                self.assertIn(option, usage + self.usage_of_all())
+
+    def usage_of_all(self):
+        return baton(self.endpoint, "help", json_out=False).out
+
+
+class TestManualPages(DocsTest):
+    def test_of_the_client(self):
+        broker = self.broker()
+        self.stub("make")
+        self.stub("dot", "#!/bin/sh\ngrep -q API-001 && echo '<svg/>'\n")
+        path = {"PATH": self.environment()["PATH"]}
+        self.baton_worker(broker, "backend", ["make"], env=path)
+        (self.dir / "plan.yaml").write_text("tasks:\n  - {id: DB-001, role: backend}\n")
+        blocks = examples("baton.1.scd")
+        self.assertEqual(len(blocks), 6)
+        apply, add, why, agent, graph, watch = blocks
+        self.shell(apply)
+        self.shell(add)
+        self.shell("baton wait API-001 --timeout 30s")
+        self.assertIn("API-001 is done", self.shell(why))
+        self.shell(graph)
+        self.assertEqual((self.dir / "graph.svg").read_text(), "<svg/>\n")
+        if not HAS_JQ:
+            self.skipTest("jq is missing: the examples that use it are not run")
+        self.shell("baton add T --role testing")
+        self.shell(agent)
+        shown = self.baton(broker, "show", "T").json()
+        self.assertEqual((shown["state"], shown["result"]["summary"]),
+                         ("done", "all 12 tests pass"))  # fmt: skip
+        self.shell("baton add bad --role testing --max-attempts 1")
+        fail = "sleep 0.2; baton fail --fatal --token $(baton take --role testing --json | jq -r .token) no"
+        watch = watch.replace("baton watch --json", "timeout 5 baton watch --json --since 0")
+        output = self.shell(f"({fail}) & {watch.strip()} --unbuffered | head -1; wait")
+        self.assertEqual(output.strip().splitlines()[-1], "bad")
+
+    def test_of_the_broker(self):
+        start, use = examples("batond.8.scd")
+        self.endpoint = "ipc:///nonexistent"  # the example names its own
+        script = f"{start.strip()} &\nset -e\n{use}\nkill %1\nwait %1"
+        self.assertIn("the broker answers", self.shell(script))
+
+    def test_verbs_are_those_of_the_program(self):
+        text = man("baton.1.scd")
+        verbs = {v["verb"] for v in baton(self.endpoint, "help").lines()}
+        for verb in verbs:
+            self.assertRegex(text, rf"\*{verb}\*", f"baton(1) does not have {verb}")
+        for verb in verbs:
+            usage = baton(self.endpoint, "help", verb, json_out=False)
+            self.assertEqual(usage.status, 0)
+            self.assertIn(f"baton {verb}", usage.out)
+
+    def test_options_of_the_daemons_are_those_of_the_programs(self):
+        for page, name in (("batond.8.scd", "batond"), ("baton-worker.1.scd", "baton-worker")):
+            usage = subprocess.run([program(name), "--help"], capture_output=True, text=True).stdout
+            told = set(re.findall(r"^\*.*?(--[\w-]+)\*", man(page), re.M)) | {"--version"}
+            have = set(re.findall(r"--[a-z][\w-]+", usage))
+            self.assertEqual(have - told, set(), f"{page} lacks them")
+            # --foreground is told, and does nothing.
+            self.assertEqual(told - have - {"--foreground"}, set(), f"{name} lacks them")
+
+    def test_pages_are_pages(self):
+        if not shutil.which("scdoc"):
+            self.skipTest("scdoc is missing")
+        for page in sorted(MAN.glob("*.scd")):
+            done = subprocess.run(["scdoc"], input=page.read_text(), capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, f"{page.name}: {done.stderr}")
+
+
+class TestWorkers(DocsTest):
+    """Every command line of a worker that a document gives, with stubs for its agent."""
+
+    def setUp(self):
+        super().setUp()
+        self.broker()
+        (self.dir / "src" / "shop").mkdir(parents=True)
+        (self.dir / "bin").mkdir()
+        for name in ("claude", "codex", "openhands", "make"):
+            self.stub(name)
+        self.stub("npm")
+        for name in ("my-agent.sh", "agent.sh", "bin/backend.sh", "bin/fix-tests"):
+            path = self.dir / name
+            path.write_text(STUB)
+            path.chmod(0o755)
+
+    def lines(self):
+        """(document, command line), continued lines joined."""
+        for path in (ROOT / "README.md", ROOT / "docs" / "agent.md"):
+            for block in indented(path.read_text()):
+                yield from ((path.name, line) for line in self.commands(block))
+        for block in examples("baton-worker.1.scd"):
+            yield from (("baton-worker.1.scd", line) for line in self.commands(block))
+
+    @staticmethod
+    def commands(block):
+        joined = re.sub(r"\\\n\s*", " ", block)
+        return [line for line in joined.splitlines() if line.startswith("baton-worker ")]
+
+    def start(self, line, log):
+        argv = ["/bin/bash", "-c", f"exec {line}"]
+        return self.own(Process(argv, self.dir / log, env=self.environment(), cwd=self.dir))
+
+    def test_command_lines_take_and_finish_a_task(self):
+        lines = list(self.lines())
+        self.assertGreaterEqual(len(lines), 9)
+        for n, (document, line) in enumerate(lines):
+            with self.subTest(document=document, line=line):
+                role = re.search(r"--role (\w+)", line).group(1)
+                baton(self.endpoint, "add", f"t{n}", "--role", role)
+                worker = self.start(line, f"worker-{n}.log")
+
+                def ended(n=n, worker=worker):
+                    if not worker.is_running():
+                        self.fail(worker.tail())
+                    return baton(self.endpoint, "show", f"t{n}").json()["state"] == "done"
+
+                try:
+                    wait_until(f"t{n} to be done by: {line}", ended, 20)
+                finally:
+                    status = worker.terminate()
+                self.assertEqual(status, 0)
+
+    def test_the_script_of_the_contract(self):
+        text = (ROOT / "docs" / "agent.md").read_text()
+        block = next(b for b in indented(section(text, "A shell script", 3)) if b.startswith("#!"))
+        script = self.dir / "bin" / "backend.sh"
+        script.write_text(block.split("\n\nbaton-worker")[0] + "\n")
+        self.stub("make", "#!/bin/sh\ntest \"$1\" = thing\n")
+        baton(self.endpoint, "add", "thing", "--role", "backend")
+        baton(self.endpoint, "add", "other", "--role", "backend", "--max-attempts", "1")
+        worker = self.start("baton-worker --role backend -- ~/bin/backend.sh", "worker.log")
+        baton(self.endpoint, "wait", "--all", "--for", "terminal", "--timeout", "30s")
+        thing = baton(self.endpoint, "show", "thing").json()
+        self.assertEqual(thing["state"], "done", worker.tail())
+        self.assertEqual(thing["result"]["summary"], "built thing")
+        self.assertEqual(baton(self.endpoint, "show", "other").json()["state"], "failed")
+
+
+if __name__ == "__main__":
+    unittest.main()
