@@ -16,7 +16,7 @@ struct change {
     const Baton__Change *wire;
     uint32_t *targets; /* slots, in the arena */
     size_t n_targets;
-    size_t n_roots; /* the first of them were named; the others are downstream or matched */
+    size_t n_roots; /* the first of them were named or matched; the others are downstream */
     enum verdict *verdicts;
     uint64_t fields; /* SET */
     bool by_filter;
@@ -78,6 +78,7 @@ resolve_filter(struct change *c)
     c->targets = arena_memdup(c->request->arena, core->stack, core->n_stack * sizeof *core->stack);
     c->n_targets = core->n_stack;
     c->by_filter = true;
+    c->n_roots = c->n_targets;
     return BATON__CODE__CODE_OK;
 }
 
@@ -175,7 +176,7 @@ static enum verdict
 may(const struct change *c, size_t i)
 {
     const struct task *task = task_at(c->core, c->targets[i]);
-    bool is_root = c->by_filter || i < c->n_roots;
+    bool is_root = i < c->n_roots;
     switch (c->wire->verb) {
     case BATON__CHANGE__VERB__CANCEL:
         return may_cancel(task);
@@ -333,8 +334,8 @@ static void
 emit_cancel(struct change *c, size_t i)
 {
     struct task *task = task_at(c->core, c->targets[i]);
-    unsigned reason = i < c->n_roots || c->by_filter ? BATON__REASON__REASON_OPERATOR
-                                                     : BATON__REASON__REASON_SUBTREE;
+    unsigned reason = i < c->n_roots ? BATON__REASON__REASON_OPERATOR
+                                     : BATON__REASON__REASON_SUBTREE;
     if (is_busy(task)) {
         emit_cancelling(c->core, c->request, task, reason, c->wire->reason, c->wire->grace_ms);
         return;
@@ -521,7 +522,7 @@ core_change(struct core *core, struct core_request *request, const Baton__Change
     c.verdicts = arena_alloc(request->arena, c.n_targets * sizeof *c.verdicts);
     for (size_t i = 0; i < c.n_targets; i++) {
         c.verdicts[i] = may(&c, i);
-        if (c.verdicts[i] == VERDICT_ILLEGAL && i < c.n_roots) {
+        if (c.verdicts[i] == VERDICT_ILLEGAL && i < c.n_roots && !c.by_filter) {
             return refuse_illegal(&c, task_at(core, c.targets[i]));
         }
     }
