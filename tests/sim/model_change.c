@@ -234,10 +234,7 @@ apply(struct model *m, int t, const struct m_change *change, int mark)
         model_cancel(m, t,
                      mark == 2 ? BATON__REASON__REASON_SUBTREE : BATON__REASON__REASON_OPERATOR,
                      change->grace);
-        task->vague |= change->filter && change->subtree;
-        if (change->filter && change->subtree && !model_holds_lease(m, t)) {
-            task->why = WHY(OPERATOR) | WHY(SUBTREE); /* matched and downstream at once */
-        }
+
         break;
     case BATON__CHANGE__VERB__RETRY:
     case BATON__CHANGE__VERB__REOPEN:
@@ -272,7 +269,7 @@ retry_all(struct model *m, const struct m_change *change)
         /* With a subtree come those that ended because of it, not what failed by itself. */
         bool undone = m->state[t] == ABORTED ||
                       (m->state[t] == CANCELLED && (m->task[t].why & WHY(SUBTREE)));
-        mark[t] = mark[t] == 2 && !undone && !change->filter ? 0 : mark[t];
+        mark[t] = mark[t] == 2 && !undone ? 0 : mark[t];
     }
     while (again) {
         again = false;

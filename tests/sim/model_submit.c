@@ -416,6 +416,19 @@ closes_cycle(const struct look *look)
     return model_would_cycle(look->m, specs, n);
 }
 
+/* An id that looks like those that the broker makes, beside one that it makes. */
+static bool
+may_make_twins(const struct m_submit *submit)
+{
+    bool makes = false;
+    bool given = false;
+    for (int i = 0; i < submit->n; i++) {
+        makes |= submit->spec[i].id < 0;
+        given |= submit->spec[i].id >= M_IDS_USER;
+    }
+    return makes && given;
+}
+
 codes
 model_submit_codes(struct model *m, const struct m_submit *submit, struct m_plan *plan)
 {
@@ -452,6 +465,9 @@ model_submit_codes(struct model *m, const struct m_submit *submit, struct m_plan
         look.sure |= CODE(CYCLE);
     } else if (model_would_cycle(m, submit->spec, submit->n)) {
         look.maybe |= CODE(CYCLE); /* among them one that another task stands for */
+    }
+    if (may_make_twins(submit)) {
+        look.maybe |= CODE(CONFLICT) | CODE(INVALID);
     }
     return look.sure ? look.sure | look.maybe : CODE(OK) | look.maybe;
 }
