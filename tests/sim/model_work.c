@@ -65,6 +65,15 @@ unlinger(struct model *m, uint64_t token)
     }
 }
 
+/* The page does not say whether its claims linger still. */
+static void
+doubt_linger(struct model *m, uint64_t token)
+{
+    for (int i = 0; i < m->n_lingers; i++) {
+        m->lingers[i].sure &= m->lingers[i].token != token;
+    }
+}
+
 /* The attempt counts as failed. */
 static void
 fail_attempt(struct model *m, int t)
@@ -213,6 +222,10 @@ late_result(struct model *m, struct m_lease *lease, const struct m_report *repor
                (lease->outcome == report->outcome ? CODE(OK) : 0);
     }
     if (lease->outcome) {
+        if (lease->outcome != report->outcome) {
+            unlinger(m, lease->token);
+        }
+        doubt_linger(m, lease->token);
         return lease->outcome == report->outcome ? CODE(OK) : CODE(STALE_TOKEN);
     }
     unlinger(m, lease->token);
@@ -305,10 +318,8 @@ model_report(struct model *m, const struct m_report *report)
         return CODE(NOT_FOUND) | CODE(STALE_TOKEN) | CODE(OK);
     }
     if (report->worker >= 0 && report->worker != lease->worker) {
-        for (int i = 0; i < m->n_lingers && report->what == R_RESULT; i++) {
-            if (m->lingers[i].token == report->token) {
-                m->lingers[i].sure = false; /* the page: until the old worker reports */
-            }
+        if (report->what == R_RESULT) {
+            doubt_linger(m, report->token); /* the page: until the old worker reports */
         }
         if (lease->end == END_BYE && report->outcome == BATON__OUTCOME__OUTCOME_RELEASED) {
             return ~0u;
