@@ -419,7 +419,8 @@ generate_change(struct world *w, struct m_change *change)
     change->force = pick(w, 3) == 0;
     change->subtree = change->verb < BATON__CHANGE__VERB__REOPEN && pick(w, 6) == 0;
     change->grace = pick(w, 3) ? 0 : 1 + (int64_t)pick(w, 5 * minute);
-    change->filter = change->verb < BATON__CHANGE__VERB__REOPEN && pick(w, 60) == 0;
+    change->filter = change->verb < BATON__CHANGE__VERB__REOPEN && pick(w, 60) == 0 &&
+                     !(change->verb == BATON__CHANGE__VERB__RETRY && w->rates.unique);
     change->f_project = pick(w, 2) ? (int)pick(w, (uint64_t)w->rates.projects) : -1;
     change->f_role = (int)pick(w, (uint64_t)w->rates.roles);
     change->f_state = change->verb == BATON__CHANGE__VERB__RETRY ? FAILED
@@ -427,6 +428,12 @@ generate_change(struct world *w, struct m_change *change)
                                                                  : READY;
     if (!change->filter) {
         generate_targets(w, change);
+    }
+    bool revives = change->verb == BATON__CHANGE__VERB__RETRY ||
+                   change->verb == BATON__CHANGE__VERB__REOPEN;
+    if (revives && w->rates.unique) { /* two of them might want the same unique key */
+        change->n = MIN(change->n, 1);
+        change->subtree = false;
     }
     if (change->verb == BATON__CHANGE__VERB__SET) {
         int t = model_find(w->m, change->project[0], change->id[0]);
