@@ -244,7 +244,7 @@ fairness_sweep(struct core *core, int64_t now)
 void
 order_anchor(struct core *core, struct task *task, int64_t now)
 {
-    task->ready_at = now;
+    task->ready_at = task->anchor = now;
     struct task_ext *ext = task->ext;
     if (ext && ext->fairness_key) {
         struct fairness *fairness;
@@ -257,10 +257,9 @@ order_anchor(struct core *core, struct task *task, int64_t now)
             fairness->key = xstrdup(ext->fairness_key);
             HASH_ADD_KEYPTR(by_key, core->fairness, fairness->key, strlen(fairness->key), fairness);
         }
-        int64_t from = MAX(fairness->virtual_time, now);
-        task->anchor = MAX(task->anchor, fairness->virtual_time);
+        task->anchor = MAX(fairness->virtual_time, now);
         int64_t weight = ext->fairness_weight ? ext->fairness_weight : 1;
-        fairness->virtual_time = from + MAX(task->estimate_ms, 1000) / weight;
+        fairness->virtual_time = task->anchor + MAX(task->estimate_ms, 1000) / weight;
     }
     order_spread(core, task);
 }

@@ -281,11 +281,12 @@ model_first_ready(struct model *m, int t)
     }
     task->anchor_due = false;
     task->was_ready = true;
+    task->anchor = m->now;
     int f = task->spec.fairness;
     if (f) {
-        task->anchor = MAX(task->created_at, m->virtual_time[f]);
+        task->anchor = MAX(m->now, m->virtual_time[f]);
         int64_t cost = MAX(task->spec.estimate, 1000);
-        m->virtual_time[f] = MAX(m->virtual_time[f], m->now) +
+        m->virtual_time[f] = task->anchor +
                              cost / (task->spec.weight ? (int64_t)task->spec.weight : 1);
     }
     m->order_valid = false;
