@@ -10,6 +10,8 @@
 /* The kernel's room for the path of a local socket, without the NUL. */
 enum { IPC_PATH_BYTES_MAX = sizeof((struct sockaddr_un *)0)->sun_path - 1 };
 
+#define SYSTEM_DIRECTORY "/run/baton"
+
 const char *
 baton_endpoint(const char *endpoint)
 {
@@ -22,13 +24,16 @@ baton_endpoint(const char *endpoint)
         return named;
     }
     const char *runtime = getenv("XDG_RUNTIME_DIR");
-    if (runtime && *runtime == '/') {
+    if (runtime && *runtime == '/' && access(runtime, F_OK) == 0) {
         int n = snprintf(own, sizeof own, "ipc://%s/baton/broker.sock", runtime);
-        if (n > 0 && (size_t)n < sizeof own && access(own + strlen("ipc://"), F_OK) == 0) {
+        bool fits = n > 0 && (size_t)n < sizeof own;
+        /* Who comes before any broker waits where a broker of this user will listen. */
+        if (fits &&
+            (access(own + strlen("ipc://"), F_OK) == 0 || access(SYSTEM_DIRECTORY, F_OK) != 0)) {
             return own;
         }
     }
-    return "ipc:///run/baton/broker.sock";
+    return "ipc://" SYSTEM_DIRECTORY "/broker.sock";
 }
 
 static bool

@@ -181,7 +181,8 @@ struct baton_options {
 };
 
 /* The endpoint meant by `endpoint`: itself if not NULL or empty, else $BATON_ENDPOINT, else
- * ipc://$XDG_RUNTIME_DIR/baton/broker.sock if that exists, else ipc:///run/baton/broker.sock.
+ * ipc://$XDG_RUNTIME_DIR/baton/broker.sock if that exists, or that directory does and /run/baton
+ * does not, else ipc:///run/baton/broker.sock.
  * Returns a static or borrowed string that stays valid until the next call. */
 BATON_API const char *baton_endpoint(const char *endpoint);
 

@@ -14,6 +14,7 @@
 // clang-format on
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void
 refused(const char *endpoint, const char *says)
@@ -55,6 +56,11 @@ test_endpoint_defaults(void **state)
     unsetenv("BATON_ENDPOINT");
     setenv("XDG_RUNTIME_DIR", "/nonexistent", 1);
     assert_string_equal(baton_endpoint(NULL), "ipc:///run/baton/broker.sock");
+    /* Nobody listens anywhere yet: where the broker of this user will. */
+    if (access("/run/baton", F_OK) != 0) {
+        setenv("XDG_RUNTIME_DIR", "/proc/self", 1);
+        assert_string_equal(baton_endpoint(NULL), "ipc:///proc/self/baton/broker.sock");
+    }
 }
 
 static void
@@ -258,6 +264,49 @@ test_a_spec_survives_the_way_there_and_back(void **state)
     record_free(record);
 }
 
+/* The broker would take such a message for malformed, and its answer names no request. */
+static void
+test_text_that_is_not_utf8_is_not_sent(void **state)
+{
+    (void)state;
+    struct {
+        const char *title, *label, *id, *field;
+    } cases[] = {{"\xff", "v", "a", "title is not"},
+                 {"t", "\xc3", "a", "value is not"},
+                 {"t", "v", "\xed\xa0\x80", "id is not"},
+                 {"t", "v", "\xc3\xa9", NULL}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Baton__Spec__LabelsEntry label = BATON__SPEC__LABELS_ENTRY__INIT;
+        Baton__Spec__LabelsEntry *labels[] = {&label};
+        Baton__Edge edge = BATON__EDGE__INIT;
+        Baton__Edge *after[] = {&edge};
+        Baton__Spec spec = BATON__SPEC__INIT;
+        Baton__Spec *tasks[] = {&spec};
+        Baton__Submit submit = BATON__SUBMIT__INIT;
+        Baton__ToBroker message = BATON__TO_BROKER__INIT;
+        label.value = pb_text(cases[i].label);
+        edge.id = pb_text(cases[i].id);
+        spec.title = pb_text(cases[i].title);
+        spec.labels = labels;
+        spec.after = after;
+        spec.n_labels = spec.n_after = 1;
+        submit.tasks = tasks;
+        submit.n_tasks = 1;
+        message.op_case = BATON__TO_BROKER__OP_SUBMIT;
+        message.submit = &submit;
+        struct fault fault = {0};
+        zmq_msg_t frame;
+        baton_status status = frame_pack(&message, &frame, &fault);
+        assert_int_equal(status, cases[i].field ? BATON_INVALID : BATON_OK);
+        if (cases[i].field) {
+            assert_ptr_equal(strstr(fault_text(&fault), cases[i].field), fault_text(&fault));
+        } else {
+            zmq_msg_close(&frame);
+        }
+        fault_clear(&fault);
+    }
+}
+
 int
 main(void)
 {
@@ -270,6 +319,7 @@ main(void)
         cmocka_unit_test(test_lines_are_what_protobuf_makes_of_them),
         cmocka_unit_test(test_results_are_bounded),
         cmocka_unit_test(test_a_spec_survives_the_way_there_and_back),
+        cmocka_unit_test(test_text_that_is_not_utf8_is_not_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
