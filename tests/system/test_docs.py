@@ -2,6 +2,7 @@
 manual pages are run, the plans are read, the command lines of workers are started, and the verbs
 and options are those of the programs."""
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import unittest
 
 from harness import BIN, ROOT, SLOWNESS, Process, SystemTest, baton, program, wait_until
+from messages import task
 
 MAN = ROOT / "docs" / "man"
 HAS_JQ = shutil.which("jq") is not None
@@ -120,6 +122,18 @@ class TestReadme(DocsTest):
         text = (ROOT / "README.md").read_text()
         for path in re.findall(r"\]\(([^)#]+)\)", text) + re.findall(r"\b(?:scripts|examples)/[\w./]+\w", text):
             self.assertTrue((ROOT / path).exists(), path)
+
+
+class TestTesting(DocsTest):
+    def test_tests_it_names_are_there(self):
+        sources = [*ROOT.glob("tests/unit/*.c"), *ROOT.glob("tests/system/*.py")]
+        have = set(re.findall(r"\btest_(\w+)\(", "".join(p.read_text() for p in sources)))
+        text = section((ROOT / "docs" / "testing.md").read_text(), "What must work", 3)
+        text += section((ROOT / "docs" / "testing.md").read_text(), "Bad input and faults", 3)
+        files = {p.stem for p in sources}
+        told = set(re.findall(r"(?<![\w`])[a-z0-9]+(?:_[a-z0-9]+){2,}(?![\w`])", text))
+        self.assertGreater(len(told), 20)
+        self.assertEqual(told - have - files, set())
 
 
 class TestPlans(DocsTest):
@@ -272,6 +286,41 @@ class TestWorkers(DocsTest):
                 finally:
                     status = worker.terminate()
                 self.assertEqual(status, 0)
+
+    def test_an_agent_gets_what_the_contract_says(self):
+        text = section((ROOT / "docs" / "agent.md").read_text(), "What an agent gets", 2)
+        told = set(re.findall(r"`(BATON_[A-Z_]+)`", text)) | {"TRACEPARENT"}
+        members = re.search(r"`(id, project, role[^`]*)`", text).group(1)
+        agent = self.dir / "agent.sh"
+        agent.write_text(
+            f'#!/bin/sh\nenv > {self.dir}/variables\ncp "$BATON_TASK_FILE" {self.dir}/task\n'
+            f'cp "$BATON_PROMPT_FILE" {self.dir}/prompt\ncat > {self.dir}/stdin\n'
+            'echo \'{"outcome":"done"}\' > "$BATON_RESULT_FILE"\n'
+        )
+        trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        spec = {"id": "t", "project": "shop", "role": "infra", "title": "sell bread"}
+        self.client(self.brokers[0]).submit([task.Spec(**spec, traceparent=trace)])
+        worker = self.start("baton-worker --role infra --name w -- ./agent.sh", "worker.log")
+        done = baton(self.endpoint, "wait", "shop//t", "--timeout", "20s")
+        self.assertEqual(done.status, 0, worker.tail())
+        variables = dict(
+            line.split("=", 1) for line in (self.dir / "variables").read_text().splitlines()
+        )
+        self.assertEqual({n for n in variables if n.startswith("BATON_")} | {"TRACEPARENT"}, told)
+        wanted = {"TASK_ID": "t", "PROJECT": "shop", "ROLE": "infra", "ATTEMPT": "1", "WORKER": "w"}
+        for name, value in {**wanted, "ENDPOINT": self.endpoint, "PROGRESS_FD": "3"}.items():
+            self.assertEqual(variables["BATON_" + name], value)
+        self.assertEqual(variables["TRACEPARENT"], trace)
+        given = json.loads((self.dir / "task").read_text())
+        got = (given["id"], given["project"], given["role"], given["attempt"], given["worker"])
+        self.assertEqual(got, ("t", "shop", "infra", 1, "w"))
+        self.assertEqual(str(given["token"]), variables["BATON_TOKEN"])
+        self.assertEqual(given["result_file"], variables["BATON_RESULT_FILE"])
+        self.assertLessEqual(set("id project role token attempt worker result_file".split()),
+                             set(re.findall(r"\w+", members)))  # fmt: skip
+        prompt = (self.dir / "prompt").read_text()
+        self.assertIn("sell bread", prompt)
+        self.assertEqual((self.dir / "stdin").read_text(), prompt)
 
     def test_the_script_of_the_contract(self):
         text = (ROOT / "docs" / "agent.md").read_text()
