@@ -155,3 +155,13 @@ text_escape(char *out, size_t room, const char *s, bool lines)
     }
     return used;
 }
+
+size_t
+text_look(const char *s, size_t bytes, uint32_t *ret_code, bool *ret_plain)
+{
+    uint32_t c = 0;
+    size_t n = utf8_decode((const uint8_t *)s, bytes, &c);
+    *ret_code = c;
+    *ret_plain = n > 0 && !is_control(c) && !is_deceptive(c);
+    return n > 0 ? n : 1;
+}

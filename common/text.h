@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Valid UTF-8 without NUL, surrogates, or overlong forms. */
 bool utf8_is_valid(const char *s, size_t bytes);
@@ -21,5 +22,10 @@ bool prose_is_valid(const char *s, size_t bytes_max);
  * overrides and bytes that are not UTF-8 become \xNN or \u{NN}; newline becomes \n unless `lines`.
  * Writes at most `room` bytes with the NUL and returns the length written. */
 size_t text_escape(char *out, size_t room, const char *s, bool lines);
+
+/* Length of the character at the beginning of s (`bytes` > 0), 1 for a byte that is none.
+ * *ret_plain: text_escape would leave it as it is; then, or if it is UTF-8 at all, *ret_code is its
+ * number. */
+size_t text_look(const char *s, size_t bytes, uint32_t *ret_code, bool *ret_plain);
 
 #endif

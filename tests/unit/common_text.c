@@ -98,6 +98,27 @@ test_foreign_text_is_shown_without_controls(void **state)
     assert_string_equal(out, "ab");
 }
 
+static void
+test_characters_are_looked_at_one_by_one(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *s;
+        size_t bytes;
+        uint32_t code;
+        bool plain;
+    } cases[] = {{"a", 1, 'a', true},          {"\xc5\xbcx", 2, 0x17c, true},
+                 {"\xc2\x9b", 2, 0x9b, false}, {"\x7f", 1, 0x7f, false},
+                 {"\xff", 1, 0, false},        {"\xe2\x80\xae", 3, 0x202e, false}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        uint32_t code;
+        bool plain;
+        assert_int_equal(text_look(cases[i].s, strlen(cases[i].s), &code, &plain), cases[i].bytes);
+        assert_int_equal(code, cases[i].code);
+        assert_int_equal(plain, cases[i].plain);
+    }
+}
+
 int
 main(void)
 {
@@ -106,6 +127,7 @@ main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_prose),
         cmocka_unit_test(test_foreign_text_is_shown_without_controls),
+        cmocka_unit_test(test_characters_are_looked_at_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
