@@ -2,15 +2,55 @@
 #include "client/frame.h"
 
 #include "common/limits.h"
+#include "common/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 const uint8_t frame_preamble[PREAMBLE_BYTES] = {'B', 'T', 'N', PROTOCOL_VERSION};
 
+/* The first field whose text is not UTF-8, or NULL: the broker would take the whole message for
+ * malformed. As deep as the messages of wire.proto are nested. */
+static const char *
+wrong_text(const ProtobufCMessage *message)
+{
+    const uint8_t *base = (const uint8_t *)message;
+    for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+        const void *quantifier = base + field->quantifier_offset;
+        const void *const *values = (const void *const *)(const void *)(base + field->offset);
+        size_t n = 1;
+        if (field->type != PROTOBUF_C_TYPE_STRING && field->type != PROTOBUF_C_TYPE_MESSAGE) {
+            continue;
+        }
+        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+            n = *(const size_t *)quantifier;
+            values = n ? (const void *const *)*values : NULL;
+        } else if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) &&
+                   *(const uint32_t *)quantifier != field->id) {
+            continue;
+        }
+        for (size_t k = 0; k < n; k++) {
+            if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
+                const char *inner = values[k] ? wrong_text(values[k]) : NULL;
+                if (inner) {
+                    return inner;
+                }
+            } else if (values[k] && !utf8_is_valid(values[k], strlen(values[k]))) {
+                return field->name;
+            }
+        }
+    }
+    return NULL;
+}
+
 baton_status
 frame_pack(const Baton__ToBroker *message, zmq_msg_t *ret_frame, struct fault *fault)
 {
+    const char *wrong = wrong_text(&message->base);
+    if (wrong) {
+        return fault_set(fault, BATON_INVALID, "%s is not UTF-8: a text is, always", wrong);
+    }
     size_t bytes = PREAMBLE_BYTES + baton__to_broker__get_packed_size(message);
     if (bytes > MESSAGE_BYTES_MAX) {
         return fault_set(fault, BATON_TOO_LARGE,

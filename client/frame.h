@@ -14,8 +14,8 @@ enum { PREAMBLE_BYTES = 4, PROTOCOL_VERSION = 1 };
 /* 'B' 'T' 'N' and the version. */
 extern const uint8_t frame_preamble[PREAMBLE_BYTES];
 
-/* A frame of `message`. BATON_TOO_LARGE and BATON_NO_MEMORY with a sentence in `fault`. The caller
- * closes `ret_frame`. */
+/* A frame of `message`. BATON_INVALID (text that is not UTF-8), BATON_TOO_LARGE and BATON_NO_MEMORY
+ * with a sentence in `fault`. The caller closes `ret_frame`. */
 baton_status frame_pack(const Baton__ToBroker *message, zmq_msg_t *ret_frame, struct fault *fault);
 
 /* BATON_OK if the preamble is ours; BATON_VERSION, BATON_MALFORMED with a sentence in `fault`. */
