@@ -99,7 +99,7 @@ report_json(struct ctl *ctl, const char *code, const char *message, const char *
     }
     json_t *whole = json_pack("{s:i, s:o}", "v", CTL_JSON_VERSION, "error", error);
     CHECK(whole);
-    json_dumpf(whole, ctl->err, JSON_COMPACT);
+    ctl_write_json(ctl->err, whole);
     fputc('\n', ctl->err);
     json_decref(whole);
 }

@@ -10,6 +10,43 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A character as \\uNNNN, in two halves where it needs them. */
+static void
+write_escaped(FILE *out, uint32_t c)
+{
+    if (c >= 0x10000) {
+        fprintf(out, "\\u%04X\\u%04X", 0xd800 + ((c - 0x10000) >> 10), 0xdc00 + (c & 0x3ff));
+    } else {
+        fprintf(out, "\\u%04X", c);
+    }
+}
+
+void
+ctl_write_json(FILE *out, const json_t *object)
+{
+    char *text = json_dumps(object, JSON_COMPACT);
+    CHECK(text);
+    size_t bytes = strlen(text);
+    size_t plain_from = 0;
+    for (size_t i = 0; i < bytes;) {
+        if ((unsigned char)text[i] < 0x7f) { /* nearly all; below 0x20 there is nothing */
+            i++;
+            continue;
+        }
+        uint32_t c;
+        bool is_plain;
+        size_t n = text_look(text + i, bytes - i, &c, &is_plain);
+        if (!is_plain) {
+            fwrite(text + plain_from, 1, i - plain_from, out);
+            write_escaped(out, c);
+            plain_from = i + n;
+        }
+        i += n;
+    }
+    fwrite(text + plain_from, 1, bytes - plain_from, out);
+    free(text);
+}
+
 void
 ctl_print_json(struct ctl *ctl, json_t *object)
 {
@@ -18,7 +55,7 @@ ctl_print_json(struct ctl *ctl, json_t *object)
     json_object_set_new(line, "v", json_integer(CTL_JSON_VERSION));
     json_object_update(line, object);
     json_decref(object);
-    json_dumpf(line, ctl->out, JSON_COMPACT);
+    ctl_write_json(ctl->out, line);
     fputc('\n', ctl->out);
     json_decref(line);
 }

@@ -127,6 +127,10 @@ int ctl_finish(struct ctl *ctl, int status);
 
 /* ---- output (output.c) ---------------------------------------------------------------------- */
 
+/* Writes JSON in which nothing moves a terminal's cursor: what jansson leaves as it is (DEL, C1,
+ * bidirectional controls, invisible characters) stands as \uNNNN, so the value is the same. */
+void ctl_write_json(FILE *out, const json_t *object);
+
 /* Prints one object as one line, with "v" first; takes the reference. NULL (no memory) aborts. */
 void ctl_print_json(struct ctl *ctl, json_t *object);
 

@@ -157,6 +157,24 @@ test_an_export_says_what_was_asked_for(void **state)
     bench_fini(&bench);
 }
 
+/* The value is the same; what would move a cursor or turn the line around is written in ASCII. */
+static void
+test_json_is_safe_on_a_terminal(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "\x1b[m\x7f\xc2\x9b \xe2\x80\xae \xf3\xa0\x81\x81 \xc5\xbc \xf0\x9f\x91\xa9";
+    struct bench bench;
+    bench_init(&bench);
+    ctl_print_json(&bench.ctl, json_pack("{s:s}", "x", text));
+    assert_string_equal(bench_out(&bench), "{\"v\":1,\"x\":\"\\u001B[m\\u007F\\u009B \\u202E "
+                                           "\\uDB40\\uDC41 \xc5\xbc \xf0\x9f\x91\xa9\"}\n");
+    json_t *object = bench_out_json(&bench);
+    assert_string_equal(text_of(object, "x"), text);
+    json_decref(object);
+    bench_fini(&bench);
+}
+
 int
 main(void)
 {
@@ -165,6 +183,7 @@ main(void)
         cmocka_unit_test(test_broken_text_never_breaks_a_row),
         cmocka_unit_test(test_a_whole_task_has_its_results),
         cmocka_unit_test(test_an_export_says_what_was_asked_for),
+        cmocka_unit_test(test_json_is_safe_on_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
