@@ -25,7 +25,7 @@ FILES = (
     "share/doc/baton/examples/candlefish.yaml",
     "share/doc/baton/examples/agents/agent.sh",
 )
-PAGES = ("man1/baton.1", "man5/baton-plan.5", "man8/batond.8")
+PAGES = ("man1/baton.1", "man1/baton-worker.1", "man5/baton-plan.5", "man8/batond.8")
 LIBRARIES = ("libbaton.so", "libbaton.so.0", "libbaton.a", "pkgconfig/baton.pc")
 
 PROGRAM = r"""
