@@ -329,6 +329,12 @@ class TestOperators(CtlTest):
         self.run_one(broker, "infra")
         idle = self.ok(broker, "watch", "--until-idle", "--since", event["event"]).lines()
         self.assertEqual(idle[-1]["to"], "done")
+        self.ok(broker, "add", "B", "--role", "backend")
+        self.run_one(broker, "backend")
+        for only in (["--task", "B"], ["--role", "backend"]):
+            seen = self.ok(broker, "watch", "--since", "0", "--until-idle", *only).lines()
+            self.assertEqual({e["id"] for e in seen if e["kind"] == "task"}, {"B"}, only)
+            self.assertEqual(seen[-1]["to"], "done")
 
 
 class TestAgents(CtlTest):
@@ -384,6 +390,8 @@ class TestAgents(CtlTest):
         self.ok(broker, "cancel", "A", "--reason", "changed our mind")
         said = self.ok(broker, "progress", "5", "x", "--token", task["token"])
         self.assertTrue(said.json()["stop"])
+        said = self.ok(broker, "progress", "6", "x", "--token", task["token"], json_out=False)
+        self.assertEqual(said.out.split(":")[0], "stop")
         self.ok(broker, "fail", "--cancelled", "stopped", "--token", task["token"])
         self.assertEqual(self.ok(broker, "show", "A").json()["state"], "cancelled")
 

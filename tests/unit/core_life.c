@@ -201,6 +201,61 @@ test_failures_back_off_and_exhaust(void **unused)
     world_fini(&w);
 }
 
+/* How long the task waits for its next attempt. */
+static int64_t
+delay_of(struct world *w, const char *id)
+{
+    Baton__Ref ref = BATON__REF__INIT;
+    ref.id = (char *)(uintptr_t)id;
+    Baton__TaskView view;
+    uint64_t archived;
+    assert_int_equal(core_get(w->core, &w->request, &ref, &view, &archived), 0);
+    return view.next_at - w->request.now;
+}
+
+/* Full jitter: even between nothing and a bound that doubles up to the cap. Of a hundred tasks some
+ * come near both ends, and their mean is near the half. */
+static void
+test_delays_are_spread_and_double_up_to_the_cap(void **unused)
+{
+    (void)unused;
+    enum { TASKS = 100, BASE_MS = 1000, CAP_MS = 3000 };
+    static const int64_t bounds_ms[] = {BASE_MS, 2 * BASE_MS, CAP_MS, CAP_MS};
+    struct world w;
+    world_init(&w);
+    Baton__Spec *specs[TASKS];
+    for (int i = 0; i < TASKS; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "t%d", i);
+        specs[i] = spec(&w, id, "infra");
+        specs[i]->backoff_ms = BASE_MS;
+        specs[i]->backoff_cap_ms = CAP_MS;
+        specs[i]->max_attempts = 5;
+    }
+    assert_int_equal(submit(&w, specs, TASKS), 0);
+    for (size_t round = 0; round < 4; round++) {
+        uint64_t token;
+        while ((token = take(&w, "infra")) > 0) {
+            assert_int_equal(end(&w, token, BATON__OUTCOME__OUTCOME_FAILED), 0);
+        }
+        int64_t least = INT64_MAX, most = 0, sum = 0;
+        for (int i = 0; i < TASKS; i++) {
+            int64_t delay = delay_of(&w, specs[i]->id);
+            least = delay < least ? delay : least;
+            most = delay > most ? delay : most;
+            sum += delay;
+        }
+        int64_t bound = bounds_ms[round];
+        assert_in_range(least, 1, bound / 5);
+        assert_in_range(most, bound - bound / 5, bound);
+        assert_in_range(sum / TASKS, bound / 3, bound - bound / 3);
+        w.request.now += bound;
+        core_tick(w.core, &w.request);
+        keep(&w);
+    }
+    world_fini(&w);
+}
+
 static void
 test_a_cycle_is_refused_with_its_path(void **unused)
 {
@@ -266,6 +321,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_dependent_waits_until_what_it_needs_is_done),
         cmocka_unit_test(test_failures_back_off_and_exhaust),
+        cmocka_unit_test(test_delays_are_spread_and_double_up_to_the_cap),
         cmocka_unit_test(test_a_cycle_is_refused_with_its_path),
         cmocka_unit_test(test_a_lost_lease_goes_back_and_a_late_result_still_counts),
         cmocka_unit_test(test_ended_tasks_leave_the_memory_and_still_count),
