@@ -9,7 +9,7 @@ import re
 import subprocess
 import unittest
 
-from harness import ROOT, SLOWNESS, SystemTest, program, wait_until
+from harness import BIN, ROOT, SLOWNESS, SystemTest, program, wait_until
 from messages import task, wire
 from protocol_client import NoAnswer, Refused, Worker
 
@@ -35,7 +35,13 @@ def hostile():
             yield name, data * int(times[0][1:] if times else 1)
 
 
-STRINGS = list(hostile())
+def is_slow_build():
+    """A sanitizer's programs take long to begin, and thousands are run here."""
+    cache = BIN.parent / "CMakeCache.txt"
+    return cache.exists() and re.search("^BATON_SANITIZE:.*=.", cache.read_text(), re.M)
+
+
+STRINGS = list(hostile())[:: 5 if is_slow_build() else 1]
 
 
 def is_text(data):
@@ -352,7 +358,7 @@ class Hostile(SystemTest):
                 except Refused:
                     pass
         before = client.tasks(specs=True)
-        self.assertGreater(len(before), 30)
+        self.assertGreater(len(before), len(STRINGS) / 2)
         self.b.kill()
         self.b.start()
         self.pid = self.b.process.pid

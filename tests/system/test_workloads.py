@@ -175,6 +175,8 @@ class Workloads(SystemTest):
         self.assertEqual(faults[:10], [], f"{len(faults)} faults")
         self.assertEqual(len(final), len(self.graph))
         leased, done = self.events()
+        if leased is None:
+            return
         self.assertEqual(set(done), set(self.graph))
         for id, after in self.graph.items():
             self.assertEqual(len(done[id]), 1, f"{id} was done {len(done[id])} times")
@@ -184,8 +186,12 @@ class Workloads(SystemTest):
                 self.assertLess(done[other][0], leased[id][0], f"{id} was leased before {other} was done")
 
     def events(self):
-        """From the feed: id -> numbers of the events by which it was leased, and done."""
+        """From the feed: id -> numbers of the events by which it was leased, and done. None when
+        `watch` was so slow (a sanitizer's build) that the broker had dropped events by then."""
         self.assertEqual(self.watch.wait(60 * SLOWNESS), 0, self.watch.tail())
+        if "some events are lost" in self.watch.output():
+            print("the watch fell too far behind: only the worker's history was checked", flush=True)
+            return None, None
         leased, done, newest = {}, {}, 0
         for line in self.watch.output().splitlines():
             event = json.loads(line)
