@@ -123,6 +123,11 @@ def wire_seeds():
         one = wire.Change(verb=verb, reason="why", tasks=refs("running", "ready", "failed", "done"))
         yield f"change-all-{verb}", body(change=everything) + minutes(2) + SNAPSHOT + minutes(9)
         yield f"change-{verb}", body(change=one) + dispatch() + results(6)
+    again = b"".join(
+        body(change=wire.Change(verb=verb, reason="r", all=True, filter=wire.List(), subtree=True))
+        for verb in (1, 2, 3, 4, 1, 2, 5)
+    )
+    yield "back-and-forth", again + dispatch() + results(1) + again + SNAPSHOT + again
     after = wire.Change(
         verb=6, tasks=refs("ready"), fields=["after", "claims", "labels", "not_before"],
         spec=task.Spec(after=[task.Edge(id="milestone")], claims=[task.Claim(name="z")],
