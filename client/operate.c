@@ -3,7 +3,7 @@
 #include "client/spec.h"
 
 baton_status
-baton_pause(baton *b, const struct baton_pause *pause, bool *ret_changed)
+baton_pause(baton *b, const struct baton_pause *pause, struct baton_pause_done *ret_done)
 {
     Baton__Pause m = BATON__PAUSE__INIT;
     m.scope = (Baton__Pause__Scope)pause->scope;
@@ -12,6 +12,7 @@ baton_pause(baton *b, const struct baton_pause *pause, bool *ret_changed)
     m.reason = pb_text(pause->reason);
     m.until = pause->until;
     m.refuse = pause->refuse;
+    m.force = pause->force;
     Baton__ToBroker message = BATON__TO_BROKER__INIT;
     message.op_case = BATON__TO_BROKER__OP_PAUSE;
     message.pause = &m;
@@ -21,8 +22,9 @@ baton_pause(baton *b, const struct baton_pause *pause, bool *ret_changed)
     if (status) {
         return status;
     }
-    if (ret_changed) {
-        *ret_changed = answer.message->done->changed;
+    if (ret_done) {
+        *ret_done = (struct baton_pause_done){.changed = answer.message->done->changed,
+                                              .unknown = answer.message->done->unknown};
     }
     record_free(answer.record);
     return BATON_OK;

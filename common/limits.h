@@ -30,6 +30,7 @@ enum {
     CAPACITY_MAX = 1000 * 1000,
     RESOURCES_MAX = 100 * 1000,
     PROJECTS_MAX = 10 * 1000,
+    PAUSES_MAX = 1000,        /* at a time */
     WORKERS_MAX = 100 * 1000, /* names ever seen */
     SESSIONS_MAX = 10 * 1000,
     TASKS_MAX = 20 * 1000 * 1000, /* in memory */

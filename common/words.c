@@ -86,13 +86,34 @@ static const char *const states[] = {"",          "waiting",    "ready",  "lease
                                      "parked",    "cancelling", "review", "done",   "failed",
                                      "cancelled", "aborted",    "expired"};
 static const char *const reasons[] = {
-    [0] = "none",           [1] = "deps",         [2] = "forward_ref",     [3] = "not_before",
-    [4] = "backoff",        [5] = "held",         [6] = "upstream_failed", [10] = "no_worker",
-    [11] = "no_credit",     [12] = "lock",        [13] = "role_paused",    [14] = "project_paused",
-    [15] = "broker_paused", [16] = "lock_paused", [17] = "queued",         [20] = "ok",
-    [21] = "stalled",       [22] = "suspect",     [30] = "operator",       [31] = "subtree",
-    [32] = "deadline",      [33] = "timeout",     [40] = "exhausted",      [41] = "fatal",
-    [42] = "crash_limit",   [43] = "unclean",     [50] = "upstream",
+    [0] = "none",
+    [1] = "deps",
+    [2] = "forward_ref",
+    [3] = "not_before",
+    [4] = "backoff",
+    [5] = "held",
+    [6] = "upstream_failed",
+    [10] = "no_worker",
+    [11] = "no_credit",
+    [12] = "lock",
+    [13] = "role_paused",
+    [14] = "project_paused",
+    [15] = "broker_paused",
+    [16] = "lock_paused",
+    [17] = "queued",
+    [18] = "submitter_paused",
+    [20] = "ok",
+    [21] = "stalled",
+    [22] = "suspect",
+    [30] = "operator",
+    [31] = "subtree",
+    [32] = "deadline",
+    [33] = "timeout",
+    [40] = "exhausted",
+    [41] = "fatal",
+    [42] = "crash_limit",
+    [43] = "unclean",
+    [50] = "upstream",
 };
 static const char *const conditions[] = {"success", "finished", "failed", "started"};
 static const char *const policies[] = {"hold", "abort", "ignore"};
@@ -110,7 +131,7 @@ static const char *const codes[] = {"ok",           "malformed",   "version",
                                     "denied",       "busy",        "too_far_behind",
                                     "internal",     "number_used", "unsatisfiable",
                                     "limit"};
-static const char *const scopes[] = {"broker", "role", "project", "lock", "worker"};
+static const char *const scopes[] = {"broker", "role", "project", "lock", "worker", "submitter"};
 
 static const char *
 name_of(const char *const *names, size_t n_names, int n)

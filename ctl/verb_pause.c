@@ -9,8 +9,10 @@ enum {
     OPTION_PROJECT,
     OPTION_RESOURCE,
     OPTION_WORKER,
+    OPTION_SUBMITTER,
     OPTION_UNTIL,
     OPTION_REASON,
+    OPTION_FORCE,
 };
 
 /* --project names here what is paused. */
@@ -20,8 +22,10 @@ static const struct option options[] = {
     {"project", required_argument, NULL, OPTION_PROJECT},
     {"resource", required_argument, NULL, OPTION_RESOURCE},
     {"worker", required_argument, NULL, OPTION_WORKER},
+    {"submitter", required_argument, NULL, OPTION_SUBMITTER},
     {"until", required_argument, NULL, OPTION_UNTIL},
     {"reason", required_argument, NULL, OPTION_REASON},
+    {"force", no_argument, NULL, OPTION_FORCE},
     {0},
 };
 
@@ -44,6 +48,9 @@ take_scope(struct ctl *ctl, int option, struct baton_pause *pause, int *n_scopes
     case OPTION_RESOURCE:
         pause->scope = BATON_SCOPE_LOCK;
         return true;
+    case OPTION_SUBMITTER:
+        pause->scope = BATON_SCOPE_SUBMITTER;
+        return true;
     default:
         pause->scope = BATON_SCOPE_WORKER;
         return true;
@@ -63,6 +70,8 @@ read_command_line(struct baton_pause *pause, struct ctl *ctl, int argc, char **a
             ok = ctl_take_time(ctl, "--until", optarg, &pause->until);
         } else if (option == OPTION_REASON) {
             pause->reason = optarg;
+        } else if (option == OPTION_FORCE) {
+            pause->force = true;
         } else {
             ok = take_scope(ctl, option, pause, &n_scopes);
         }
@@ -76,17 +85,75 @@ read_command_line(struct baton_pause *pause, struct ctl *ctl, int argc, char **a
         return false;
     }
     if (n_scopes != 1) {
-        ctl_usage(ctl, "say one of --broker, --role R, --project P, --resource N, --worker W");
+        ctl_usage(ctl, "say one of --broker, --role R, --project P, --resource N, --worker W, "
+                       "--submitter NAME");
         return false;
     }
     return true;
 }
 
-static const char *
-scope_word(enum baton_scope scope)
+const char *
+ctl_scope_word(enum baton_scope scope)
 {
-    static const char *const words[] = {"broker", "role", "project", "resource", "worker"};
+    static const char *const words[] = {"broker",   "role",   "project",
+                                        "resource", "worker", "submitter"};
     return (size_t)scope < ARRAY_LEN(words) ? words[scope] : "";
+}
+
+/* A name that nobody has: mostly a slip of the pen, so it is said. */
+static void
+warn_unknown(struct ctl *ctl, const struct baton_pause *pause)
+{
+    const char *name = pause->name;
+    switch (pause->scope) {
+    case BATON_SCOPE_PROJECT:
+        ctl_remark(ctl, "no task of project %s is known so far: the pause is for those to come",
+                   name);
+        break;
+    case BATON_SCOPE_LOCK:
+        ctl_remark(ctl, "no task claims resource %s so far: the pause is for those to come", name);
+        break;
+    case BATON_SCOPE_WORKER:
+        ctl_remark(ctl, "worker %s has never been here: it is drained when it comes", name);
+        break;
+    case BATON_SCOPE_SUBMITTER:
+        ctl_remark(ctl,
+                   "no task in memory was added by %s (`baton show ID` says who added a task): the "
+                   "pause is for those to come",
+                   name);
+        break;
+    case BATON_SCOPE_BROKER:
+    case BATON_SCOPE_ROLE:
+        break;
+    }
+}
+
+/* Says what became of it. */
+static void
+tell_pause(struct ctl *ctl, const struct baton_pause *pause, const char *done,
+           const struct baton_pause_done *answer)
+{
+    const char *word = ctl_scope_word(pause->scope);
+    if (ctl->json) {
+        json_t *object = json_object();
+        json_object_set_new(object, "change", json_string(done));
+        json_object_set_new(object, "scope", json_string(word));
+        json_object_set_new(object, "name",
+                            pause->name[0] ? ctl_json_text(pause->name) : json_null());
+        json_object_set_new(object, "changed", json_boolean(answer->changed));
+        json_object_set_new(object, "known", json_boolean(!answer->unknown));
+        ctl_print_json(ctl, object);
+        return;
+    }
+    bool never = !answer->changed && strcmp(done, "resumed") == 0;
+    ctl_remark(ctl, "%s%s%s %s %s%s", word, pause->name[0] ? " " : "", pause->name,
+               answer->changed ? "is now"
+               : never         ? "was not"
+                               : "was",
+               never ? "paused" : done, answer->changed || never ? "" : " already");
+    if (answer->unknown && !pause->resume) {
+        warn_unknown(ctl, pause);
+    }
 }
 
 static int
@@ -96,28 +163,18 @@ send_pause(struct ctl *ctl, const struct baton_pause *pause, const char *done)
     if (status != CTL_YES) {
         return status;
     }
-    bool changed = false;
-    baton_status answer = baton_pause(ctl->baton, pause, &changed);
-    if (answer != BATON_OK) {
-        return ctl_fail_status(ctl, answer);
+    struct baton_pause_done answer;
+    baton_status code = baton_pause(ctl->baton, pause, &answer);
+    if (code == BATON_NOT_FOUND) {
+        return ctl_fail(
+            ctl, CTL_NO, "not_found",
+            "`baton workers` shows those that are here; --force drains it when it comes",
+            "no worker called %s has ever been here", pause->name);
     }
-    if (ctl->json) {
-        json_t *object = json_object();
-        json_object_set_new(object, "change", json_string(done));
-        json_object_set_new(object, "scope", json_string(scope_word(pause->scope)));
-        json_object_set_new(object, "name",
-                            pause->name[0] ? ctl_json_text(pause->name) : json_null());
-        json_object_set_new(object, "changed", json_boolean(changed));
-        ctl_print_json(ctl, object);
-        return CTL_YES;
+    if (code != BATON_OK) {
+        return ctl_fail_status(ctl, code);
     }
-    bool never = !changed && strcmp(done, "resumed") == 0;
-    ctl_remark(ctl, "%s%s%s %s %s%s", scope_word(pause->scope), pause->name[0] ? " " : "",
-               pause->name,
-               changed ? "is now"
-               : never ? "was not"
-                       : "was",
-               never ? "paused" : done, changed || never ? "" : " already");
+    tell_pause(ctl, pause, done, &answer);
     return CTL_YES;
 }
 

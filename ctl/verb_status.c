@@ -9,13 +9,6 @@
 
 static const struct option options[] = {{0}};
 
-static const char *
-scope_word(enum baton_scope scope)
-{
-    static const char *const words[] = {"broker", "role", "project", "resource", "worker"};
-    return (size_t)scope < ARRAY_LEN(words) ? words[scope] : "";
-}
-
 static json_t *
 role_json(const struct baton_role_status *role)
 {
@@ -39,7 +32,7 @@ static json_t *
 pause_json(const struct baton_pause_view *pause)
 {
     json_t *object = json_object();
-    json_object_set_new(object, "scope", json_string(scope_word(pause->scope)));
+    json_object_set_new(object, "scope", json_string(ctl_scope_word(pause->scope)));
     json_object_set_new(object, "name", pause->name[0] ? ctl_json_text(pause->name) : json_null());
     json_object_set_new(object, "reason", ctl_json_text(pause->reason));
     json_object_set_new(object, "actor", ctl_json_text(pause->actor));
@@ -153,7 +146,7 @@ print_troubles(struct ctl *ctl, const baton_broker_status *status)
         if (pause->until) {
             snprintf(until, sizeof until, ", until %s", time_format(pause->until, at, sizeof at));
         }
-        trouble(ctl, "%s%s%s is paused by %s%s%s%s", scope_word(pause->scope),
+        trouble(ctl, "%s%s%s is paused by %s%s%s%s", ctl_scope_word(pause->scope),
                 pause->name[0] ? " " : "", pause->name, pause->actor, until,
                 pause->reason[0] ? ": " : "", pause->reason);
     }

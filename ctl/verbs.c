@@ -90,8 +90,10 @@ static const char set_usage[] =
     "\"none\" as value empties a deadline, a start, dependencies, resources, labels.";
 
 static const char scope_usage[] = "--broker | --role R | --project P | --resource N | --worker W\n"
+                                  "| --submitter NAME (what that actor added)\n"
                                   "  --until T         ends by itself\n"
                                   "  --reason TEXT     for the journal and for others\n"
+                                  "  --force           a worker that has never been here, too\n"
                                   "Running work goes on.";
 
 static const char graph_usage[] =

@@ -119,6 +119,9 @@ enum ctl_exit ctl_exit_of(baton_status status);
 /* A remark on stderr, unless --quiet. Escaped; with a newline. */
 void ctl_remark(struct ctl *ctl, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* "role", "resource", …: what people call the scope of a pause. */
+const char *ctl_scope_word(enum baton_scope scope);
+
 /* Milliseconds since 1970, of this machine. */
 int64_t ctl_now(void);
 

@@ -70,6 +70,13 @@ pause_apply(struct core *core, uint32_t scope, const char *name, bool paused, bo
         }
         break;
     }
+    case BATON__PAUSE__SCOPE__SUBMITTER: {
+        struct actor *actor = actor_find(core, name);
+        if (actor) {
+            queue_pause_actor(core, actor, paused);
+        }
+        break;
+    }
     default:
         CHECK(false);
     }

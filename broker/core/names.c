@@ -42,6 +42,23 @@ project_make(struct core *core, const char *name)
     return project->number;
 }
 
+bool
+project_has_tasks(const struct project *project)
+{
+    for (int r = 0; r < ROLE_SLOTS; r++) {
+        const struct counts *counts = &project->counts[r];
+        if (counts->gone_done || counts->gone_failed || counts->gone_cancelled) {
+            return true;
+        }
+        for (unsigned s = WAITING; s < STATES_N; s++) {
+            if (counts->by_state[s]) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 struct resource *
 resource_find(const struct core *core, const char *name)
 {
@@ -108,14 +125,21 @@ resource_forget_if_unused(struct core *core, struct resource *resource)
     resource_free(resource);
 }
 
+struct actor *
+actor_find(const struct core *core, const char *name)
+{
+    struct actor *actor;
+    HASH_FIND(by_name, core->actors_by_name, name, strlen(name), actor);
+    return actor;
+}
+
 uint32_t
 actor_take(struct core *core, const char *name)
 {
     if (!name || !name[0]) {
         return 0;
     }
-    struct actor *actor;
-    HASH_FIND(by_name, core->actors_by_name, name, strlen(name), actor);
+    struct actor *actor = actor_find(core, name);
     if (!actor) {
         if (core->n_actors == 0) {
             core->n_actors = 1;
@@ -124,6 +148,7 @@ actor_take(struct core *core, const char *name)
         actor->number = core->n_free_actors ? core->free_actors[--core->n_free_actors]
                                             : core->n_actors++;
         actor->name = xstrdup(name);
+        actor->paused = pause_find(core, BATON__PAUSE__SCOPE__SUBMITTER, name) != NULL;
         core->actors = xreallocarray(core->actors, core->n_actors, sizeof *core->actors);
         core->actors[actor->number] = actor;
         HASH_ADD_KEYPTR(by_name, core->actors_by_name, actor->name, strlen(actor->name), actor);
@@ -142,6 +167,7 @@ actor_drop(struct core *core, uint32_t number)
     HASH_DELETE(by_name, core->actors_by_name, actor);
     core->actors[number] = NULL;
     number_free(&core->free_actors, &core->n_free_actors, &core->room_free_actors, number);
+    heap_fini(&actor->held);
     free(actor->name);
     free(actor);
 }

@@ -5,14 +5,23 @@
 
 #include <string.h>
 
+/* Actors call themselves as they like, in one line of text; all others have names. */
+static bool
+is_name_of(const Baton__Pause *pause)
+{
+    return pause->scope == BATON__PAUSE__SCOPE__SUBMITTER
+               ? pause->name[0] && prose_is_valid(pause->name, NAME_BYTES_MAX)
+               : name_is_valid(pause->name, NAME_BYTES_MAX);
+}
+
 static Baton__Code
 check_scope(struct core_request *request, const Baton__Pause *pause)
 {
     bool named = pause->scope != BATON__PAUSE__SCOPE__BROKER;
-    if (pause->scope < 0 || pause->scope > BATON__PAUSE__SCOPE__WORKER) {
+    if (pause->scope < 0 || pause->scope > BATON__PAUSE__SCOPE__SUBMITTER) {
         return refuse(request, BATON__CODE__CODE_INVALID, "scope", "no such scope");
     }
-    if (named && !name_is_valid(pause->name, NAME_BYTES_MAX)) {
+    if (named && !is_name_of(pause)) {
         return refuse(request, BATON__CODE__CODE_INVALID, "name",
                       "the name is missing or not valid");
     }
@@ -31,6 +40,51 @@ check_scope(struct core_request *request, const Baton__Pause *pause)
     if (pause->until < 0 || pause->until > TIME_MS_MAX ||
         (pause->until && pause->until <= request->now && !pause->resume)) {
         return refuse(request, BATON__CODE__CODE_INVALID, "until", "that time has passed");
+    }
+    return BATON__CODE__CODE_OK;
+}
+
+/* True when nothing in the store bears the name: a slip of the pen, or a pause that waits for its
+ * first. Looks only at what is persistent, so that a broker that was restarted says the same. */
+static bool
+is_unknown(const struct core *core, const Baton__Pause *pause)
+{
+    switch (pause->scope) {
+    case BATON__PAUSE__SCOPE__PROJECT: {
+        uint32_t number = project_find(core, pause->name);
+        return !number || !project_has_tasks(core->projects[number]);
+    }
+    case BATON__PAUSE__SCOPE__LOCK:
+        return !resource_find(core, pause->name);
+    case BATON__PAUSE__SCOPE__WORKER:
+        return !worker_find(core, pause->name);
+    case BATON__PAUSE__SCOPE__SUBMITTER:
+        return !actor_find(core, pause->name);
+    case BATON__PAUSE__SCOPE__BROKER:
+    case BATON__PAUSE__SCOPE__ROLE:
+    case _BATON__PAUSE__SCOPE_IS_INT_SIZE:
+    default:
+        return false;
+    }
+}
+
+/* A new pause, that is: one that is there may be changed and ended. */
+static Baton__Code
+check_new(const struct core *core, struct core_request *request, const Baton__Pause *pause)
+{
+    if (pause->scope == BATON__PAUSE__SCOPE__WORKER && !pause->force && is_unknown(core, pause)) {
+        return refuse(request, BATON__CODE__CODE_NOT_FOUND, "name",
+                      "no worker called %s has ever been here: look at the list of workers, or "
+                      "force it to drain one before it first comes",
+                      pause->name);
+    }
+    size_t n = 0;
+    for (const struct pause *other = core->pauses; other; other = other->next) {
+        n++;
+    }
+    if (n >= PAUSES_MAX) {
+        return refuse(request, BATON__CODE__CODE_FULL, "name",
+                      "more than 1,000 pauses: end some of them first");
     }
     return BATON__CODE__CODE_OK;
 }
@@ -58,6 +112,11 @@ core_pause(struct core *core, struct core_request *request, const Baton__Pause *
     }
     uint32_t scope = (uint32_t)pause->scope;
     const struct pause *old = pause_find(core, scope, pause->name);
+    code = old || pause->resume ? code : check_new(core, request, pause);
+    if (code != BATON__CODE__CODE_OK) {
+        return code;
+    }
+    ret->unknown = is_unknown(core, pause);
     if (pause->resume) {
         ret->changed = old != NULL;
         if (old) {

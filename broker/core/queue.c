@@ -4,7 +4,8 @@
  * but can't have a resource steps aside into a line of that resource, with others of the same role
  * and need. When the need of a line fits, its first task comes back into the ready queue as the
  * line's scout; the next follows when the scout has gone. So a thousand tasks that wait for one
- * lock cost a release one heap operation, and never stand in the way of those that can run.
+ * lock cost a release one heap operation, and never stand in the way of those that can run. Ready
+ * tasks whose submitter is paused are in a heap of that submitter and nowhere else.
  *
  * Who stands where in here is not persistent and makes no difference to what is picked: the first
  * in order of those that can run. */
@@ -307,16 +308,34 @@ resource_unclaim(struct core *core, const struct claim *claims, uint32_t n_claim
 
 /* ---- the queue ---- */
 
+bool
+queue_is_held_back(const struct core *core, const struct task *task)
+{
+    return task->actor && core->actors[task->actor]->paused;
+}
+
+static struct heap *
+held_of(const struct core *core, const struct task *task)
+{
+    return &core->actors[task->actor]->held;
+}
+
 void
 queue_enter(struct core *core, struct task *task)
 {
-    ready_add(core, task);
+    if (queue_is_held_back(core, task)) {
+        heap_add(held_of(core, task), &by_order, core, task->slot);
+    } else {
+        ready_add(core, task);
+    }
 }
 
 void
 queue_leave(struct core *core, struct task *task)
 {
-    if (task->line) {
+    if (queue_is_held_back(core, task)) {
+        heap_remove(held_of(core, task), &by_order, core, task->slot);
+    } else if (task->line) {
         struct line *line = task->line;
         heap_remove(&line->heap, &by_order, core, task->slot);
         task->line = NULL;
@@ -332,6 +351,10 @@ void
 queue_fix(struct core *core, struct task *task)
 {
     if (!task->heap_pos) {
+        return;
+    }
+    if (queue_is_held_back(core, task)) {
+        heap_fix(held_of(core, task), &by_order, core, task->slot);
         return;
     }
     if (task->line) {
@@ -399,6 +422,36 @@ queue_pause_project(struct core *core, struct project *project, bool paused)
     for (int r = 0; r < ROLES_N; r++) {
         role_update(core, &project->queues[r]);
     }
+}
+
+void
+queue_pause_actor(struct core *core, struct actor *actor, bool paused)
+{
+    if (!paused) {
+        actor->paused = false;
+        while (actor->held.n) {
+            struct task *task = task_at(core, heap_top(&actor->held));
+            heap_remove(&actor->held, &by_order, core, task->slot);
+            ready_add(core, task);
+        }
+        return;
+    }
+    if (actor->paused) {
+        return;
+    }
+    uint32_t left = actor->n_tasks;
+    for (uint32_t slot = core->first; slot && left; slot = task_at(core, slot)->next) {
+        struct task *task = task_at(core, slot);
+        if (task->actor != actor->number) {
+            continue;
+        }
+        left--;
+        if (task->state == READY) {
+            queue_leave(core, task);
+            heap_add(&actor->held, &by_order, core, slot);
+        }
+    }
+    actor->paused = true;
 }
 
 bool

@@ -67,6 +67,11 @@ check_state(struct checkup *c, const struct task *task)
     if (task->state == WAITING && !blocked && !task->milestone) {
         fail(c, "task %s waits for nothing", task->id);
     }
+    bool held_back = task->state == READY && queue_is_held_back(c->core, task);
+    if (held_back && (task->line || task->scout_line ||
+                      c->core->actors[task->actor]->held.slots[task->heap_pos - 1] != task->slot)) {
+        fail(c, "task %s is queued although its submitter is paused", task->id);
+    }
     if (task->state != READY && task->heap_pos) {
         fail(c, "task %s is queued and not ready", task->id);
     }

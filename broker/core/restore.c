@@ -167,7 +167,7 @@ header_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
     struct pause **at = &core->pauses;
     for (size_t i = 0; i < header->n_pauses; i++) {
         const Baton__SnapshotChunk__PauseRecord *r = header->pauses[i];
-        if (r->scope > BATON__PAUSE__SCOPE__WORKER ||
+        if (r->scope > BATON__PAUSE__SCOPE__SUBMITTER ||
             (r->scope == BATON__PAUSE__SCOPE__ROLE && role_number(r->name) < 0)) {
             return false;
         }

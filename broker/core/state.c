@@ -321,6 +321,7 @@ names_free_all(struct core *core)
     HASH_CLEAR(by_name, core->actors_by_name);
     for (uint32_t i = 1; i < core->n_actors; i++) {
         if (core->actors[i]) {
+            heap_fini(&core->actors[i]->held);
             free(core->actors[i]->name);
             free(core->actors[i]);
         }

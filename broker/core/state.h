@@ -296,6 +296,8 @@ struct actor {
     char *name;
     uint32_t number;
     uint32_t n_tasks; /* added by it and in memory; forgotten with the last */
+    bool paused;
+    struct heap held; /* its ready tasks while it is paused: these stand nowhere else */
     UT_hash_handle by_name;
 };
 
@@ -428,11 +430,14 @@ void set_text(char **text, const char *to); /* "" and NULL: none */
 
 uint32_t project_find(const struct core *core, const char *name); /* 0: none; "": default */
 uint32_t project_make(struct core *core, const char *name);
+/* True when a task of it has ever been added; others are only names in dependencies. */
+bool project_has_tasks(const struct project *project);
 struct resource *resource_find(const struct core *core, const char *name);
 struct resource *resource_make(struct core *core, const char *name);
 /* One task more (or less) is the actor's. 0: nobody. */
 uint32_t actor_take(struct core *core, const char *name);
 void actor_drop(struct core *core, uint32_t number);
+struct actor *actor_find(const struct core *core, const char *name); /* NULL */
 const char *actor_name(const struct core *core, uint32_t number);
 struct worker *worker_find(const struct core *core, const char *name);
 struct worker *worker_add(struct core *core, uint64_t number, const char *name);
@@ -494,6 +499,11 @@ void queue_fix(struct core *core, struct task *task);
 struct task *queue_pick(struct core *core, uint32_t roles, const uint32_t *projects,
                         size_t n_projects, int64_t now);
 void queue_pause_project(struct core *core, struct project *project, bool paused);
+/* Its ready tasks step out of all queues and lines, or come back. Costs a look at each task that is
+ * older than its last. */
+void queue_pause_actor(struct core *core, struct actor *actor, bool paused);
+/* True while whoever added the task is paused. */
+bool queue_is_held_back(const struct core *core, const struct task *task);
 /* The first resource that the task can't have now; NULL: none. `ret_reserved`: it is kept for an
  * earlier task. */
 struct resource *queue_obstacle(const struct core *core, const struct task *task,

@@ -47,20 +47,6 @@ refuse_at(const struct submission *s, size_t i, Baton__Code code, const char *fi
 
 /* ---- ids ---- */
 
-static void
-make_id(const struct submission *s, size_t i)
-{
-    Baton__Spec *spec = s->submit->tasks[i];
-    uint64_t number = s->core->seq + 1 + i;
-    uint32_t project = project_find(s->core, spec->project);
-    do {
-        spec->id = arena_printf(s->request->arena, "t%llu", (unsigned long long)number);
-        number += s->n;
-    } while (task_find(s->core, project, spec->id) ||
-             tombstone_find(s->core, spec->project, spec->id));
-    s->plans[i].made_id = true;
-}
-
 static int
 compare_names(const void *a, const void *b)
 {
@@ -68,6 +54,60 @@ compare_names(const void *a, const void *b)
     const Baton__Spec *y = *(Baton__Spec *const *)b;
     int by = strcmp(x->id, y->id);
     return by ? by : strcmp(x->project, y->project);
+}
+
+/* Names that a task of the submission bears or waits for: none of these may be made up. */
+static Baton__Spec **
+names_of(const struct submission *s, size_t *ret_n)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        n += 1 + s->submit->tasks[i]->n_after;
+    }
+    Baton__Spec *names = arena_calloc(s->request->arena, n, sizeof *names);
+    Baton__Spec **sorted = arena_alloc(s->request->arena, n * sizeof(Baton__Spec *));
+    size_t at = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const Baton__Spec *spec = s->submit->tasks[i];
+        names[at].project = spec->project;
+        names[at].id = spec->id;
+        sorted[at] = &names[at];
+        at++;
+        for (size_t e = 0; e < spec->n_after; e++, at++) {
+            const char *project = spec->after[e]->project;
+            names[at].project = project[0] ? spec->after[e]->project : spec->project;
+            names[at].id = spec->after[e]->id;
+            sorted[at] = &names[at];
+        }
+    }
+    qsort(sorted, n, sizeof *sorted, compare_names);
+    *ret_n = n;
+    return sorted;
+}
+
+/* Ids for those that have none, each its own: neither in the store nor in the submission. Numbers
+ * of different tasks are different by their remainder. */
+static void
+make_ids(const struct submission *s)
+{
+    size_t n_names = 0;
+    Baton__Spec **names = NULL;
+    for (size_t i = 0; i < s->n; i++) {
+        Baton__Spec *spec = s->submit->tasks[i];
+        if (spec->id[0]) {
+            continue;
+        }
+        names = names ? names : names_of(s, &n_names);
+        uint64_t number = s->core->seq + 1 + i;
+        uint32_t project = project_find(s->core, spec->project);
+        do {
+            spec->id = arena_printf(s->request->arena, "t%llu", (unsigned long long)number);
+            number += s->n;
+        } while (task_find(s->core, project, spec->id) ||
+                 tombstone_find(s->core, spec->project, spec->id) ||
+                 bsearch(&spec, names, n_names, sizeof *names, compare_names));
+        s->plans[i].made_id = true;
+    }
 }
 
 static Baton__Code
@@ -400,7 +440,9 @@ check_parent(struct submission *s)
                 break;
             }
             const Baton__Spec *other = task_unpack(ancestor, request->arena);
-            if (strcmp(other->role, spec->role) == 0 && strcmp(other->title, spec->title) == 0 &&
+            bool says_what = spec->title[0] || spec->unique_key[0];
+            if (says_what && strcmp(other->role, spec->role) == 0 &&
+                strcmp(other->title, spec->title) == 0 &&
                 strcmp(other->unique_key, spec->unique_key) == 0) {
                 return refuse_at(
                     s, i, BATON__CODE__CODE_LIMIT, "title",
@@ -436,10 +478,8 @@ check_each(struct submission *s)
         if (code != BATON__CODE__CODE_OK) {
             return code;
         }
-        if (!s->submit->tasks[i]->id[0]) {
-            make_id(s, i);
-        }
     }
+    make_ids(s);
     Baton__Code code = check_twice(s);
     for (size_t i = 0; i < s->n && code == BATON__CODE__CODE_OK; i++) {
         code = check_fits(s, i);

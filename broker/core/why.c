@@ -160,6 +160,9 @@ why_ready(struct why *w)
               SAY("role %s", role_name));
     why_pause(w, BATON__PAUSE__SCOPE__PROJECT, project, BATON__REASON__REASON_PROJECT_PAUSED,
               SAY("project %s", project));
+    why_pause(w, BATON__PAUSE__SCOPE__SUBMITTER, actor_name(core, task->actor),
+              BATON__REASON__REASON_SUBMITTER_PAUSED,
+              SAY("its submitter, %s,", actor_name(core, task->actor)));
     why_claims(w);
     Baton__Cause *cause = NULL;
     if (role->workers == 0) {

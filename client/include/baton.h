@@ -518,6 +518,7 @@ enum baton_scope {
     BATON_SCOPE_PROJECT = 2,
     BATON_SCOPE_LOCK = 3,
     BATON_SCOPE_WORKER = 4,
+    BATON_SCOPE_SUBMITTER = 5, /* what this actor added */
 };
 
 struct baton_pause {
@@ -527,11 +528,16 @@ struct baton_pause {
     const char *reason;
     int64_t until;
     bool refuse; /* BATON_SCOPE_BROKER: take no new work either (drain) */
+    bool force;  /* BATON_SCOPE_WORKER: also one that has never been there (else BATON_NOT_FOUND) */
+};
+struct baton_pause_done {
+    bool changed; /* false: it was so already */
+    bool unknown; /* nothing of that name is known so far; the pause waits for it */
 };
 
-/* `ret_changed` (may be NULL): false when it was so already. */
+/* `ret_done` may be NULL. */
 BATON_API BATON_MUST_CHECK baton_status baton_pause(baton *baton, const struct baton_pause *pause,
-                                                    bool *ret_changed);
+                                                    struct baton_pause_done *ret_done);
 
 struct baton_resource_view {
     const char *name;

@@ -484,6 +484,9 @@ end_pauses_and_lingers(struct world *w)
     for (int i = 0; i < M_WORKERS; i++) {
         end_pause(m, &m->worker[i], &next);
     }
+    for (int i = 0; i < M_ACTORS; i++) {
+        end_pause(m, &m->submitter[i], &next);
+    }
     for (int i = 0; i < m->n_lingers; i++) {
         if (m->lingers[i].until <= m->now) {
             m->lingers[i--] = m->lingers[--m->n_lingers];

@@ -235,7 +235,7 @@ generate_spec(struct world *w, struct m_spec *spec)
     spec->id = (int16_t)(pick(w, 12) ? generate_id(w, spec->project) : -1);
     spec->role = (int8_t)(chance(w, r->milestone) ? -1 : (int)pick(w, (uint64_t)r->roles));
     spec->priority = (int8_t)pick(w, 5);
-    spec->title = (uint32_t)pick(w, 5000);
+    spec->title = pick(w, 8) ? (uint32_t)pick(w, 5000) : 0;
     spec->held = chance(w, r->held);
     if (chance(w, r->edges)) {
         generate_edges(w, spec, 1 + (int)pick(w, pick(w, 8) ? 3 : M_EDGES_MAX));
@@ -367,6 +367,7 @@ generate_submit(struct world *w, struct m_submit *submit)
             join(w, submit, (int)pick(w, (uint64_t)submit->n), (int)pick(w, (uint64_t)submit->n));
         }
     }
+    submit->actor = (int8_t)(pick(w, 3) ? 0 : pick(w, M_ACTORS));
     submit->dry_run = pick(w, 16) == 0;
     submit->strict = pick(w, 10) == 0;
     submit->update = pick(w, 8) == 0;

@@ -20,6 +20,7 @@ enum {
     M_ROLES = 6,
     M_RESOURCES = 5,
     M_WORKERS = 4,
+    M_ACTORS = 3, /* that submit */
     M_FAIR = 3,
     M_EDGES_MAX = 12,
     M_CLAIMS_MAX = 3,
@@ -55,7 +56,7 @@ typedef uint64_t reasons;
 #define WHY(name) (UINT64_C(1) << BATON__REASON__REASON_##name)
 #define WHY_READY                                                                                  \
     (WHY(QUEUED) | WHY(NO_WORKER) | WHY(NO_CREDIT) | WHY(LOCK) | WHY(ROLE_PAUSED) |                \
-     WHY(PROJECT_PAUSED) | WHY(BROKER_PAUSED) | WHY(LOCK_PAUSED))
+     WHY(PROJECT_PAUSED) | WHY(BROKER_PAUSED) | WHY(LOCK_PAUSED) | WHY(SUBMITTER_PAUSED))
 
 struct m_edge {
     int16_t id;
@@ -108,6 +109,7 @@ struct m_task {
     bool maybe_suspect; /* the broker was restarted: nobody has a session */
     bool vague;         /* the page leaves its state open: taken from the core */
     int8_t worker;
+    int8_t actor;
     uint32_t attempt, failures, losses;
     int16_t parent; /* slot, or -1 */
     int16_t root;
@@ -177,7 +179,8 @@ struct model {
     uint64_t key[M_TASKS_MAX];
     uint64_t latest[M_TASKS_MAX]; /* token */
     int16_t slot[M_PROJECTS][M_NAMES_MAX];
-    struct m_pause broker, role[M_ROLES], project[M_PROJECTS], lock[M_RESOURCES], worker[M_WORKERS];
+    struct m_pause broker, role[M_ROLES], project[M_PROJECTS], lock[M_RESOURCES], worker[M_WORKERS],
+        submitter[M_ACTORS];
     uint32_t capacity[M_RESOURCES];
     int64_t virtual_time[M_FAIR + 1];
     bool connected[M_WORKERS];
@@ -253,6 +256,7 @@ void model_first_ready(struct model *m, int t);
 
 struct m_submit {
     bool dry_run, strict, update;
+    int8_t actor;
     uint64_t parent_token;
     int n;
     struct m_spec spec[M_SUBMIT_MAX];

@@ -212,6 +212,7 @@ model_obstacles(const struct model *m, int t, uint32_t reserved, bool with_vague
     why |= m->broker.on ? WHY(BROKER_PAUSED) : 0;
     why |= m->role[spec->role].on ? WHY(ROLE_PAUSED) : 0;
     why |= m->project[spec->project].on ? WHY(PROJECT_PAUSED) : 0;
+    why |= m->submitter[m->task[t].actor].on ? WHY(SUBMITTER_PAUSED) : 0;
     if (spec->n_claims == 0) {
         return why;
     }

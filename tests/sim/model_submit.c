@@ -200,7 +200,8 @@ look_at_child(struct look *look, const struct m_spec *spec)
     }
     for (int a = look->parent; a >= 0; a = m->task[a].parent) {
         const struct m_spec *other = &m->task[a].spec;
-        if (other->role == spec->role && other->title == spec->title &&
+        bool says_what = spec->title || spec->unique;
+        if (says_what && other->role == spec->role && other->title == spec->title &&
             other->unique == spec->unique) {
             *(m->task[a].archived ? &look->maybe : &look->sure) |= CODE(LIMIT);
         }
@@ -416,19 +417,6 @@ closes_cycle(const struct look *look)
     return model_would_cycle(look->m, specs, n);
 }
 
-/* An id that looks like those that the broker makes, beside one that it makes. */
-static bool
-may_make_twins(const struct m_submit *submit)
-{
-    bool makes = false;
-    bool given = false;
-    for (int i = 0; i < submit->n; i++) {
-        makes |= submit->spec[i].id < 0;
-        given |= submit->spec[i].id >= M_IDS_USER;
-    }
-    return makes && given;
-}
-
 codes
 model_submit_codes(struct model *m, const struct m_submit *submit, struct m_plan *plan)
 {
@@ -466,16 +454,13 @@ model_submit_codes(struct model *m, const struct m_submit *submit, struct m_plan
     } else if (model_would_cycle(m, submit->spec, submit->n)) {
         look.maybe |= CODE(CYCLE); /* among them one that another task stands for */
     }
-    if (may_make_twins(submit)) {
-        look.maybe |= CODE(CONFLICT) | CODE(INVALID);
-    }
     return look.sure ? look.sure | look.maybe : CODE(OK) | look.maybe;
 }
 
 /* ---- doing it ---- */
 
 static void
-add_task(struct model *m, const struct m_spec *spec, int id, int parent)
+add_task(struct model *m, const struct m_spec *spec, int id, int parent, int actor)
 {
     CHECK(m->n_tasks < M_TASKS_MAX);
     int t = m->n_tasks++;
@@ -489,6 +474,7 @@ add_task(struct model *m, const struct m_spec *spec, int id, int parent)
     task->wait_not_before = spec->not_before > m->now;
     task->created_at = task->anchor = m->now;
     task->worker = -1;
+    task->actor = (int8_t)actor;
     task->parent = (int16_t)parent;
     task->root = (int16_t)t;
     if (parent >= 0) {
@@ -524,10 +510,10 @@ model_submit(struct model *m, const struct m_submit *submit, const struct m_plan
         switch (plan->fate[i]) {
         case FATE_REPLACE:
             model_cancel(m, other, BATON__REASON__REASON_OPERATOR, 0);
-            add_task(m, spec, ids[i], parent);
+            add_task(m, spec, ids[i], parent, submit->actor);
             break;
         case FATE_CREATE:
-            add_task(m, spec, ids[i], parent);
+            add_task(m, spec, ids[i], parent, submit->actor);
             break;
         case FATE_UPDATE:
             model_respecify(m, other, spec);

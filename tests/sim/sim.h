@@ -22,6 +22,7 @@ enum {
 extern const char *const sim_projects[M_PROJECTS];
 extern const char *const sim_resources[M_RESOURCES];
 extern const char *const sim_workers[M_WORKERS];
+extern const char *const sim_actors[M_ACTORS];
 
 /* How often things happen, in parts of 1,000; drawn for each seed, many of them zero. */
 struct rates {

@@ -209,7 +209,8 @@ submit_it(struct world *w, const struct m_submit *submit, enum step_kind kind)
     }
     trace_message(w, step_names[kind], &message->base);
     uint64_t digest = pick(w, 256) == 0 ? core_digest(w->core) : 0;
-    Baton__Code code = core_submit(w->core, world_request(w, "ann@desk"), message, &ret);
+    Baton__Code code = core_submit(w->core, world_request(w, sim_actors[submit->actor]), message,
+                                   &ret);
     check_code(w, expected, code);
     count(w, kind, code);
     if (code == BATON__CODE__CODE_OK) {
@@ -339,7 +340,7 @@ draw_pause(struct world *w, Baton__Pause *pause)
 {
     struct model *m = w->m;
     int i;
-    pause->scope = (Baton__Pause__Scope)pick(w, 5);
+    pause->scope = (Baton__Pause__Scope)pick(w, 6);
     switch (pause->scope) {
     case BATON__PAUSE__SCOPE__ROLE:
         i = (int)pick(w, (uint64_t)w->rates.roles);
@@ -358,11 +359,47 @@ draw_pause(struct world *w, Baton__Pause *pause)
         pause->name = arena_strdup(&w->arena, sim_workers[i]);
         world_worker(w, i);
         return &m->worker[i];
+    case BATON__PAUSE__SCOPE__SUBMITTER:
+        i = (int)pick(w, M_ACTORS);
+        pause->name = arena_strdup(&w->arena, sim_actors[i]);
+        return &m->submitter[i];
     case BATON__PAUSE__SCOPE__BROKER:
     case _BATON__PAUSE__SCOPE_IS_INT_SIZE:
     default:
         return &m->broker;
     }
+}
+
+/* Does anything bear the name of the pause? Only where the page is clear about it. */
+static void
+check_known(struct world *w, const Baton__Pause *pause, bool unknown)
+{
+    const struct model *m = w->m;
+    bool known = false;
+    for (int t = 0; t < m->n_tasks; t++) {
+        const struct m_task *task = &m->task[t];
+        known |= pause->scope == BATON__PAUSE__SCOPE__PROJECT
+                     ? strcmp(sim_projects[task->project], pause->name) == 0
+                     : !task->archived && strcmp(sim_actors[task->actor], pause->name) == 0;
+    }
+    bool told = pause->scope == BATON__PAUSE__SCOPE__PROJECT ||
+                pause->scope == BATON__PAUSE__SCOPE__SUBMITTER;
+    if (told && known == unknown) {
+        sim_fail(w, "the answer says that %s is %sknown", pause->name, unknown ? "un" : "");
+    }
+}
+
+/* Something is wrong with the request: what the answer must be. */
+static codes
+spoil_pause(struct world *w, Baton__Pause *pause)
+{
+    if (pause->scope == BATON__PAUSE__SCOPE__WORKER && !pause->resume && pick(w, 2)) {
+        pause->name = arena_strdup(&w->arena, "nobody");
+        return CODE(NOT_FOUND);
+    }
+    bool prose = pause->scope == BATON__PAUSE__SCOPE__SUBMITTER;
+    pause->name = arena_strdup(&w->arena, prose ? "a\x1b" : "../../etc");
+    return CODE(INVALID) | CODE(UNKNOWN_ROLE) | CODE(NOT_FOUND) | CODE(TOO_LARGE);
 }
 
 static void
@@ -378,8 +415,7 @@ step_pause(struct world *w)
         pause.until = w->m->now + 1 + (int64_t)pick(w, (uint64_t)w->rates.tick_ms * 30);
     }
     if (pick(w, 20) == 0 && pause.scope != BATON__PAUSE__SCOPE__BROKER) {
-        pause.name = arena_strdup(&w->arena, "../../etc");
-        expected = CODE(INVALID) | CODE(UNKNOWN_ROLE) | CODE(NOT_FOUND) | CODE(TOO_LARGE);
+        expected = spoil_pause(w, &pause);
     }
     pause.refuse = pause.scope == BATON__PAUSE__SCOPE__BROKER && !pause.resume && pick(w, 3) == 0;
     if (of->on && of->until && of->until <= w->m->now) {
@@ -394,6 +430,7 @@ step_pause(struct world *w)
         if (changed && !ret.changed) {
             sim_fail(w, "%s changed nothing", pause.resume ? "resume" : "pause");
         }
+        check_known(w, &pause, ret.unknown);
         *of = (struct m_pause){
             .on = !pause.resume, .refuse = pause.refuse, .until = pause.resume ? 0 : pause.until};
         w->m->order_valid = false;

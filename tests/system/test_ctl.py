@@ -266,6 +266,45 @@ class TestOperators(CtlTest):
         self.ok(broker, "resume", "--broker")
         self.assertEqual(self.run_one(broker, "infra"), "A")
 
+    def test_a_submitter_is_paused(self):
+        broker = self.broker()
+        self.ok(broker, "add", "A", "--role", "infra", "--actor", "eve at night")
+        paused = self.ok(broker, "pause", "--submitter", "eve at night", "--reason", "a loop").json()
+        self.assertEqual((paused["scope"], paused["known"]), ("submitter", True))
+        self.assertEqual(self.baton(broker, "take", "--role", "infra").status, 75)
+        why = self.ok(broker, "why", "A").json()
+        self.assertEqual(why["reason"], "submitter_paused")
+        self.assertIn("a loop", why["causes"][0]["text"])
+        self.ok(broker, "add", "B", "--role", "infra", "--actor", "eve at night")
+        self.ok(broker, "add", "C", "--role", "infra", "--actor", "bob")
+        self.assertEqual(self.run_one(broker, "infra"), "C")
+        broker.restart()
+        self.assertEqual(self.baton(broker, "take", "--role", "infra").status, 75)
+        pauses = self.ok(broker, "status").json()["pauses"]
+        self.assertEqual([(p["scope"], p["name"]) for p in pauses], [("submitter", "eve at night")])
+        self.ok(broker, "resume", "--submitter", "eve at night")
+        self.assertEqual(self.run_one(broker, "infra"), "A")
+        until = self.ok(broker, "pause", "--submitter", "eve at night", "--until", "+1s")
+        self.assertTrue(until.json()["changed"])
+        taken = self.ok(broker, "take", "--role", "infra", "--wait", "20s").json()
+        self.assertEqual(taken["id"], "B")
+
+    def test_a_name_that_nobody_has_is_told(self):
+        broker = self.broker()
+        for scope in ("--project", "--resource", "--submitter"):
+            with self.subTest(scope=scope):
+                paused = self.baton(broker, "pause", scope, "ghost", json_out=False)
+                self.assertEqual(paused.status, 0)
+                self.assertIn("ghost so far" if scope == "--resource" else "ghost", paused.err)
+                self.assertIn("those to come", paused.err)
+                again = self.ok(broker, "pause", scope, "ghost").json()
+                self.assertEqual((again["changed"], again["known"]), (False, False))
+        refused = self.baton(broker, "drain", "--worker", "ghost")
+        self.assertEqual((refused.status, refused.error()["error"]["code"]), (1, "not_found"))
+        self.assertIn("--force", refused.error()["error"]["hint"])
+        forced = self.ok(broker, "drain", "--worker", "ghost", "--force").json()
+        self.assertEqual((forced["changed"], forced["known"]), (True, False))
+
     def test_resources_and_backup(self):
         broker = self.broker()
         self.ok(broker, "resources", "gpu=2")

@@ -81,6 +81,7 @@ MISTAKES = [
     ("pause --role infra --until soon", 64, "2025-08-12"),
     ("resume", 64, "--broker"),
     ("drain --resource x", 64, "pause"),
+    ("drain --worker ghost", 1, "ever been here"),
     ("status x", 64, "baton show"),
     ("workers x", 64, "not expected"),
     ("resources x", 64, "NAME=CAPACITY"),
