@@ -8,18 +8,16 @@
 #include <string.h>
 
 uint8_t *
-buf_reserve(struct buf *buf, size_t more)
+buf_grow(struct buf *buf, size_t more)
 {
     size_t need;
     CHECK(!__builtin_add_overflow(buf->bytes, more, &need));
-    if (need > buf->room) {
-        size_t room = buf->room ? buf->room : 256;
-        while (room < need) {
-            room += room / 2 + 64;
-        }
-        buf->data = xrealloc(buf->data, room);
-        buf->room = room;
+    size_t room = buf->room ? buf->room : 256;
+    while (room < need) {
+        room += room / 2 + 64;
     }
+    buf->data = xrealloc(buf->data, room);
+    buf->room = room;
     return buf->data + buf->bytes;
 }
 

@@ -13,9 +13,14 @@ struct buf {
     size_t room;   /* allocated */
 };
 
+uint8_t *buf_grow(struct buf *buf, size_t more); /* of buf_reserve, when there is no room */
 /* Makes room for `more` bytes behind the used ones and returns where they go; they count as used
  * only after buf_grow_by or by adding to `bytes`. */
-uint8_t *buf_reserve(struct buf *buf, size_t more);
+static inline uint8_t *
+buf_reserve(struct buf *buf, size_t more)
+{
+    return more <= buf->room - buf->bytes ? buf->data + buf->bytes : buf_grow(buf, more);
+}
 void buf_add(struct buf *buf, const void *p, size_t bytes);
 void buf_add_text(struct buf *buf, const char *text);
 void buf_printf(struct buf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);

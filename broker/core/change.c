@@ -240,8 +240,9 @@ set_spec(const struct change *c, const struct task *task, Baton__Spec **ret)
     Baton__Spec *spec = task_unpack(task, c->request->arena);
     spec_copy(spec, c->wire->spec, c->fields);
     Baton__Code code = spec_check(c->request, spec, "spec");
+    ProtobufCBinaryData packed;
     *ret = spec;
-    return code;
+    return code ? code : spec_pack_checked(c->request, spec, "spec", &packed);
 }
 
 static Baton__Code

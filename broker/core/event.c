@@ -1,6 +1,8 @@
 /* Events for the feed: numbered without gaps, for ever; the same facts give the same events. */
 #include "broker/core/state.h"
 
+#include "common/pack.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,10 +16,7 @@ event_add(struct core *core, struct core_out *out, Baton__Event *event)
     if (out->n_events++ == 0) {
         out->first_event = event->number;
     }
-    size_t bytes = baton__event__get_packed_size(event);
-    buf_add_varint(&out->events, bytes);
-    baton__event__pack(event, buf_reserve(&out->events, bytes));
-    out->events.bytes += bytes;
+    pack_sized(&out->events, &event->base);
 }
 
 static char *

@@ -7,6 +7,8 @@
  * request's journal. */
 #include "broker/core/evolve.h"
 
+#include "common/pack.h"
+
 void
 evolve(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out *out)
 {
@@ -100,10 +102,7 @@ append(struct core *core, struct core_request *request, Baton__Fact *fact)
     if (out->n_facts++ == 0) {
         out->first_seq = seq;
     }
-    size_t bytes = baton__fact__get_packed_size(fact);
-    buf_add_varint(&out->facts, bytes);
-    baton__fact__pack(fact, buf_reserve(&out->facts, bytes));
-    out->facts.bytes += bytes;
+    pack_sized(&out->facts, &fact->base);
     evolve(core, fact, seq, out);
     return seq;
 }

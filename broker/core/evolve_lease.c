@@ -3,6 +3,7 @@
 #include "broker/core/evolve.h"
 
 #include "common/alloc.h"
+#include "common/pack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,9 +137,9 @@ attempt_close(struct core *core, struct task *task, const Baton__AttemptEnded *e
     ext->result = NULL;
     ext->result_bytes = 0;
     if (ended->result) {
-        ext->result_bytes = (uint32_t)baton__result__get_packed_size(ended->result);
-        ext->result = xmalloc(ext->result_bytes);
-        baton__result__pack(ended->result, ext->result);
+        size_t bytes;
+        ext->result = pack_new(&ended->result->base, &bytes);
+        ext->result_bytes = (uint32_t)bytes;
     }
     set_text(&ext->reason_text, ended->text);
 }

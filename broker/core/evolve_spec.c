@@ -113,8 +113,11 @@ void
 evolve_added(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out *out)
 {
     const Baton__Added *added = fact->added;
-    Baton__Spec *spec = baton__spec__unpack(&core->scratch.pb, added->spec.len, added->spec.data);
-    CHECK(spec);
+    const Baton__Spec *spec = core->adding;
+    if (!spec) {
+        spec = baton__spec__unpack(&core->scratch.pb, added->spec.len, added->spec.data);
+        CHECK(spec);
+    }
     uint32_t project = project_make(core, spec->project);
     struct task *task = task_find(core, project, spec->id);
     if (task) {

@@ -2,6 +2,7 @@
 #include "broker/core/evolve.h"
 
 #include "common/alloc.h"
+#include "common/pack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,9 +151,7 @@ put_record(struct core *core, const struct task *task, struct core_out *out)
     }
     struct core_put *put = &out->puts[out->n_puts++];
     put->key = task->key;
-    put->bytes = baton__task_record__get_packed_size(&record);
-    put->record = xmalloc(put->bytes);
-    baton__task_record__pack(&record, put->record);
+    put->record = pack_new(&record.base, &put->bytes);
 }
 
 void

@@ -5,6 +5,7 @@
 #include "broker/core/state.h"
 
 #include "common/alloc.h"
+#include "common/pack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,9 +42,9 @@ ext_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
     ext->n_descendants = r->n_descendants;
     ext->cancel_grace_ms = r->cancel_grace_ms;
     if (r->result) {
-        ext->result_bytes = (uint32_t)baton__result__get_packed_size(r->result);
-        ext->result = xmalloc(ext->result_bytes);
-        baton__result__pack(r->result, ext->result);
+        size_t bytes;
+        ext->result = pack_new(&r->result->base, &bytes);
+        ext->result_bytes = (uint32_t)bytes;
     }
     struct buf wire = {0};
     ext->attempts = xcalloc(r->n_attempts, sizeof *ext->attempts);

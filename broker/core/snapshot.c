@@ -6,6 +6,7 @@
 #include "broker/core/state.h"
 
 #include "common/alloc.h"
+#include "common/pack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,11 +82,8 @@ record_make(const struct core *core, const struct task *task, struct arena *aren
 static void
 chunk_add(struct buf *chunk, unsigned field, const ProtobufCMessage *message)
 {
-    size_t bytes = protobuf_c_message_get_packed_size(message);
     buf_add_varint(chunk, field << 3 | 2);
-    buf_add_varint(chunk, bytes);
-    protobuf_c_message_pack(message, buf_reserve(chunk, bytes));
-    chunk->bytes += bytes;
+    pack_sized(chunk, message);
 }
 
 enum { FIELD_HEADER = 1, FIELD_TASK = 2, FIELD_TOMBSTONE = 3, FIELD_ANSWER = 4 };

@@ -3,6 +3,7 @@
  * line here. */
 #include "broker/core/state.h"
 
+#include "common/pack.h"
 #include "common/text.h"
 
 #include <stdarg.h>
@@ -321,7 +322,16 @@ spec_check(struct core_request *request, Baton__Spec *spec, const char *prefix)
     if (spec->fairness_weight > PRIORITY_WEIGHT_MAX) {
         bad(&c, BATON__CODE__CODE_INVALID, "fairness_weight", "a weight is at most 1,000");
     }
-    if (c.code == BATON__CODE__CODE_OK && baton__spec__get_packed_size(spec) > SPEC_BYTES_MAX) {
+    return c.code;
+}
+
+Baton__Code
+spec_pack_checked(struct core_request *request, const Baton__Spec *spec, const char *prefix,
+                  ProtobufCBinaryData *ret)
+{
+    struct checker c = {.request = request, .prefix = prefix, .code = BATON__CODE__CODE_OK};
+    *ret = spec_pack(spec, request->arena);
+    if (ret->len > SPEC_BYTES_MAX) {
         bad(&c, BATON__CODE__CODE_TOO_LARGE, "", "the task as a whole is larger than 1 MiB");
     }
     return c.code;
@@ -533,8 +543,10 @@ spec_settable(const char *name)
 ProtobufCBinaryData
 spec_pack(const Baton__Spec *spec, struct arena *arena)
 {
-    ProtobufCBinaryData data = {.len = baton__spec__get_packed_size(spec)};
-    data.data = arena_alloc(arena, data.len);
-    baton__spec__pack(spec, data.data);
+    struct buf packed = {0};
+    pack(&packed, &spec->base);
+    ProtobufCBinaryData data = {.len = packed.bytes,
+                                .data = arena_memdup(arena, packed.data, packed.bytes)};
+    buf_fini(&packed);
     return data;
 }

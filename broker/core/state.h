@@ -318,9 +318,10 @@ struct core {
     uint64_t seq;
     uint64_t event;
     uint64_t epoch;
-    int64_t now;          /* of the newest fact */
-    int64_t queue_now;    /* of the newest pick: what "past its time" is measured by */
-    struct arena scratch; /* of evolve */
+    int64_t now;               /* of the newest fact */
+    int64_t queue_now;         /* of the newest pick: what "past its time" is measured by */
+    struct arena scratch;      /* of evolve */
+    const Baton__Spec *adding; /* what the Added at hand describes; NULL: replayed, unpack it */
 
     struct task **chunks;
     uint32_t n_chunks;
@@ -583,6 +584,9 @@ uint64_t spec_soft_fields(void);
 uint64_t spec_settable(const char *name);
 /* The spec packed into the arena. */
 ProtobufCBinaryData spec_pack(const Baton__Spec *spec, struct arena *arena);
+/* The same of one that was checked, unless it is too large as a whole. */
+Baton__Code spec_pack_checked(struct core_request *request, const Baton__Spec *spec,
+                              const char *prefix, ProtobufCBinaryData *ret);
 Baton__Code refuse(struct core_request *request, Baton__Code code, const char *field,
                    const char *fmt, ...) PRINTF_LIKE(4, 5);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 enum plan_kind { PLAN_ADD, PLAN_UPDATE, PLAN_UNCHANGED, PLAN_EXISTING };
 
@@ -19,6 +20,8 @@ struct plan {
     bool raise;            /* EXISTING: its priority rises */
     bool made_id;
     uint64_t diff;
+    ProtobufCBinaryData packed;
+    uint32_t hash; /* of its id */
 };
 
 struct submission {
@@ -29,6 +32,7 @@ struct submission {
     struct plan *plans;
     struct task *parent;
     size_t n;
+    struct slotset names; /* slot = place in the submission + 1 */
 };
 
 static const char *
@@ -54,6 +58,40 @@ compare_names(const void *a, const void *b)
     const Baton__Spec *y = *(Baton__Spec *const *)b;
     int by = strcmp(x->id, y->id);
     return by ? by : strcmp(x->project, y->project);
+}
+
+static uint32_t
+hash_at(const void *context, uint32_t slot)
+{
+    const struct submission *s = context;
+    return s->plans[slot - 1].hash;
+}
+
+struct name_probe {
+    const struct submission *s;
+    const char *project;
+    const char *id;
+};
+
+static bool
+is_named(const void *context, uint32_t slot)
+{
+    const struct name_probe *probe = context;
+    const Baton__Spec *spec = probe->s->submit->tasks[slot - 1];
+    return strcmp(spec->id, probe->id) == 0 && strcmp(spec->project, probe->project) == 0;
+}
+
+static uint32_t
+id_hash(const struct submission *s, const char *id)
+{
+    return (uint32_t)XXH3_64bits_withSeed(id, strlen(id), s->core->config.hash_seed);
+}
+
+static bool
+in_submission(const struct submission *s, const char *project, const char *id)
+{
+    struct name_probe probe = {.s = s, .project = project, .id = id};
+    return slotset_find(&s->names, id_hash(s, id), is_named, &probe) != 0;
 }
 
 /* Names that a task of the submission bears or waits for: none of these may be made up. */
@@ -107,21 +145,22 @@ make_ids(const struct submission *s)
                  tombstone_find(s->core, spec->project, spec->id) ||
                  bsearch(&spec, names, n_names, sizeof *names, compare_names));
         s->plans[i].made_id = true;
+        s->plans[i].packed = spec_pack(spec, s->request->arena);
     }
 }
 
 static Baton__Code
-check_twice(const struct submission *s)
+check_twice(struct submission *s)
 {
-    Baton__Spec **sorted = arena_memdup(s->request->arena, s->submit->tasks,
-                                        s->n * sizeof(Baton__Spec *));
-    qsort(sorted, s->n, sizeof *sorted, compare_names);
-    for (size_t i = 1; i < s->n; i++) {
-        if (compare_names(&sorted[i - 1], &sorted[i]) == 0) {
+    for (size_t i = 0; i < s->n; i++) {
+        const Baton__Spec *spec = s->submit->tasks[i];
+        if (in_submission(s, spec->project, spec->id)) {
             return refuse(s->request, BATON__CODE__CODE_CONFLICT, "tasks",
                           "%s is there twice in the submission: give one of them another id",
-                          sorted[i]->id);
+                          spec->id);
         }
+        s->plans[i].hash = id_hash(s, spec->id);
+        slotset_add(&s->names, (uint32_t)i + 1, s->plans[i].hash, hash_at, s);
     }
     return BATON__CODE__CODE_OK;
 }
@@ -334,17 +373,6 @@ check_graph(const struct submission *s)
     return code;
 }
 
-static bool
-in_submission(const struct submission *s, Baton__Spec *const *sorted, const char *project,
-              const char *id)
-{
-    Baton__Spec probe = BATON__SPEC__INIT;
-    probe.project = (char *)(uintptr_t)project;
-    probe.id = (char *)(uintptr_t)id;
-    Baton__Spec *key = &probe;
-    return bsearch(&key, sorted, s->n, sizeof *sorted, compare_names) != NULL;
-}
-
 static int
 compare_refs(const void *a, const void *b)
 {
@@ -359,8 +387,6 @@ static Baton__Code
 list_forward_refs(struct submission *s)
 {
     struct arena *arena = s->request->arena;
-    Baton__Spec **sorted = arena_memdup(arena, s->submit->tasks, s->n * sizeof *sorted);
-    qsort(sorted, s->n, sizeof *sorted, compare_names);
     Baton__Ref **refs = NULL;
     size_t n = 0, room = 0;
     for (size_t i = 0; i < s->n; i++) {
@@ -370,7 +396,7 @@ list_forward_refs(struct submission *s)
             const char *project = spec->after[e]->project[0] ? spec->after[e]->project
                                                              : spec->project;
             const struct task *task = task_find(s->core, project_find(s->core, project), id);
-            if ((task && task->state != UNKNOWN) || in_submission(s, sorted, project, id) ||
+            if ((task && task->state != UNKNOWN) || in_submission(s, project, id) ||
                 tombstone_find(s->core, project, id)) {
                 continue;
             }
@@ -469,14 +495,23 @@ check_parent(struct submission *s)
 
 /* ---- deciding ---- */
 
+/* What is wrong with one; `prefix` says where it stands. */
+static Baton__Code
+check_one(const struct submission *s, size_t i, const char *prefix)
+{
+    Baton__Spec *spec = s->submit->tasks[i];
+    Baton__Code code = spec_check(s->request, spec, prefix);
+    return code ? code : spec_pack_checked(s->request, spec, prefix, &s->plans[i].packed);
+}
+
 static Baton__Code
 check_each(struct submission *s)
 {
     for (size_t i = 0; i < s->n; i++) {
-        const char *prefix = s->n == 1 ? "" : place(s, i);
-        Baton__Code code = spec_check(s->request, s->submit->tasks[i], prefix);
+        Baton__Code code = check_one(s, i, "");
         if (code != BATON__CODE__CODE_OK) {
-            return code;
+            /* Where it stands is named only for one that is wrong. */
+            return s->n == 1 ? code : check_one(s, i, place(s, i));
         }
     }
     make_ids(s);
@@ -639,11 +674,11 @@ answer(struct submission *s)
 }
 
 static void
-emit_respecified(const struct submission *s, uint64_t key, const Baton__Spec *spec)
+emit_respecified(const struct submission *s, uint64_t key, ProtobufCBinaryData spec)
 {
     Baton__Respecified change = BATON__RESPECIFIED__INIT;
     change.key = key;
-    change.spec = spec_pack(spec, s->request->arena);
+    change.spec = spec;
     Baton__Fact fact = BATON__FACT__INIT;
     fact.what_case = BATON__FACT__WHAT_RESPECIFIED;
     fact.respecified = &change;
@@ -656,11 +691,11 @@ emit_task(struct submission *s, size_t i)
     const struct plan *plan = &s->plans[i];
     const Baton__Spec *spec = s->submit->tasks[i];
     if (plan->kind == PLAN_UPDATE) {
-        emit_respecified(s, plan->task->key, spec);
+        emit_respecified(s, plan->task->key, plan->packed);
     } else if (plan->kind == PLAN_EXISTING && plan->raise) {
         Baton__Spec *raised = task_unpack(plan->task, s->request->arena);
         raised->priority = spec->priority;
-        emit_respecified(s, plan->task->key, raised);
+        emit_respecified(s, plan->task->key, spec_pack(raised, s->request->arena));
     } else if (plan->kind == PLAN_ADD) {
         if (plan->replaced &&
             (plan->replaced->state == WAITING || plan->replaced->state == READY)) {
@@ -675,7 +710,7 @@ emit_task(struct submission *s, size_t i)
             emit(s->core, s->request, &fact);
         }
         Baton__Added added = BATON__ADDED__INIT;
-        added.spec = spec_pack(spec, s->request->arena);
+        added.spec = plan->packed;
         if (s->parent) {
             added.parent = s->parent->key;
             added.depth = (s->parent->ext ? s->parent->ext->depth : 0) + 1;
@@ -683,7 +718,9 @@ emit_task(struct submission *s, size_t i)
         Baton__Fact fact = BATON__FACT__INIT;
         fact.what_case = BATON__FACT__WHAT_ADDED;
         fact.added = &added;
+        s->core->adding = spec;
         emit(s->core, s->request, &fact);
+        s->core->adding = NULL;
     }
 }
 
@@ -698,6 +735,7 @@ core_submit(struct core *core, struct core_request *request, const Baton__Submit
         s.plans = arena_calloc(request->arena, s.n, sizeof *s.plans);
     }
     Baton__Code code = decide(&s);
+    slotset_fini(&s.names);
     if (code != BATON__CODE__CODE_OK) {
         return code;
     }

@@ -4,6 +4,7 @@
 #include "broker/front/wire.h"
 #include "common/alloc.h"
 #include "common/limits.h"
+#include "common/pack.h"
 #include "common/text.h"
 
 #include <stdarg.h>
@@ -107,11 +108,11 @@ remember(struct front *front, const char *client, uint64_t number, uint64_t acke
     if (reply->error && is_transient(reply->error->code)) {
         return;
     }
-    size_t bytes = baton__from_broker__get_packed_size(reply);
-    uint8_t *packed = arena_alloc(&front->arena, MAX(bytes, (size_t)1));
-    baton__from_broker__pack(reply, packed);
+    struct buf packed = {0};
+    pack(&packed, &reply->base);
     struct core_request request = front_request(front, "");
-    core_remember(front->core, &request, client, number, acked, digest, packed, bytes);
+    core_remember(front->core, &request, client, number, acked, digest, packed.data, packed.bytes);
+    buf_fini(&packed);
 }
 
 /* True when this very request is still being worked on: its answer goes to where it came from

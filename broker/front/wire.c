@@ -3,6 +3,7 @@
 #include "broker/front/fields.h"
 #include "common/alloc.h"
 #include "common/check.h"
+#include "common/pack.h"
 #include "common/text.h"
 
 #include <string.h>
@@ -178,9 +179,9 @@ wire_pack(uint64_t id, const Baton__FromBroker *message, size_t *ret_bytes)
     Baton__FromBroker bare = *message;
     bare.id = 0;
     bare.replayed = false;
-    size_t body_bytes = baton__from_broker__get_packed_size(&bare);
-    uint8_t *data = xmalloc(HEAD_BYTES_MAX + body_bytes);
-    size_t n = put_head(data, id, false);
-    *ret_bytes = n + baton__from_broker__pack(&bare, data + n);
-    return data;
+    struct buf frame = {0};
+    frame.bytes = put_head(buf_reserve(&frame, HEAD_BYTES_MAX), id, false);
+    pack(&frame, &bare.base);
+    *ret_bytes = frame.bytes;
+    return frame.data;
 }

@@ -1,0 +1,246 @@
+/* core_bench TASKS [QUEUED]: whole lives of tasks through the broker's codec and core, without
+ * sockets, disk or threads: packed requests in, packed answers, facts and events out. The same
+ * instructions each time, which tests/budget counts. What the broker would do is in the functions
+ * called broker_…; the rest plays its clients. QUEUED others wait meanwhile. */
+#include "broker/core/core.h"
+#include "broker/front/wire.h"
+#include "common/alloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 1000, PAYLOAD_BYTES = 100, HOT_ENDED = 2000 };
+
+struct bench {
+    struct core *core;
+    struct arena arena;  /* the turn's */
+    struct arena client; /* a round of the clients' */
+    struct core_out out;
+    int64_t now;
+    uint64_t number; /* of the latest submission */
+    uint32_t worker;
+    size_t bytes_out; /* of all answers, facts and events */
+};
+
+static struct core_request
+request_of(struct bench *b)
+{
+    return (struct core_request){.now = b->now,
+                                 .seed = b->number,
+                                 .actor = "bench@localhost",
+                                 .arena = &b->arena,
+                                 .out = &b->out,
+                                 .error = BATON__ERROR__INIT};
+}
+
+/* ---- the broker's part ---- */
+
+static uint8_t *
+broker_answer(struct bench *b, const Baton__FromBroker *reply, size_t *ret_bytes)
+{
+    uint8_t *frame = wire_pack(7, reply, ret_bytes);
+    b->bytes_out += *ret_bytes;
+    return frame;
+}
+
+__attribute__((noinline)) static void
+broker_submit(struct bench *b, const uint8_t *frame, size_t bytes)
+{
+    Baton__ToBroker *message;
+    const char *field;
+    CHECK(wire_unpack(frame, bytes, &b->arena, &message, &field) == WIRE_OK);
+    uint64_t digest = wire_digest(frame, bytes);
+    const uint8_t *old;
+    size_t old_bytes;
+    CHECK(core_recall(b->core, message->client, message->number, digest, &old, &old_bytes) ==
+          CORE_NEW);
+    Baton__Submitted submitted;
+    struct core_request request = request_of(b);
+    CHECK(core_submit(b->core, &request, message->submit, &submitted) == BATON__CODE__CODE_OK);
+    Baton__FromBroker reply = BATON__FROM_BROKER__INIT;
+    reply.op_case = BATON__FROM_BROKER__OP_SUBMITTED;
+    reply.submitted = &submitted;
+    size_t body_bytes = baton__from_broker__get_packed_size(&reply);
+    uint8_t *body = arena_alloc(&b->arena, body_bytes);
+    baton__from_broker__pack(&reply, body);
+    core_remember(b->core, &request, message->client, message->number, message->acked, digest, body,
+                  body_bytes);
+    size_t answer_bytes;
+    free(broker_answer(b, &reply, &answer_bytes));
+}
+
+__attribute__((noinline)) static uint8_t *
+broker_assign(struct bench *b, uint32_t max, size_t *ret_bytes)
+{
+    struct core_request request = request_of(b);
+    struct core_dispatch dispatch = {.worker = b->worker, .roles = (1u << ROLES_N) - 1, .max = max};
+    Baton__Assign assign;
+    CHECK(core_dispatch(b->core, &request, &dispatch, &assign) == BATON__CODE__CODE_OK);
+    CHECK(assign.n_tasks == max);
+    Baton__FromBroker reply = BATON__FROM_BROKER__INIT;
+    reply.op_case = BATON__FROM_BROKER__OP_ASSIGN;
+    reply.assign = &assign;
+    return broker_answer(b, &reply, ret_bytes);
+}
+
+__attribute__((noinline)) static void
+broker_report(struct bench *b, const uint8_t *frame, size_t bytes)
+{
+    Baton__ToBroker *message;
+    const char *field;
+    CHECK(wire_unpack(frame, bytes, &b->arena, &message, &field) == WIRE_OK);
+    const Baton__Report *report = message->report;
+    Baton__Reported reported = BATON__REPORTED__INIT;
+    reported.n_lines = report->n_lines;
+    reported.lines = arena_alloc(&b->arena, report->n_lines * sizeof(Baton__LineReply *));
+    struct core_request request = request_of(b);
+    for (size_t i = 0; i < report->n_lines; i++) {
+        Baton__LineReply *line = arena_alloc(&b->arena, sizeof *line);
+        *line = (Baton__LineReply)BATON__LINE_REPLY__INIT;
+        reported.lines[i] = line;
+        core_report_line(b->core, &request, b->worker, report->lines[i], line);
+        CHECK(line->code == BATON__CODE__CODE_OK);
+    }
+    Baton__FromBroker reply = BATON__FROM_BROKER__INIT;
+    reply.op_case = BATON__FROM_BROKER__OP_REPORTED;
+    reply.reported = &reported;
+    size_t answer_bytes;
+    free(broker_answer(b, &reply, &answer_bytes));
+}
+
+__attribute__((noinline)) static void
+broker_turn(struct bench *b)
+{
+    b->now++;
+    if (core_next_at(b->core) <= b->now) {
+        struct core_request request = request_of(b);
+        core_tick(b->core, &request);
+    }
+    b->bytes_out += b->out.facts.bytes + b->out.events.bytes;
+    core_out_clear(&b->out);
+    arena_reset(&b->arena);
+}
+
+/* ---- the clients' part ---- */
+
+static uint8_t *
+frame_of(struct bench *b, const Baton__ToBroker *message, size_t *ret_bytes)
+{
+    size_t bytes = baton__to_broker__get_packed_size(message);
+    uint8_t *frame = arena_alloc(&b->client, WIRE_PREAMBLE_BYTES + bytes);
+    memcpy(frame, wire_preamble, WIRE_PREAMBLE_BYTES);
+    baton__to_broker__pack(message, frame + WIRE_PREAMBLE_BYTES);
+    *ret_bytes = WIRE_PREAMBLE_BYTES + bytes;
+    return frame;
+}
+
+static void
+submit(struct bench *b, const char *role)
+{
+    static uint8_t payload[PAYLOAD_BYTES];
+    Baton__Submit body = BATON__SUBMIT__INIT;
+    body.n_tasks = BATCH;
+    body.tasks = arena_alloc(&b->client, BATCH * sizeof(Baton__Spec *));
+    for (size_t i = 0; i < BATCH; i++) {
+        Baton__Spec *spec = arena_alloc(&b->client, sizeof *spec);
+        *spec = (Baton__Spec)BATON__SPEC__INIT;
+        spec->id = arena_printf(&b->client, "task-%llu-%zu", (unsigned long long)b->number, i);
+        spec->role = (char *)(uintptr_t)role;
+        spec->payload = (ProtobufCBinaryData){.len = sizeof payload, .data = payload};
+        body.tasks[i] = spec;
+    }
+    Baton__ToBroker message = BATON__TO_BROKER__INIT;
+    message.id = 7;
+    message.client = (char *)(uintptr_t) "bench-client-0123456789";
+    message.number = ++b->number;
+    message.acked = b->number - 1;
+    message.op_case = BATON__TO_BROKER__OP_SUBMIT;
+    message.submit = &body;
+    size_t bytes;
+    const uint8_t *frame = frame_of(b, &message, &bytes);
+    broker_submit(b, frame, bytes);
+    broker_turn(b);
+    arena_reset(&b->client);
+}
+
+/* What a do-nothing worker says of all that it got: started, and done. */
+static void
+report(struct bench *b, const uint8_t *assigned, size_t assigned_bytes)
+{
+    const Baton__FromBroker *got = baton__from_broker__unpack(
+        &b->client.pb, assigned_bytes - WIRE_PREAMBLE_BYTES, assigned + WIRE_PREAMBLE_BYTES);
+    CHECK(got);
+    size_t n = got->assign->n_tasks;
+    Baton__Result result = BATON__RESULT__INIT;
+    result.outcome = BATON__OUTCOME__OUTCOME_DONE;
+    Baton__Report body = BATON__REPORT__INIT;
+    body.lines = arena_alloc(&b->client, 2 * n * sizeof(Baton__Line *));
+    Baton__Line *lines = arena_alloc(&b->client, 2 * n * sizeof *lines);
+    for (size_t i = 0; i < 2 * n; i++) {
+        lines[i] = (Baton__Line)BATON__LINE__INIT;
+        lines[i].token = got->assign->tasks[i / 2]->token;
+        if (i % 2 == 0) {
+            lines[i].what_case = BATON__LINE__WHAT_STARTED;
+            lines[i].started = true;
+        } else {
+            lines[i].what_case = BATON__LINE__WHAT_RESULT;
+            lines[i].result = &result;
+        }
+        body.lines[body.n_lines++] = &lines[i];
+    }
+    Baton__ToBroker message = BATON__TO_BROKER__INIT;
+    message.id = 7;
+    message.op_case = BATON__TO_BROKER__OP_REPORT;
+    message.report = &body;
+    size_t bytes;
+    const uint8_t *frame = frame_of(b, &message, &bytes);
+    broker_report(b, frame, bytes);
+    broker_turn(b);
+    arena_reset(&b->client);
+}
+
+static void
+live(struct bench *b)
+{
+    submit(b, "backend");
+    for (uint32_t left = BATCH; left > 0; left -= BATCH / 4) {
+        size_t bytes;
+        uint8_t *frame = broker_assign(b, BATCH / 4, &bytes);
+        broker_turn(b);
+        report(b, frame, bytes);
+        free(frame);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    long tasks = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
+    long queued = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
+    if (tasks < BATCH || queued < 0) {
+        fprintf(stderr, "usage: core_bench TASKS [QUEUED], in thousands\n");
+        return 64;
+    }
+    struct bench b = {.now = INT64_C(1700000000000)};
+    arena_init(&b.arena);
+    arena_init(&b.client);
+    struct core_config config = {.hash_seed = 1, .hot_ended_max = HOT_ENDED};
+    b.core = core_new(&config);
+    struct core_request request = request_of(&b);
+    core_begin_epoch(b.core, &request, 1, "bench");
+    b.worker = core_worker(b.core, &request, "bench-worker");
+    CHECK(b.worker);
+    for (long n = 0; n < queued; n += BATCH) {
+        submit(&b, "backend");
+    }
+    for (long n = 0; n < tasks; n += BATCH) {
+        live(&b);
+    }
+    printf("%ld tasks, %ld queued, %zu bytes out\n", tasks, queued, b.bytes_out);
+    core_free(b.core);
+    core_out_fini(&b.out);
+    arena_fini(&b.arena);
+    arena_fini(&b.client);
+    return 0;
+}

@@ -1,0 +1,234 @@
+#include "common/pack.h"
+
+#include "common/alloc.h"
+#include "common/check.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+enum { VARINT = 0, EIGHT_BYTES = 1, SIZED = 2, VARINT_BYTES_MAX = 10 };
+
+static uint8_t *
+put_varint(uint8_t *p, uint64_t value)
+{
+    while (value >= 0x80) {
+        *p++ = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    *p++ = (uint8_t)value;
+    return p;
+}
+
+static void
+add_number(struct buf *buf, uint32_t tag, uint64_t value)
+{
+    uint8_t *p = buf_reserve(buf, 2 * VARINT_BYTES_MAX);
+    p = put_varint(p, tag << 3 | VARINT);
+    buf->bytes = (size_t)(put_varint(p, value) - buf->data);
+}
+
+static void
+add_bytes(struct buf *buf, uint32_t tag, const void *data, size_t bytes)
+{
+    uint8_t *p = buf_reserve(buf, 2 * VARINT_BYTES_MAX + bytes);
+    p = put_varint(p, tag << 3 | SIZED);
+    p = put_varint(p, bytes);
+    if (bytes > 0) {
+        memcpy(p, data, bytes);
+    }
+    buf->bytes = (size_t)(p + bytes - buf->data);
+}
+
+/* A number as it goes over the wire; `at` is where it stands in the message. */
+static uint64_t
+number_at(const ProtobufCFieldDescriptor *field, const void *at)
+{
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_BOOL:
+        return *(const protobuf_c_boolean *)at != 0;
+    case PROTOBUF_C_TYPE_UINT32:
+        return *(const uint32_t *)at;
+    case PROTOBUF_C_TYPE_ENUM:
+    case PROTOBUF_C_TYPE_INT32:
+        return (uint64_t)(int64_t) * (const int32_t *)at;
+    case PROTOBUF_C_TYPE_SINT32: {
+        int32_t value = *(const int32_t *)at;
+        return (uint32_t)value << 1 ^ (value < 0 ? UINT32_MAX : 0);
+    }
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_UINT64:
+        return *(const uint64_t *)at;
+    case PROTOBUF_C_TYPE_SINT64:
+    case PROTOBUF_C_TYPE_FIXED32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_FLOAT:
+    case PROTOBUF_C_TYPE_DOUBLE:
+    case PROTOBUF_C_TYPE_STRING:
+    case PROTOBUF_C_TYPE_BYTES:
+    case PROTOBUF_C_TYPE_MESSAGE:
+    default:
+        CHECK(!"no field of our messages has this type");
+    }
+}
+
+/* One value that is there, although it may be empty: an element, or the case of a oneof. */
+static void
+add_value(struct buf *buf, const ProtobufCFieldDescriptor *field, const void *at)
+{
+    switch ((int)field->type) {
+    case PROTOBUF_C_TYPE_STRING: {
+        const char *text = *(const char *const *)at;
+        add_bytes(buf, field->id, text, text ? strlen(text) : 0);
+        break;
+    }
+    case PROTOBUF_C_TYPE_BYTES: {
+        const ProtobufCBinaryData *data = at;
+        add_bytes(buf, field->id, data->data, data->len);
+        break;
+    }
+    case PROTOBUF_C_TYPE_MESSAGE:
+        buf_add_varint(buf, field->id << 3 | SIZED);
+        pack_sized(buf, *(const ProtobufCMessage *const *)at);
+        break;
+    case PROTOBUF_C_TYPE_FIXED64:
+        buf_add_varint(buf, field->id << 3 | EIGHT_BYTES);
+        buf_add(buf, at, sizeof(uint64_t)); /* little-endian, as this machine */
+        break;
+    default:
+        add_number(buf, field->id, number_at(field, at));
+    }
+}
+
+static size_t
+element_bytes(const ProtobufCFieldDescriptor *field)
+{
+    switch ((int)field->type) {
+    case PROTOBUF_C_TYPE_STRING:
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return sizeof(void *);
+    case PROTOBUF_C_TYPE_BYTES:
+        return sizeof(ProtobufCBinaryData);
+    case PROTOBUF_C_TYPE_BOOL:
+        return sizeof(protobuf_c_boolean);
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+        return sizeof(uint64_t);
+    default:
+        return sizeof(uint32_t);
+    }
+}
+
+/* Moves what was packed from `begin` on to make room for its length before it. */
+static void
+put_length(struct buf *buf, size_t begin)
+{
+    uint8_t length[VARINT_BYTES_MAX];
+    size_t bytes = buf->bytes - begin - 1;
+    size_t n = (size_t)(put_varint(length, bytes) - length);
+    if (n > 1) {
+        buf_reserve(buf, n - 1);
+        memmove(buf->data + begin + n, buf->data + begin + 1, bytes);
+        buf->bytes += n - 1;
+    }
+    memcpy(buf->data + begin, length, n);
+}
+
+static void
+add_repeated(struct buf *buf, const ProtobufCFieldDescriptor *field, const char *elements, size_t n)
+{
+    size_t bytes = element_bytes(field);
+    if (!(field->flags & PROTOBUF_C_FIELD_FLAG_PACKED)) {
+        for (size_t i = 0; i < n; i++) {
+            add_value(buf, field, elements + i * bytes);
+        }
+        return;
+    }
+    buf_add_varint(buf, field->id << 3 | SIZED);
+    buf_reserve(buf, 1);
+    size_t begin = buf->bytes++;
+    for (size_t i = 0; i < n; i++) {
+        buf_add_varint(buf, number_at(field, elements + i * bytes));
+    }
+    put_length(buf, begin);
+}
+
+/* Zero and "" are not said. */
+static bool
+is_said(const ProtobufCFieldDescriptor *field, const void *at)
+{
+    switch ((int)field->type) {
+    case PROTOBUF_C_TYPE_STRING: {
+        const char *text = *(const char *const *)at;
+        return text && text[0];
+    }
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return *(const void *const *)at != NULL;
+    case PROTOBUF_C_TYPE_BYTES:
+        return ((const ProtobufCBinaryData *)at)->len > 0;
+    case PROTOBUF_C_TYPE_BOOL:
+        return *(const protobuf_c_boolean *)at != 0;
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+        return *(const uint64_t *)at != 0;
+    default:
+        return *(const uint32_t *)at != 0;
+    }
+}
+
+static void
+add_field(struct buf *buf, const ProtobufCFieldDescriptor *field, const char *message)
+{
+    const char *at = message + field->offset;
+    const char *quantifier = message + field->quantifier_offset;
+    if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
+        bool is_pointer = field->type == PROTOBUF_C_TYPE_STRING ||
+                          field->type == PROTOBUF_C_TYPE_MESSAGE;
+        if (*(const uint32_t *)(const void *)quantifier == field->id &&
+            (!is_pointer || *(const void *const *)(const void *)at)) {
+            add_value(buf, field, at);
+        }
+    } else if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+        size_t n = *(const size_t *)(const void *)quantifier;
+        if (n > 0) {
+            add_repeated(buf, field, *(const char *const *)(const void *)at, n);
+        }
+    } else if (is_said(field, at)) {
+        add_value(buf, field, at);
+    }
+}
+
+void
+pack(struct buf *buf, const ProtobufCMessage *message)
+{
+    const ProtobufCMessageDescriptor *type = message->descriptor;
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        add_field(buf, &type->fields[i], (const char *)message);
+    }
+    for (unsigned i = 0; i < message->n_unknown_fields; i++) {
+        const ProtobufCMessageUnknownField *unknown = &message->unknown_fields[i];
+        buf_add_varint(buf, unknown->tag << 3 | unknown->wire_type);
+        buf_add(buf, unknown->data, unknown->len);
+    }
+}
+
+void
+pack_sized(struct buf *buf, const ProtobufCMessage *message)
+{
+    buf_reserve(buf, 1);
+    size_t begin = buf->bytes++;
+    pack(buf, message);
+    put_length(buf, begin);
+}
+
+uint8_t *
+pack_new(const ProtobufCMessage *message, size_t *ret_bytes)
+{
+    struct buf buf = {0};
+    pack(&buf, message);
+    *ret_bytes = buf.bytes;
+    return xrealloc(buf.data, MAX(buf.bytes, (size_t)1));
+}
