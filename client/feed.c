@@ -5,6 +5,7 @@
  * A question is also asked at the start, soon after the SUB socket was opened (what happened before
  * its subscription arrived is not sent to it), and whenever the feed was silent for a while: the
  * last message may be the one that was dropped, or the broker may have moved its feed. */
+#include "client/card.h"
 #include "client/endpoint.h"
 #include "client/frame.h"
 #include "client/handle.h"
@@ -48,6 +49,7 @@ struct baton_feed {
     const Baton__EventBatch *batch; /* being handed out; NULL: none */
     size_t at;                      /* place in it */
     struct baton_event event;       /* the one that the caller borrows */
+    struct baton_card card;         /* … and its card */
 };
 
 static void
@@ -350,7 +352,7 @@ batch_next(struct baton_feed *f)
             break;
         }
         f->last = m->number;
-        if (m->kind > BATON__EVENT__KIND__STALLED) {
+        if (m->kind > BATON__EVENT__KIND__CARD) {
             continue; /* newer than this library */
         }
         f->event = (struct baton_event){
@@ -371,6 +373,9 @@ batch_next(struct baton_feed *f)
             .progress = m->progress,
             .title = m->title,
         };
+        if (m->card) {
+            f->event.card = card_from_message(f->in, m->card, &f->card) ? &f->card : NULL;
+        }
         return true;
     }
     f->batch = NULL;

@@ -138,3 +138,33 @@ baton_role_of(const char *name)
     int role = name ? role_number_loose(name) : -1;
     return role < 0 ? NULL : role_names[role];
 }
+
+const char *
+baton_card_kind_name(baton_card_kind kind)
+{
+    return card_kind_name((int)kind);
+}
+
+const char *
+baton_card_state_name(baton_card_state state)
+{
+    return card_state_name((int)state);
+}
+
+const char *
+baton_card_verb_name(baton_card_verb verb)
+{
+    return card_verb_name((int)verb);
+}
+
+int
+baton_card_kind_of(const char *name)
+{
+    return card_kind_number(name);
+}
+
+int
+baton_card_state_of(const char *name)
+{
+    return card_state_number(name);
+}

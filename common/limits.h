@@ -41,7 +41,17 @@ enum {
     SPAWN_FANOUT_MAX = 50,
     UPSTREAM_BYTES_MAX = 256 * 1024,
     PRIORITY_WEIGHT_MAX = 1000,
+    CARDS_MAX = 20 * 1000,           /* open cards on the board, rules too */
+    CARDS_ENDED_KEPT = 20 * 1000,    /* ended ones in memory */
+    CARD_BYTES_MAX = 256 * 1024,     /* one card, packed */
+    CARD_TEXT_BYTES_MAX = 64 * 1024, /* its text, its outcome, the text of an item */
+    CARD_ITEMS_MAX = 500,
+    CARD_TAG_BYTES_MAX = 32,              /* tags and units of items */
+    CARDS_ANSWER_BYTES = 4 * 1024 * 1024, /* of cards in one answer, about */
 };
+
+/* Defaults of the clocks on cards. */
+#define BLOCKER_TARGET_MS INT64_C(14400000) /* 4 h */
 
 /* Durations and times that are further away are mistakes (ten years; the year 9999). */
 #define DURATION_MS_MAX INT64_C(315360000000)

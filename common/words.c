@@ -93,6 +93,7 @@ static const char *const reasons[] = {
     [4] = "backoff",
     [5] = "held",
     [6] = "upstream_failed",
+    [7] = "blocker",
     [10] = "no_worker",
     [11] = "no_credit",
     [12] = "lock",
@@ -121,8 +122,20 @@ static const char *const on_deadlines[] = {"nothing", "expire", "cancel"};
 static const char *const on_conflicts[] = {"reject", "existing", "replace", "raise"};
 static const char *const outcomes[] = {
     "", "done", "failed", "fatal", "rate_limited", "released", "cancelled", "timed_out", "lost"};
-static const char *const event_kinds[] = {"task",  "progress", "updated",  "paused", "resumed",
-                                          "epoch", "orphan",   "resource", "held",   "stalled"};
+static const char *const event_kinds[] = {"task",    "progress", "updated",    "paused",
+                                          "resumed", "epoch",    "orphan",     "resource",
+                                          "held",    "stalled",  [15] = "card"};
+static const char *const card_kinds_words[] = {
+    [1] = "handoff", [2] = "signal",      [3] = "blocker", [4] = "decision", [5] = "incident",
+    [6] = "status",  [7] = "reservation", [20] = "area",   [21] = "level",   [22] = "target",
+    [23] = "role",   [24] = "schedule",   [25] = "budget"};
+static const char *const card_states[] = {
+    [1] = "open",       [2] = "taken",       [3] = "submitted", [4] = "in_force",
+    [5] = "stale",      [10] = "resolved",   [11] = "accepted", [12] = "rejected",
+    [13] = "withdrawn", [14] = "superseded", [15] = "expired"};
+static const char *const card_verbs[] = {"",         "raise",  "set",    "take",   "resolve",
+                                         "accept",   "reject", "review", "decide", "acknowledge",
+                                         "withdraw", "remove", "amend"};
 static const char *const codes[] = {"ok",           "malformed",   "version",
                                     "hello_first",  "invalid",     "too_large",
                                     "not_found",    "conflict",    "cycle",
@@ -169,6 +182,9 @@ NAMES(policy, policies)
 NAMES(on_deadline, on_deadlines)
 NAMES(on_conflict, on_conflicts)
 NAMES(outcome, outcomes)
+NAMES(card_kind, card_kinds_words)
+NAMES(card_state, card_states)
+NAMES(card_verb, card_verbs)
 NAMES(event_kind, event_kinds)
 NAMES(code, codes)
 NAMES(scope, scopes)
@@ -180,4 +196,7 @@ NUMBERS(policy, policies)
 NUMBERS(on_deadline, on_deadlines)
 NUMBERS(on_conflict, on_conflicts)
 NUMBERS(outcome, outcomes)
+NUMBERS(card_kind, card_kinds_words)
+NUMBERS(card_state, card_states)
+NUMBERS(card_verb, card_verbs)
 NUMBERS(scope, scopes)

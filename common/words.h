@@ -26,6 +26,9 @@ const char *on_deadline_name(int n);
 const char *on_conflict_name(int n);
 const char *outcome_name(int n);
 const char *event_kind_name(int n);
+const char *card_kind_name(int n);
+const char *card_state_name(int n);
+const char *card_verb_name(int n);
 const char *code_name(int n);
 const char *scope_name(int n);
 
@@ -39,5 +42,8 @@ int on_deadline_number(const char *name);
 int on_conflict_number(const char *name);
 int outcome_number(const char *name);
 int scope_number(const char *name);
+int card_kind_number(const char *name);
+int card_state_number(const char *name);
+int card_verb_number(const char *name);
 
 #endif

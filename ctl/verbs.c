@@ -114,6 +114,23 @@ static const char take_usage[] = "--role R [OPTION…]\n"
                                  "  --worker NAME     who takes it\n"
                                  "Status 75: nothing to take. Set BATON_TOKEN to the token.";
 
+static const char blocker_usage[] =
+    "raise TITLE | list | show N | take N | resolve N [OUTCOME] | withdraw N [OUTCOME]\n"
+    "raise (prints the number):\n"
+    "  --task ID         what it blocks: a task,\n"
+    "  --role R          everything of a role,\n"
+    "  --whole-project   or everything of the project; an agent's own task by itself\n"
+    "  --text TEXT       more about it\n"
+    "  --severity P      P0, P1, P2, P3\n"
+    "  --owner NAME      who is to clear it: a role or a person\n"
+    "  --due T           by when (in 4h)\n"
+    "list:\n"
+    "  --all             the ended ones too\n"
+    "  --role R  --task ID\n"
+    "take:\n"
+    "  --owner NAME      who; you, if not said\n"
+    "What is blocked is not offered to workers; work that runs goes on.";
+
 const struct verb verbs[] = {
     {"apply", verb_apply, "Tasks", "Add or change the tasks of plan files", apply_usage},
     {"check", verb_check, "Tasks", "Check plan files without a broker", check_usage},
@@ -155,6 +172,8 @@ const struct verb verbs[] = {
     {"ping", verb_ping, "Operators", "Is the broker there?", ""},
     {"backup", verb_backup, "Operators", "Copy the store while the broker runs",
      "PATH\nThe broker writes it, on its own machine; nothing may be there yet."},
+    {"blocker", verb_blocker, "Coordination", "Say what is in the way, and clear it",
+     blocker_usage},
     {"take", verb_take, "Agents", "Take one task", take_usage},
     {"started", verb_started, "Agents", "Say that the work has begun", "[--token T]"},
     {"progress", verb_progress, "Agents", "Say how far it is, and keep the lease",

@@ -155,6 +155,7 @@ void ctl_print(struct ctl *ctl, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int verb_add(struct ctl *ctl, int argc, char **argv);
 int verb_apply(struct ctl *ctl, int argc, char **argv);
 int verb_backup(struct ctl *ctl, int argc, char **argv);
+int verb_blocker(struct ctl *ctl, int argc, char **argv);
 int verb_cancel(struct ctl *ctl, int argc, char **argv);
 int verb_check(struct ctl *ctl, int argc, char **argv);
 int verb_complete(struct ctl *ctl, int argc, char **argv);

@@ -103,6 +103,13 @@ Baton__Code core_pause(struct core *core, struct core_request *request, const Ba
 Baton__Code core_resources(struct core *core, struct core_request *request,
                            const Baton__Resources *resources, Baton__ResourceList *ret) MUST_CHECK;
 
+/* Does something with a card of the board (docs/coordination.md). */
+Baton__Code core_post(struct core *core, struct core_request *request, const Baton__Post *post,
+                      Baton__Posted *ret) MUST_CHECK;
+/* A page of cards. They are the board's own: good until the next verb. */
+void core_cards(const struct core *core, struct core_request *request, const Baton__Cards *query,
+                Baton__CardList *ret);
+
 /* ---- work ---- */
 
 /* The number of a worker's name; makes a fact when it is new. 0 and an error when the name is not

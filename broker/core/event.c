@@ -70,6 +70,26 @@ event_plain(struct core *core, struct core_out *out, int64_t at, unsigned kind, 
 }
 
 void
+event_card(struct core *core, struct core_out *out, int64_t at, const Baton__Card *card,
+           const char *actor, unsigned verb)
+{
+    if (!out) {
+        core->event++;
+        return;
+    }
+    Baton__Event event = BATON__EVENT__INIT;
+    event.at = at;
+    event.kind = BATON__EVENT__KIND__CARD;
+    event.project = card->project;
+    event.id = card->task;
+    event.role = card->role;
+    event.actor = unconst(actor);
+    event.text = unconst(card_verb_name((int)verb));
+    event.card = (Baton__Card *)(uintptr_t)card;
+    event_add(core, out, &event);
+}
+
+void
 core_out_clear(struct core_out *out)
 {
     buf_clear(&out->facts);

@@ -6,6 +6,7 @@
  * emit() is the live path: it gives a fact its sequence number, applies it, and appends it to the
  * request's journal. */
 #include "broker/core/evolve.h"
+#include "broker/core/board/board.h"
 
 #include "common/pack.h"
 
@@ -82,6 +83,12 @@ evolve(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out
     case BATON__FACT__WHAT_UNLOCKED:
         linger_end(core, fact->unlocked->token);
         break;
+    case BATON__FACT__WHAT_CARD_PUT:
+        evolve_card_put(core, fact, seq, out);
+        break;
+    case BATON__FACT__WHAT_CARD_GONE:
+        evolve_card_gone(core, fact, out);
+        break;
     case BATON__FACT__WHAT__NOT_SET:
     case _BATON__FACT__WHAT__CASE_IS_INT_SIZE:
     default:
@@ -124,7 +131,8 @@ settle(struct core *core, struct core_request *request)
             ended.to = (Baton__TaskState)ABORTED;
             ended.reason = BATON__REASON__REASON_UPSTREAM;
             ended.by = culprit ? culprit->key : 0;
-        } else if (task->milestone && !task->held && !task->timed && edges_are_clear(task)) {
+        } else if (task->milestone && !task->held && !task->timed && !task_is_blocked(task) &&
+                   edges_are_clear(task)) {
             ended.to = (Baton__TaskState)DONE;
         } else {
             continue;

@@ -84,6 +84,8 @@ place_of(const struct task *task, unsigned *ret_reason)
 {
     if (task->held) {
         *ret_reason = BATON__REASON__REASON_HELD;
+    } else if (task_is_blocked(task)) {
+        *ret_reason = BATON__REASON__REASON_BLOCKER;
     } else if (task->n_broken || task->n_abort) {
         *ret_reason = BATON__REASON__REASON_UPSTREAM_FAILED;
     } else if (task->n_forward) {
@@ -105,7 +107,8 @@ place_of(const struct task *task, unsigned *ret_reason)
 void
 settle_if_due(struct core *core, struct task *task)
 {
-    bool through = task->milestone && !task->held && !task->timed && edges_are_clear(task);
+    bool through = task->milestone && !task->held && !task->timed && !task_is_blocked(task) &&
+                   edges_are_clear(task);
     if (task->n_abort || through) {
         settle_add(core, task);
     }

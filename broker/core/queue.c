@@ -69,7 +69,7 @@ static void
 role_update(struct core *core, struct ready_queue *queue)
 {
     struct role *role = &core->roles[queue->role];
-    bool in = queue->heap.n > 0 && !core->projects[queue->project]->paused;
+    bool in = queue->heap.n > 0 && !project_is_stopped(core->projects[queue->project]);
     if (in && !queue->pos) {
         if (role->n_queues == role->room_queues) {
             role->room_queues = role->room_queues ? role->room_queues * 2 : 8;
@@ -123,8 +123,9 @@ is_reserved(const struct core *core, const struct resource *resource, const stru
     for (const struct line *line = resource->lines; line; line = line->next) {
         uint32_t first = heap_top(&line->heap);
         if (first && first != task->slot && !line->scout &&
-            !fits(resource, line->amount, line->shared) && !core->roles[line->role].paused &&
-            !core->projects[line->project]->paused &&
+            !fits(resource, line->amount, line->shared) &&
+            !role_is_stopped(&core->roles[line->role]) &&
+            !project_is_stopped(core->projects[line->project]) &&
             task_at(core, first)->order_at < core->queue_now &&
             order_before(core, first, task->slot)) {
             return true;
@@ -378,7 +379,7 @@ first_queue(const struct core *core, uint32_t roles, const uint32_t *projects, s
     struct ready_queue *best = NULL;
     for (uint32_t r = 0; r < ROLES_N; r++) {
         const struct role *role = &core->roles[r];
-        if (!(roles & 1u << r) || role->paused || role->n_queues == 0) {
+        if (!(roles & 1u << r) || role_is_stopped(role) || role->n_queues == 0) {
             continue;
         }
         for (size_t i = 0; i < (projects ? n_projects : 1); i++) {
@@ -461,7 +462,7 @@ core_has_ready(const struct core *core, uint32_t roles)
         return false;
     }
     for (uint32_t r = 0; r < ROLES_N; r++) {
-        if ((roles & 1u << r) && !core->roles[r].paused && core->roles[r].n_queues > 0) {
+        if ((roles & 1u << r) && !role_is_stopped(&core->roles[r]) && core->roles[r].n_queues > 0) {
             return true;
         }
     }

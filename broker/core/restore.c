@@ -2,7 +2,7 @@
  * stand in the chunks in any order, so what needs two of them (edges, order, queues) is made when
  * all are there (core_link). What is read here is checked, although the store has verified it: a
  * chunk may come from a backup of anybody's. */
-#include "broker/core/state.h"
+#include "broker/core/board/board.h"
 
 #include "common/alloc.h"
 #include "common/pack.h"
@@ -229,6 +229,24 @@ header_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
     return true;
 }
 
+static bool
+card_restore(struct core *core, const Baton__Card *r)
+{
+    if ((unsigned)r->kind >= CARD_KINDS_N || !card_kinds[r->kind] || !r->number ||
+        r->number > core->seq || !r->project[0] || board_find(core, r->number) ||
+        (r->role[0] && role_number(r->role) < 0)) {
+        return false;
+    }
+    size_t bytes = baton__card__get_packed_size(r);
+    uint8_t *packed = arena_alloc(&core->scratch, bytes + 1);
+    baton__card__pack(r, packed);
+    Baton__Card *message = baton__card__unpack(NULL, bytes, packed);
+    if (message) {
+        board_add(core, message);
+    }
+    return message != NULL;
+}
+
 bool
 core_restore_chunk(struct core *core, const uint8_t *data, size_t bytes)
 {
@@ -247,6 +265,10 @@ core_restore_chunk(struct core *core, const uint8_t *data, size_t bytes)
             answered.reply = chunk->answers[i]->reply;
             answers_evolve(core, &answered, chunk->answers[i]->at);
         }
+    }
+    for (size_t i = 0; ok && i < chunk->n_cards; i++) {
+        ok = card_restore(core, chunk->cards[i]);
+        arena_reset(&core->scratch);
     }
     for (size_t i = 0; ok && i < chunk->n_tombstones; i++) {
         const Baton__SnapshotChunk__Tombstone *t = chunk->tombstones[i];
@@ -302,6 +324,7 @@ core_link(struct core *core)
         arena_reset(&core->scratch);
     }
     order_all(core);
+    board_link(core);
     for (uint32_t i = 0; i < n; i++) {
         struct task *task = all[i];
         if (task->state == READY) {

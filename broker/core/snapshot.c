@@ -3,7 +3,7 @@
  * A snapshot walks over the tasks in the order of their keys. A task that changes before the walk
  * has come to it is packed first (snapshot_keep, called by evolve before every change), so all
  * records are of one moment: the state after fact `seq`. */
-#include "broker/core/state.h"
+#include "broker/core/board/board.h"
 
 #include "common/alloc.h"
 #include "common/pack.h"
@@ -86,7 +86,7 @@ chunk_add(struct buf *chunk, unsigned field, const ProtobufCMessage *message)
     pack_sized(chunk, message);
 }
 
-enum { FIELD_HEADER = 1, FIELD_TASK = 2, FIELD_TOMBSTONE = 3, FIELD_ANSWER = 4 };
+enum { FIELD_HEADER = 1, FIELD_TASK = 2, FIELD_TOMBSTONE = 3, FIELD_ANSWER = 4, FIELD_CARD = 5 };
 
 static void
 chunk_add_task(const struct core *core, struct buf *chunk, const struct task *task)
@@ -271,6 +271,9 @@ chunk_add_header(const struct core *core, struct buf *chunk)
         record.reply.len = answer->bytes;
         record.at = answer->at;
         chunk_add(chunk, FIELD_ANSWER, &record.base);
+    }
+    for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
+        chunk_add(chunk, FIELD_CARD, &board_at(core, slot)->message->base);
     }
     arena_fini(&arena);
 }

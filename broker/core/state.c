@@ -1,6 +1,6 @@
 /* Tasks and names: the slab, the indexes, and what is found by name. No rules of the queue are
  * here. */
-#include "broker/core/state.h"
+#include "broker/core/board/board.h"
 
 #include "common/alloc.h"
 
@@ -361,6 +361,7 @@ core_free(struct core *core)
     tasks_free_all(core);
     names_free_all(core);
     answers_fini(core);
+    board_fini(core);
     slotset_fini(&core->by_id);
     slotset_fini(&core->tombstones_by_hash);
     index64_fini(&core->by_key);

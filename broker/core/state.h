@@ -87,6 +87,7 @@ struct task_ext {
     uint32_t n_attempts;
     Baton__OrphanRecord **orphans;
     uint32_t n_orphans;
+    uint32_t n_blockers; /* open ones on it; the task is not offered */
     uint64_t aborted_by;
     uint64_t parent;
     uint64_t root;
@@ -218,6 +219,7 @@ struct project {
     uint32_t number;
     char *name;
     bool paused;
+    uint32_t n_blockers; /* open ones on the whole project */
     uint32_t n_tasks;
     struct ready_queue queues[ROLES_N];
     struct counts counts[ROLE_SLOTS];
@@ -228,6 +230,7 @@ struct role {
     struct ready_queue **queues; /* heap of non-empty, unpaused ones, by their first tasks */
     uint32_t n_queues, room_queues;
     bool paused;
+    uint32_t n_blockers;             /* open ones on the role */
     uint32_t workers, slots, credit; /* core_set_capacity */
 };
 
@@ -313,6 +316,24 @@ struct snapshot_run {
     struct buf head; /* the first chunk, made at the beginning */
 };
 
+struct card;
+struct card_group;
+
+/* The board's cards (board/board.h). */
+struct board {
+    struct card **slots; /* from 1; NULL: free */
+    uint32_t n_slots, room_slots;
+    uint32_t *free;
+    uint32_t n_free;
+    uint32_t n;           /* cards */
+    uint32_t n_ended;     /* of them */
+    uint32_t first, last; /* by number */
+    struct index64 by_number;
+    struct card *by_identity;
+    struct card_group *groups;
+    struct heap clocks;
+};
+
 struct core {
     struct core_config config;
     uint64_t seq;
@@ -385,6 +406,8 @@ struct core {
     } * changes;
     uint32_t n_changes, room_changes;
 
+    struct board board;
+
     bool linked; /* edges stand (false while a snapshot is being loaded) */
     struct snapshot_run snapshot;
 };
@@ -410,6 +433,22 @@ static inline bool
 task_has_lease(const struct task *task)
 {
     return task->state == LEASED || task->state == RUNNING || task->state == CANCELLING;
+}
+/* Nothing of it is offered: by an operator's pause, or while a blocker is open. */
+static inline bool
+role_is_stopped(const struct role *role)
+{
+    return role->paused || role->n_blockers;
+}
+static inline bool
+project_is_stopped(const struct project *project)
+{
+    return project->paused || project->n_blockers;
+}
+static inline bool
+task_is_blocked(const struct task *task)
+{
+    return task->ext && task->ext->n_blockers;
 }
 static inline const uint8_t *
 task_spec(const struct task *task)
@@ -555,6 +594,9 @@ struct event_more {
 };
 void event_task(struct core *core, struct core_out *out, int64_t at, unsigned kind,
                 const struct task *task, const struct event_more *more);
+/* A card was made or changed by `verb` (0: its clock rang). */
+void event_card(struct core *core, struct core_out *out, int64_t at, const Baton__Card *card,
+                const char *actor, unsigned verb);
 void event_plain(struct core *core, struct core_out *out, int64_t at, unsigned kind,
                  const char *name, const char *actor, const char *text);
 

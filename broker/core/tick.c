@@ -1,7 +1,7 @@
 /* What time does: starts that come due, leases that run out, deadlines, stalls, pauses that end,
  * answers and ended tasks that grow old. A bounded amount a call; core_next_at says when to call
  * again. */
-#include "broker/core/state.h"
+#include "broker/core/board/board.h"
 
 enum { TICK_TASKS = 2000, TICK_ARCHIVED = 2000 };
 
@@ -189,6 +189,7 @@ core_tick(struct core *core, struct core_request *request)
     }
     tick_pauses(core, request);
     tick_lingers(core, request);
+    board_tick(core, request);
     tick_answers(core, request);
     tick_archive(core, request);
 }
@@ -196,7 +197,7 @@ core_tick(struct core *core, struct core_request *request)
 int64_t
 core_next_at(const struct core *core)
 {
-    int64_t at = MIN(answers_next_at(core), archive_next_at(core));
+    int64_t at = MIN(MIN(answers_next_at(core), archive_next_at(core)), board_next_at(core));
     if (core->timers.n > 0) {
         at = MIN(at, task_at(core, heap_top(&core->timers))->timer_at);
     }

@@ -32,6 +32,9 @@ view_reason(const struct core *core, const struct task *task, int64_t now)
     if (role->paused) {
         return BATON__REASON__REASON_ROLE_PAUSED;
     }
+    if (role->n_blockers || core->projects[task->project]->n_blockers) {
+        return BATON__REASON__REASON_BLOCKER;
+    }
     if (core->projects[task->project]->paused) {
         return BATON__REASON__REASON_PROJECT_PAUSED;
     }

@@ -1,6 +1,6 @@
 /* Why is a task not running (or what is it doing)? Every cause that holds, in words, with who can
  * act; and the terms of its place in the order. */
-#include "broker/core/state.h"
+#include "broker/core/board/board.h"
 
 #include <string.h>
 
@@ -84,6 +84,62 @@ is_cause(const struct task *task, const struct edge_in *edge)
     return !met && edge->state == (pending ? EDGE_PENDING : EDGE_BROKEN);
 }
 
+/* An open blocker; `what` is blocked by it. */
+static void
+why_blocker(struct why *w, const Baton__Card *card, const char *what)
+{
+    Baton__Cause *cause = add(w, BATON__REASON__REASON_BLOCKER,
+                              card->owner[0] ? SAY("%s, by resolving it", card->owner)
+                                             : "whoever resolves it",
+                              SAY("blocker #%llu is open on %s: %s",
+                                  (unsigned long long)card->number, what, card->title));
+    cause->at = 0;
+    cause->name = SAY("%llu", (unsigned long long)card->number);
+}
+
+static bool
+is_open_blocker(const Baton__Card *card)
+{
+    return card->kind == KIND(BLOCKER) && !card_has_ended(card);
+}
+
+static void
+why_blockers_of_task(struct why *w)
+{
+    const struct task *task = w->task;
+    if (!task_is_blocked(task)) {
+        return;
+    }
+    const struct card *card = board_first_of(w->core, task_project(w->core, task), task->id);
+    for (; card; card = board_next_of(w->core, card)) {
+        if (is_open_blocker(card->message)) {
+            why_blocker(w, card->message, "it");
+        }
+    }
+}
+
+/* Blockers on its role or its whole project. */
+static void
+why_blockers_around(struct why *w)
+{
+    const char *project = task_project(w->core, w->task);
+    if (!w->core->roles[w->task->role].n_blockers &&
+        !w->core->projects[w->task->project]->n_blockers) {
+        return;
+    }
+    for (uint32_t slot = w->core->board.first; slot; slot = board_at(w->core, slot)->next) {
+        const Baton__Card *card = board_at(w->core, slot)->message;
+        if (!is_open_blocker(card) || card->task[0]) {
+            continue;
+        }
+        if (card->role[0] ? role_number(card->role) == w->task->role
+                          : strcmp(card->project, project) == 0) {
+            why_blocker(w, card,
+                        card->role[0] ? SAY("role %s", card->role) : SAY("project %s", project));
+        }
+    }
+}
+
 static void
 why_waiting(struct why *w)
 {
@@ -93,6 +149,7 @@ why_waiting(struct why *w)
         add(w, BATON__REASON__REASON_HELD, "an operator, by release",
             text ? SAY("held: %s", text) : "held");
     }
+    why_blockers_of_task(w);
     if (!edges_are_clear(task)) {
         /* What can't be met any more first: somebody must act on it. */
         for (unsigned state = EDGE_BROKEN + 1; state-- > 0;) {
@@ -163,6 +220,7 @@ why_ready(struct why *w)
     why_pause(w, BATON__PAUSE__SCOPE__SUBMITTER, actor_name(core, task->actor),
               BATON__REASON__REASON_SUBMITTER_PAUSED,
               SAY("its submitter, %s,", actor_name(core, task->actor)));
+    why_blockers_around(w);
     why_claims(w);
     Baton__Cause *cause = NULL;
     if (role->workers == 0) {

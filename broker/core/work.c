@@ -133,8 +133,9 @@ pick_named(struct core *core, struct core_request *request, const struct core_di
     core->queue_now = request->now;
     bool reserved;
     const struct resource *obstacle = queue_obstacle(core, task, &reserved);
-    if (core->broker_paused || core->roles[task->role].paused ||
-        core->projects[task->project]->paused || queue_is_held_back(core, task) || obstacle) {
+    if (core->broker_paused || role_is_stopped(&core->roles[task->role]) ||
+        project_is_stopped(core->projects[task->project]) || queue_is_held_back(core, task) ||
+        obstacle) {
         return refuse(request, BATON__CODE__CODE_BUSY, "task", "%s can't start now (%s)", task->id,
                       reason_name((int)view_reason(core, task, request->now)));
     }

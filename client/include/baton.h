@@ -664,6 +664,154 @@ BATON_API BATON_MUST_CHECK baton_status baton_backup(baton *baton, const char *p
                                                      int64_t timeout_ms,
                                                      struct baton_backup_done *ret_done);
 
+/* ---- the board ----------------------------------------------------------------------------------
+ * Handoffs, signals, blockers, decisions, incidents, rules: docs/coordination.md says which fields
+ * and verbs each kind has. Numbers of the enums are those of proto/card.proto. */
+
+typedef enum baton_card_kind {
+    BATON_CARD_NONE = 0,
+    BATON_CARD_HANDOFF = 1,
+    BATON_CARD_SIGNAL = 2,
+    BATON_CARD_BLOCKER = 3,
+    BATON_CARD_DECISION = 4,
+    BATON_CARD_INCIDENT = 5,
+    BATON_CARD_STATUS = 6,
+    BATON_CARD_RESERVATION = 7,
+    BATON_CARD_AREA = 20,
+    BATON_CARD_LEVEL = 21,
+    BATON_CARD_TARGET = 22,
+    BATON_CARD_ROLE = 23,
+    BATON_CARD_SCHEDULE = 24,
+    BATON_CARD_BUDGET = 25,
+} baton_card_kind;
+
+typedef enum baton_card_state {
+    BATON_CARD_STATE_NONE = 0,
+    BATON_CARD_OPEN = 1,
+    BATON_CARD_TAKEN = 2,
+    BATON_CARD_SUBMITTED = 3,
+    BATON_CARD_IN_FORCE = 4,
+    BATON_CARD_STALE = 5,
+    BATON_CARD_RESOLVED = 10, /* from here on: ended */
+    BATON_CARD_ACCEPTED = 11,
+    BATON_CARD_REJECTED = 12,
+    BATON_CARD_WITHDRAWN = 13,
+    BATON_CARD_SUPERSEDED = 14,
+    BATON_CARD_EXPIRED = 15,
+} baton_card_state;
+
+typedef enum baton_card_verb {
+    BATON_CARD_VERB_NONE = 0,
+    BATON_CARD_RAISE = 1,
+    BATON_CARD_SET = 2,
+    BATON_CARD_TAKE = 3,
+    BATON_CARD_RESOLVE = 4,
+    BATON_CARD_ACCEPT = 5,
+    BATON_CARD_REJECT = 6,
+    BATON_CARD_REVIEW = 7,
+    BATON_CARD_DECIDE = 8,
+    BATON_CARD_ACKNOWLEDGE = 9,
+    BATON_CARD_WITHDRAW = 10,
+    BATON_CARD_REMOVE = 11,
+    BATON_CARD_AMEND = 12,
+} baton_card_verb;
+
+/* "" for a number without a name; -1 for a name without a number. */
+BATON_API const char *baton_card_kind_name(baton_card_kind kind);
+BATON_API const char *baton_card_state_name(baton_card_state state);
+BATON_API const char *baton_card_verb_name(baton_card_verb verb);
+BATON_API int baton_card_kind_of(const char *name);
+BATON_API int baton_card_state_of(const char *name);
+
+/* A line of a card: an artifact, a step, a review, a summoned role. */
+struct baton_item {
+    const char *tag;
+    const char *name;
+    const char *text;
+    const char *by;
+    int64_t at;
+    double value;
+    const char *unit;
+    uint64_t number;
+};
+
+/* Fields: proto/card.proto. In requests NULL stands for "". */
+struct baton_card {
+    uint64_t number;
+    baton_card_kind kind;
+    const char *project;
+    const char *name;
+    baton_card_state state;
+    const char *title;
+    const char *text;
+    const char *task;
+    const char *role;
+    const char *to_role;
+    const char *owner;
+    uint32_t severity; /* 1 to 4: P0 to P3 */
+    const char *by;
+    int64_t created_at;
+    int64_t changed_at;
+    int64_t due_at;
+    int64_t rings_at;
+    int64_t ended_at;
+    uint32_t rung;
+    uint64_t token;
+    const struct baton_item *items;
+    size_t n_items;
+    const void *body;
+    size_t body_bytes;
+    const char *outcome;
+    const char *ended_by;
+};
+
+struct baton_post {
+    baton_card_verb verb;
+    struct baton_card card; /* RAISE, SET: the card; else what names it, and what the verb needs */
+    uint64_t token;         /* an agent's lease; 0: none */
+    bool force;
+    bool dry_run;
+};
+
+typedef struct baton_posted {
+    struct baton_card card; /* as it is now */
+    bool changed;
+    uint64_t event;
+} baton_posted;
+
+/* Does something with a card. Free the answer with baton_posted_free. */
+BATON_API BATON_MUST_CHECK baton_status baton_post(baton *baton, const struct baton_post *post,
+                                                   baton_posted **ret_posted);
+BATON_API void baton_posted_free(baton_posted *posted);
+
+struct baton_card_filter {
+    const baton_card_kind *kinds; /* n_kinds 0: all; as with the others */
+    size_t n_kinds;
+    const baton_card_state *states;
+    size_t n_states;
+    const char *const *projects;
+    size_t n_projects;
+    const char *const *roles; /* its role, to_role or owner */
+    size_t n_roles;
+    const struct baton_ref *task; /* NULL: any */
+    const char *name;
+    uint64_t number;
+    bool open;
+    int64_t since;
+    int64_t until;
+    size_t limit; /* 0: all */
+};
+
+/* False: no more, please. */
+typedef bool baton_card_fn(const struct baton_card *card, void *context);
+
+/* Calls `each` for every card that matches, oldest first, a page at a time. The card is borrowed
+ * for the call. `filter` and `ret_event` may be NULL. */
+BATON_API BATON_MUST_CHECK baton_status baton_cards(baton *baton,
+                                                    const struct baton_card_filter *filter,
+                                                    baton_card_fn *each, void *context,
+                                                    uint64_t *ret_event);
+
 /* ---- events -------------------------------------------------------------------------------------
  */
 
@@ -678,6 +826,7 @@ enum baton_event_kind {
     BATON_EVENT_RESOURCE = 7,
     BATON_EVENT_HELD = 8,
     BATON_EVENT_STALLED = 9,
+    BATON_EVENT_CARD = 15, /* a card was made or changed; `text` is the verb, "" for its clock */
 };
 
 struct baton_event {
@@ -697,6 +846,7 @@ struct baton_event {
     const char *text;
     uint32_t progress;
     const char *title;
+    const struct baton_card *card; /* CARD: as it is now; else NULL */
 };
 
 /* The stream of events, without gaps and in order: the PUB socket, and what was missed asked for

@@ -150,6 +150,9 @@ take_event(struct world *w, const Baton__Event *e)
                                      1u << BATON__EVENT__KIND__ORPHAN |
                                      1u << BATON__EVENT__KIND__HELD |
                                      1u << BATON__EVENT__KIND__STALLED;
+    if (e->kind == BATON__EVENT__KIND__CARD) {
+        board_take_event(w, e);
+    }
     if (!(of_tasks & (1u << e->kind))) {
         return;
     }
@@ -511,7 +514,7 @@ static void
 check_due(struct world *w)
 {
     struct model *m = w->m;
-    int64_t next = end_pauses_and_lingers(w);
+    int64_t next = MIN(end_pauses_and_lingers(w), board_check_due(w));
     int what = -1;
     for (int t = 0; t < m->n_tasks; t++) {
         struct m_due due[8];

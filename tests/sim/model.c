@@ -190,12 +190,15 @@ model_waiting_reasons(const struct model *m, int t, int *first)
     struct upstream up;
     upstream_of(m, t, &up);
     reasons set = 0;
-    static const int order[] = {
-        BATON__REASON__REASON_HELD,        BATON__REASON__REASON_UPSTREAM_FAILED,
-        BATON__REASON__REASON_FORWARD_REF, BATON__REASON__REASON_DEPS,
-        BATON__REASON__REASON_BACKOFF,     BATON__REASON__REASON_NOT_BEFORE};
-    const bool holds[] = {task->held, up.hold || up.abort, up.forward,
-                          up.deps,    task->wait_backoff,  task->wait_not_before};
+    static const int order[] = {BATON__REASON__REASON_HELD,
+                                BATON__REASON__REASON_BLOCKER,
+                                BATON__REASON__REASON_UPSTREAM_FAILED,
+                                BATON__REASON__REASON_FORWARD_REF,
+                                BATON__REASON__REASON_DEPS,
+                                BATON__REASON__REASON_BACKOFF,
+                                BATON__REASON__REASON_NOT_BEFORE};
+    const bool holds[] = {task->held, model_is_blocked(m, t), up.hold || up.abort,  up.forward,
+                          up.deps,    task->wait_backoff,     task->wait_not_before};
     *first = 0;
     for (size_t i = 0; i < ARRAY_LEN(order); i++) {
         if (holds[i]) {

@@ -30,6 +30,7 @@ enum {
     M_SUBMIT_MAX = 48,
     M_CLIENTS = 3,
     M_ANSWERS_MAX = 48,
+    M_CARDS_MAX = 400,
 };
 
 /* States and reasons under short names. */
@@ -56,7 +57,8 @@ typedef uint64_t reasons;
 #define WHY(name) (UINT64_C(1) << BATON__REASON__REASON_##name)
 #define WHY_READY                                                                                  \
     (WHY(QUEUED) | WHY(NO_WORKER) | WHY(NO_CREDIT) | WHY(LOCK) | WHY(ROLE_PAUSED) |                \
-     WHY(PROJECT_PAUSED) | WHY(BROKER_PAUSED) | WHY(LOCK_PAUSED) | WHY(SUBMITTER_PAUSED))
+     WHY(PROJECT_PAUSED) | WHY(BROKER_PAUSED) | WHY(LOCK_PAUSED) | WHY(SUBMITTER_PAUSED) |         \
+     WHY(BLOCKER))
 
 struct m_edge {
     int16_t id;
@@ -168,6 +170,15 @@ struct m_client {
     struct m_answer answers[M_ANSWERS_MAX];
 };
 
+/* Of the board; ended ones are forgotten when there is no room. */
+struct m_card {
+    uint64_t number;
+    uint8_t kind, state;
+    int8_t project, role; /* role -1: none */
+    int16_t task;         /* slot, or -1 */
+    int64_t rings_at;     /* 0: it does not ring any more */
+};
+
 struct model {
     struct core_config config;
     int64_t now;
@@ -187,6 +198,8 @@ struct model {
     struct m_linger lingers[M_LINGERS_MAX];
     struct m_client clients[M_CLIENTS];
     struct m_lease leases[M_LEASES_MAX];
+    int n_cards;
+    struct m_card cards[M_CARDS_MAX];
     /* Tasks changed since model_begin. */
     int n_changed;
     int16_t changed[M_CHANGED_MAX];
@@ -253,6 +266,15 @@ void model_set(struct model *m, int t, int state, reasons why);
 void model_settle(struct model *m);
 /* An event said that the task is ready: the first time fixes its anchor. */
 void model_first_ready(struct model *m, int t);
+
+/* ---- the board ---- */
+struct m_card *model_card(struct model *m, uint64_t number); /* NULL */
+bool model_card_is_open(const struct m_card *card);
+/* An open blocker is on the task; on its project or role. */
+bool model_is_blocked(const struct model *m, int t);
+bool model_is_blocked_around(const struct model *m, int project, int role);
+/* What the card is about may be somewhere else now. */
+void model_card_changed(struct model *m, const struct m_card *card);
 
 struct m_submit {
     bool dry_run, strict, update;

@@ -211,6 +211,7 @@ model_obstacles(const struct model *m, int t, uint32_t reserved, bool with_vague
     *ret_waits_for = 0;
     why |= m->broker.on ? WHY(BROKER_PAUSED) : 0;
     why |= m->role[spec->role].on ? WHY(ROLE_PAUSED) : 0;
+    why |= model_is_blocked_around(m, spec->project, spec->role) ? WHY(BLOCKER) : 0;
     why |= m->project[spec->project].on ? WHY(PROJECT_PAUSED) : 0;
     why |= m->submitter[m->task[t].actor].on ? WHY(SUBMITTER_PAUSED) : 0;
     if (spec->n_claims == 0) {

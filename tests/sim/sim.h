@@ -160,6 +160,7 @@ enum step_kind {
     STEP_CRASH,
     STEP_QUESTION,
     STEP_FINISH,
+    STEP_BOARD,
     STEP_KINDS,
 };
 void step_run(struct world *w, uint32_t step);
@@ -169,6 +170,13 @@ void step_lost(struct world *w);
 void step_back(struct world *w);
 void step_bye(struct world *w);
 void step_question(struct world *w);
+
+/* ---- board.c ---- */
+void step_board(struct world *w);
+void board_take_event(struct world *w, const Baton__Event *e);
+/* After a tick: no clock is due any more. When the next one rings. */
+int64_t board_check_due(struct world *w);
+void board_check(struct world *w);
 
 /* ---- check.c ---- */
 /* Takes in the events that came out and compares all tasks that changed. */

@@ -8,7 +8,7 @@
 const char *const step_names[STEPS_KINDS_MAX] = {
     "submit",   "resubmit", "children", "garbage",    "change",   "pause",  "resources", "repeat",
     "dispatch", "take",     "report",   "odd report", "lost",     "back",   "bye",       "time",
-    "snapshot", "mark",     "sync",     "crash",      "question", "finish",
+    "snapshot", "mark",     "sync",     "crash",      "question", "finish", "board",
 };
 
 static void
@@ -590,6 +590,9 @@ step_of_kind(struct world *w, enum step_kind kind)
     case STEP_QUESTION:
         step_question(w);
         break;
+    case STEP_BOARD:
+        step_board(w);
+        break;
     case STEP_FINISH:
     case STEP_KINDS:
     default:
@@ -612,6 +615,9 @@ step_run(struct world *w, uint32_t step)
     if (step % 211 == 210 || (w->skipped && !w->late)) {
         model_begin(w->m);
         check_all(w);
+        if (!w->late) {
+            board_check(w);
+        }
         check_step(w);
         world_commit(w);
     }

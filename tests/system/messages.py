@@ -16,7 +16,7 @@ def _generate():
     out = tempfile.mkdtemp(prefix="baton-proto-")
     atexit.register(shutil.rmtree, out, ignore_errors=True)
     subprocess.run(
-        ["protoc", f"-I{PROTO}", f"--python_out={out}", "task.proto", "wire.proto"],
+        ["protoc", f"-I{PROTO}", f"--python_out={out}", "task.proto", "card.proto", "wire.proto"],
         cwd=PROTO,
         check=True,
         timeout=60,

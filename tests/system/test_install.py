@@ -17,6 +17,7 @@ FILES = (
     "libexec/baton/baton-exec",
     "include/baton.h",
     "share/baton/proto/task.proto",
+    "share/baton/proto/card.proto",
     "share/baton/proto/wire.proto",
     "share/bash-completion/completions/baton",
     "share/zsh/vendor-completions/_baton",
@@ -134,7 +135,7 @@ class Install(SystemTest):
             self.assertIn(".TH", (self.prefix / "share/man" / name).read_text())
 
     def test_completion_is_read_by_the_shells(self):
-        for shell, name in zip(("bash", "zsh", "fish"), FILES[7:10]):
+        for shell, name in zip(("bash", "zsh", "fish"), FILES[8:11]):
             if shutil.which(shell):
                 run(shell, "-n", self.prefix / name)
             else:

@@ -1,0 +1,317 @@
+/* The store of cards: found by number, by name, by task; and the heap of their clocks. Evolves
+ * them: what decides is in post.c and in the files of the kinds. */
+#include "broker/core/board/board.h"
+
+#include "common/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct card *
+board_at(const struct core *core, uint32_t slot)
+{
+    return core->board.slots[slot];
+}
+
+struct card *
+board_find(const struct core *core, uint64_t number)
+{
+    uint32_t slot = number ? index64_get(&core->board.by_number, number) : 0;
+    return slot ? board_at(core, slot) : NULL;
+}
+
+/* Two texts and a number in one key; length in *ret_bytes. */
+static char *
+identity_make(unsigned kind, const char *project, const char *name, size_t *ret_bytes)
+{
+    size_t n_project = strlen(project), n_name = strlen(name);
+    char *key = xmalloc(n_project + n_name + 3);
+    key[0] = (char)kind;
+    memcpy(key + 1, project, n_project + 1);
+    memcpy(key + 2 + n_project, name, n_name + 1);
+    *ret_bytes = n_project + n_name + 2;
+    return key;
+}
+
+struct card *
+board_find_named(const struct core *core, unsigned kind, const char *project, const char *name)
+{
+    size_t bytes;
+    char *key = identity_make(kind, project, name, &bytes);
+    struct card *card;
+    HASH_FIND(by_identity, core->board.by_identity, key, bytes, card);
+    free(key);
+    return card;
+}
+
+/* ---- clocks ---- */
+
+static int64_t
+rings_at(const struct card *card)
+{
+    return card->message->rings_at && !card_has_ended(card->message) ? card->message->rings_at
+                                                                     : NEVER;
+}
+
+static bool
+rings_before(const void *context, uint32_t a, uint32_t b)
+{
+    const struct card *x = board_at(context, a), *y = board_at(context, b);
+    int64_t at_x = rings_at(x), at_y = rings_at(y);
+    return at_x != at_y ? at_x < at_y : x->message->number < y->message->number;
+}
+
+static uint32_t *
+clock_position(const void *context, uint32_t slot)
+{
+    return &board_at(context, slot)->clock_pos;
+}
+
+static const struct heap_class clocks_class = {rings_before, clock_position};
+
+static void
+clock_remove(struct core *core, struct card *card)
+{
+    if (card->clock_pos) {
+        heap_remove(&core->board.clocks, &clocks_class, core, card->slot);
+    }
+}
+
+static void
+clock_set(struct core *core, struct card *card)
+{
+    if (rings_at(card) != NEVER) {
+        heap_add(&core->board.clocks, &clocks_class, core, card->slot);
+    }
+}
+
+int64_t
+board_next_at(const struct core *core)
+{
+    return core->board.clocks.n ? rings_at(board_at(core, heap_top(&core->board.clocks))) : NEVER;
+}
+
+/* ---- cards of a task ---- */
+
+static struct card_group *
+group_find(const struct core *core, const char *project, const char *task)
+{
+    size_t bytes;
+    char *key = identity_make(1, project, task, &bytes);
+    struct card_group *group;
+    HASH_FIND(by_key, core->board.groups, key, bytes, group);
+    free(key);
+    return group;
+}
+
+static void
+group_join(struct core *core, struct card *card)
+{
+    const Baton__Card *message = card->message;
+    if (!message->task[0]) {
+        return;
+    }
+    struct card_group *group = group_find(core, message->project, message->task);
+    if (!group) {
+        size_t bytes;
+        group = xcalloc(1, sizeof *group);
+        group->key = identity_make(1, message->project, message->task, &bytes);
+        HASH_ADD_KEYPTR(by_key, core->board.groups, group->key, bytes, group);
+    }
+    card->group = group;
+    card->group_prev = group->last;
+    card->group_next = 0;
+    if (group->last) {
+        board_at(core, group->last)->group_next = card->slot;
+    } else {
+        group->first = card->slot;
+    }
+    group->last = card->slot;
+}
+
+static void
+group_leave(struct core *core, struct card *card)
+{
+    struct card_group *group = card->group;
+    if (!group) {
+        return;
+    }
+    if (card->group_prev) {
+        board_at(core, card->group_prev)->group_next = card->group_next;
+    } else {
+        group->first = card->group_next;
+    }
+    if (card->group_next) {
+        board_at(core, card->group_next)->group_prev = card->group_prev;
+    } else {
+        group->last = card->group_prev;
+    }
+    card->group = NULL;
+    if (!group->first) {
+        HASH_DELETE(by_key, core->board.groups, group);
+        free(group->key);
+        free(group);
+    }
+}
+
+struct card *
+board_first_of(const struct core *core, const char *project, const char *task)
+{
+    const struct card_group *group = group_find(core, project, task);
+    return group ? board_at(core, group->first) : NULL;
+}
+
+struct card *
+board_next_of(const struct core *core, const struct card *card)
+{
+    return card->group_next ? board_at(core, card->group_next) : NULL;
+}
+
+/* ---- the store ---- */
+
+static uint32_t
+slot_take(struct board *board)
+{
+    if (board->n_free) {
+        return board->free[--board->n_free];
+    }
+    if (board->n_slots == board->room_slots) {
+        board->room_slots = board->room_slots ? board->room_slots * 2 : 64;
+        board->slots = xreallocarray(board->slots, board->room_slots, sizeof *board->slots);
+        board->free = xreallocarray(board->free, board->room_slots, sizeof *board->free);
+        if (board->n_slots == 0) {
+            board->slots[board->n_slots++] = NULL;
+        }
+    }
+    return board->n_slots++;
+}
+
+struct card *
+board_add(struct core *core, Baton__Card *message)
+{
+    struct board *board = &core->board;
+    struct card *card = xcalloc(1, sizeof *card);
+    card->message = message;
+    card->slot = slot_take(board);
+    board->slots[card->slot] = card;
+    board->n++;
+    card->prev = board->last;
+    if (board->last) {
+        board_at(core, board->last)->next = card->slot;
+    } else {
+        board->first = card->slot;
+    }
+    board->last = card->slot;
+    index64_put(&board->by_number, message->number, card->slot);
+    if (message->name[0]) {
+        size_t bytes;
+        card->identity = identity_make(message->kind, message->project, message->name, &bytes);
+        HASH_ADD_KEYPTR(by_identity, board->by_identity, card->identity, bytes, card);
+    }
+    group_join(core, card);
+    clock_set(core, card);
+    return card;
+}
+
+static void
+card_free(struct core *core, struct card *card)
+{
+    struct board *board = &core->board;
+    clock_remove(core, card);
+    group_leave(core, card);
+    if (card->identity) {
+        HASH_DELETE(by_identity, board->by_identity, card);
+        free(card->identity);
+    }
+    index64_remove(&board->by_number, card->message->number);
+    *(card->prev ? &board_at(core, card->prev)->next : &board->first) = card->next;
+    *(card->next ? &board_at(core, card->next)->prev : &board->last) = card->prev;
+    board->slots[card->slot] = NULL;
+    board->free[board->n_free++] = card->slot;
+    board->n--;
+    baton__card__free_unpacked(card->message, NULL);
+    free(card);
+}
+
+static void
+weigh(struct core *core, const Baton__Card *card, int by)
+{
+    const struct card_kind *kind = card_kinds[card->kind];
+    core->board.n_ended += card_has_ended(card) ? (uint32_t)by : 0;
+    if (kind->weigh) {
+        kind->weigh(core, card, by);
+    }
+}
+
+void
+board_link(struct core *core)
+{
+    for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
+        weigh(core, board_at(core, slot)->message, 1);
+    }
+}
+
+void
+board_fini(struct core *core)
+{
+    while (core->board.first) {
+        card_free(core, board_at(core, core->board.first));
+    }
+    free(core->board.slots);
+    free(core->board.free);
+    heap_fini(&core->board.clocks);
+    index64_fini(&core->board.by_number);
+}
+
+/* ---- evolve ---- */
+
+static Baton__Card *
+message_copy(const Baton__Card *card, struct arena *arena)
+{
+    size_t bytes = baton__card__get_packed_size(card);
+    uint8_t *packed = arena_alloc(arena, bytes + 1);
+    baton__card__pack(card, packed);
+    Baton__Card *copy = baton__card__unpack(NULL, bytes, packed);
+    CHECK(copy);
+    return copy;
+}
+
+void
+evolve_card_put(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out *out)
+{
+    Baton__Card *message = message_copy(fact->card_put->card, &core->scratch);
+    struct card *card = board_find(core, message->number);
+    const struct card_kind *kind = card_kinds[message->kind];
+    if (card) {
+        weigh(core, card->message, -1);
+        clock_remove(core, card);
+        baton__card__free_unpacked(card->message, NULL);
+        card->message = message;
+        clock_set(core, card);
+    } else {
+        message->number = seq;
+        card = board_add(core, message);
+    }
+    weigh(core, message, 1);
+    event_card(core, out, fact->at, message, fact->actor, fact->card_put->verb);
+    if (kind->shift) {
+        kind->shift(core, message, out, fact->at);
+    }
+}
+
+void
+evolve_card_gone(struct core *core, const Baton__Fact *fact, struct core_out *out)
+{
+    struct card *card = board_find(core, fact->card_gone->number);
+    CHECK(card);
+    Baton__Card *message = message_copy(card->message, &core->scratch);
+    weigh(core, message, -1);
+    card_free(core, card);
+    if (!card_has_ended(message)) { /* a rule that was removed */
+        event_card(core, out, fact->at, message, fact->actor, BATON__CARD_VERB__CARD_REMOVE);
+        if (card_kinds[message->kind]->shift) {
+            card_kinds[message->kind]->shift(core, message, out, fact->at);
+        }
+    }
+    baton__card__free_unpacked(message, NULL);
+}

@@ -1,0 +1,138 @@
+/* The board: cards by number, by name and by task, and their clocks. Private to broker/core.
+ *
+ * A card is what people and agents coordinate with (proto/card.proto). Its message is the whole
+ * state of it: what else stands here is derived. A change of a card is one fact, CardPut, which
+ * holds the card as it is after it; evolve takes away what the old one meant for tasks and adds
+ * what the new one means (weigh), then puts the tasks where they belong (shift).
+ *
+ * One file a kind decides what may be done with it; the table in kinds.c names them all. */
+#ifndef BATON_BROKER_CORE_BOARD_BOARD_H
+#define BATON_BROKER_CORE_BOARD_BOARD_H
+
+#include "broker/core/state.h"
+
+enum { CARD_KINDS_N = 26, CARD_VERBS_N = 13 };
+
+/* Short names of the enums. */
+#define KIND(name) BATON__CARD_KIND__CARD_##name
+#define CARD(name) BATON__CARD_STATE__CARD_##name
+#define VERB(name) BATON__CARD_VERB__CARD_##name
+
+struct card {
+    Baton__Card *message;     /* owned; of protobuf-c's default allocator */
+    uint32_t slot;            /* in core->board.slots */
+    uint32_t next, prev;      /* all, by number */
+    uint32_t clock_pos;       /* in the heap of clocks; 0: it does not ring */
+    struct card_group *group; /* of its task; NULL: it is about none */
+    uint32_t group_next, group_prev;
+    char *identity; /* kind, project and name; NULL: it has no name. Owned */
+    UT_hash_handle by_identity;
+};
+
+/* Cards about one task, whether the task is in memory or not. */
+struct card_group {
+    char *key; /* project, NUL, id; owned */
+    uint32_t first, last;
+    UT_hash_handle by_key;
+};
+
+/* A verb at work on a card. The verb's function checks, and changes `next`; it emits nothing. */
+struct posting {
+    struct core *core;
+    struct core_request *request;
+    const Baton__Post *post;
+    const Baton__Card *given; /* what the request says of the card; checked for size and form */
+    const struct card *card;  /* as it stands; NULL: a new one */
+    struct task *task;        /* that it is about; NULL: none, or not in memory */
+    struct task *under;       /* whose lease the poster holds; NULL: no agent */
+    Baton__Card next;         /* as it will be; shallow: texts are the request's or the card's */
+    /* After the fact: what else follows, as facts of their own; NULL: nothing. */
+    void (*then)(struct posting *posting, struct card *card);
+};
+
+typedef Baton__Code card_verb_fn(struct posting *posting);
+
+/* Fields of a Card by their numbers, as bits: what a request may give. */
+#define GIVES(number) (1u << (number))
+enum {
+    GIVES_TITLE = 1 << 6,
+    GIVES_TEXT = 1 << 7,
+    GIVES_TASK = 1 << 8,
+    GIVES_ROLE = 1 << 9,
+    GIVES_TO_ROLE = 1 << 10,
+    GIVES_OWNER = 1 << 11,
+    GIVES_SEVERITY = 1 << 12,
+    GIVES_DUE_AT = 1 << 16,
+    GIVES_ITEMS = 1 << 20,
+    GIVES_BODY = 1 << 21,
+    GIVES_OUTCOME = 1 << 22,
+};
+
+struct card_kind {
+    const char *name; /* "blocker" */
+    uint32_t gives;   /* GIVES_…: fields that RAISE, SET and AMEND may give */
+    bool named;       /* has a name, unique in its project and kind */
+    bool slugged;     /* … which is made a slug: "Database Ready" is "database-ready" */
+    card_verb_fn *verbs[CARD_VERBS_N];
+    /* Its clock has rung: emits what follows (board_ring), and must move or stop the clock. */
+    void (*ring)(struct core *core, struct core_request *request, const struct card *card);
+    /* Adds (by = 1) or takes away (-1) what the card means for others: counters only. Also at
+     * recovery, when all tasks are there. NULL: nothing. */
+    void (*weigh)(struct core *core, const Baton__Card *card, int by);
+    /* After weigh, live only: puts tasks where they belong now. NULL: nothing. */
+    void (*shift)(struct core *core, const Baton__Card *card, struct core_out *out, int64_t at);
+};
+
+extern const struct card_kind *const card_kinds[CARD_KINDS_N]; /* NULL: no such kind (yet) */
+
+static inline bool
+card_has_ended(const Baton__Card *card)
+{
+    return card->state >= CARD(RESOLVED);
+}
+
+/* ---- board.c: the store of cards ---- */
+
+struct card *board_at(const struct core *core, uint32_t slot);
+struct card *board_find(const struct core *core, uint64_t number); /* NULL */
+/* By name; `project` as in Card. NULL: none. */
+struct card *board_find_named(const struct core *core, unsigned kind, const char *project,
+                              const char *name);
+/* The cards about a task, oldest first: the first, and the next one behind it. NULL: none. */
+struct card *board_first_of(const struct core *core, const char *project, const char *task);
+struct card *board_next_of(const struct core *core, const struct card *card);
+/* Puts a card in without effect on others: restore. Takes the message. */
+struct card *board_add(struct core *core, Baton__Card *message);
+/* All cards weigh in: after a snapshot was loaded and the tasks are linked. */
+void board_link(struct core *core);
+void board_fini(struct core *core);
+/* When the next clock rings; NEVER: none. */
+int64_t board_next_at(const struct core *core);
+
+void evolve_card_put(struct core *core, const Baton__Fact *fact, uint64_t seq,
+                     struct core_out *out);
+void evolve_card_gone(struct core *core, const Baton__Fact *fact, struct core_out *out);
+
+/* ---- post.c ---- */
+
+/* Emits the card's new state, from decide; returns the fact's number (a new card's own). */
+uint64_t board_emit(struct core *core, struct core_request *request, const Baton__Card *next,
+                    unsigned verb);
+/* A copy to change and to emit: shallow. */
+Baton__Card board_copy(const struct card *card);
+/* Rings all clocks that are due, a bounded number. */
+void board_tick(struct core *core, struct core_request *request);
+/* The item with this tag and name; NULL: none. */
+Baton__Item *card_item(const Baton__Card *card, const char *tag, const char *name);
+/* Appends an item to `next`, in the arena; the card it was copied from stays as it is. */
+Baton__Item *card_item_add(struct core_request *request, Baton__Card *next, const char *tag,
+                           const char *name);
+/* A copy of the items, so that they can be changed in place. */
+void card_items_own(struct core_request *request, Baton__Card *next);
+Baton__Code post_illegal(struct posting *posting, const char *what);
+
+/* ---- the kinds ---- */
+
+extern const struct card_kind card_blocker;
+
+#endif

@@ -1,0 +1,6 @@
+/* Every kind of card there is. */
+#include "broker/core/board/board.h"
+
+const struct card_kind *const card_kinds[CARD_KINDS_N] = {
+    [KIND(BLOCKER)] = &card_blocker,
+};

@@ -1,0 +1,27 @@
+/* Post and Cards: the board. */
+#include "broker/front/dispatch.h"
+
+enum answered
+handle_post(struct call *call, Baton__FromBroker *reply)
+{
+    struct core_request request = front_request(call->front, call->actor);
+    Baton__Posted *posted = arena_alloc(&call->front->arena, sizeof *posted);
+    if (core_post(call->front->core, &request, call->message->post, posted) !=
+        BATON__CODE__CODE_OK) {
+        return reply_refuse_as(call, reply, &request);
+    }
+    reply->op_case = BATON__FROM_BROKER__OP_POSTED;
+    reply->posted = posted;
+    return call->message->post->dry_run ? ANSWER_NOW_FORGET : ANSWER_NOW;
+}
+
+enum answered
+handle_cards(struct call *call, Baton__FromBroker *reply)
+{
+    struct core_request request = front_request(call->front, call->actor);
+    Baton__CardList *list = arena_alloc(&call->front->arena, sizeof *list);
+    core_cards(call->front->core, &request, call->message->cards, list);
+    reply->op_case = BATON__FROM_BROKER__OP_CARDS;
+    reply->cards = list;
+    return ANSWER_NOW;
+}

@@ -1,0 +1,306 @@
+/* Cards of the board: as JSON, as lines, as a table; and posting one. */
+#include "ctl/cards.h"
+
+#include "common/units.h"
+#include "ctl/agent.h"
+#include "ctl/say.h"
+#include "ctl/table.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool
+card_take_number(struct ctl *ctl, const char *text, uint64_t *ret_number)
+{
+    char *end;
+    const char *digits = text + (*text == '#');
+    unsigned long long number = strtoull(digits, &end, 10);
+    if (*digits < '0' || *digits > '9' || *end || number == 0) {
+        ctl->status = ctl_usage(ctl, "%s is not the number of a card: a number such as 12", text);
+        return false;
+    }
+    *ret_number = number;
+    return true;
+}
+
+/* ---- JSON ---- */
+
+static void
+put_text(json_t *object, const char *key, const char *text)
+{
+    if (text && text[0]) {
+        json_object_set_new(object, key, ctl_json_text(text));
+    }
+}
+
+static void
+put_time(json_t *object, const char *key, int64_t at)
+{
+    if (at) {
+        json_object_set_new(object, key, ctl_json_time(at));
+    }
+}
+
+static json_t *
+item_json(const struct baton_item *item)
+{
+    json_t *object = json_object();
+    put_text(object, "tag", item->tag);
+    put_text(object, "name", item->name);
+    put_text(object, "text", item->text);
+    put_text(object, "by", item->by);
+    put_time(object, "at", item->at);
+    if (item->value != 0 || item->unit[0]) {
+        json_object_set_new(object, "value", json_real(item->value));
+    }
+    put_text(object, "unit", item->unit);
+    if (item->number) {
+        json_object_set_new(object, "number", json_integer((json_int_t)item->number));
+    }
+    return object;
+}
+
+json_t *
+card_json(const struct baton_card *card)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "number", json_integer((json_int_t)card->number));
+    put_text(object, "kind", baton_card_kind_name(card->kind));
+    put_text(object, "project", card->project);
+    put_text(object, "name", card->name);
+    put_text(object, "state", baton_card_state_name(card->state));
+    put_text(object, "title", card->title);
+    put_text(object, "text", card->text);
+    put_text(object, "task", card->task);
+    put_text(object, "role", card->role);
+    put_text(object, "to_role", card->to_role);
+    put_text(object, "owner", card->owner);
+    if (card->severity) {
+        char severity[16];
+        snprintf(severity, sizeof severity, "P%u", card->severity - 1);
+        json_object_set_new(object, "severity", json_string(severity));
+    }
+    put_text(object, "by", card->by);
+    put_time(object, "created_at", card->created_at);
+    put_time(object, "changed_at", card->changed_at);
+    put_time(object, "due_at", card->due_at);
+    put_time(object, "ended_at", card->ended_at);
+    json_object_set_new(object, "overdue", json_boolean(card->rung > 0));
+    put_text(object, "outcome", card->outcome);
+    put_text(object, "ended_by", card->ended_by);
+    if (card->n_items) {
+        json_t *items = json_array();
+        for (size_t i = 0; i < card->n_items; i++) {
+            json_array_append_new(items, item_json(&card->items[i]));
+        }
+        json_object_set_new(object, "items", items);
+    }
+    return object;
+}
+
+/* ---- for people ---- */
+
+static void
+say_items(struct ctl *ctl, const struct baton_card *card)
+{
+    for (size_t i = 0; i < card->n_items; i++) {
+        const struct baton_item *item = &card->items[i];
+        char number[64] = "";
+        if (item->value != 0 || item->unit[0]) {
+            snprintf(number, sizeof number, " %g", item->value);
+        }
+        say(ctl, item->tag, "%s%s%s%s%s%s", item->name, item->name[0] && item->text[0] ? ": " : "",
+            item->text, number, item->unit[0] ? " " : "", item->unit);
+    }
+}
+
+void
+card_say(struct ctl *ctl, const struct baton_card *card)
+{
+    say(ctl, baton_card_kind_name(card->kind), "#%" PRIu64 "%s%s", card->number,
+        card->name[0] ? " " : "", card->name);
+    say(ctl, "state", "%s%s", baton_card_state_name(card->state),
+        card->rung > 0 && card->state < BATON_CARD_RESOLVED ? " (overdue)" : "");
+    say(ctl, "project", "%s", card->project);
+    say(ctl, "title", "%s", card->title);
+    say(ctl, "task", "%s", card->task);
+    say(ctl, "role", "%s", card->role);
+    say(ctl, "to", "%s", card->to_role);
+    say(ctl, "owner", "%s", card->owner);
+    if (card->severity) {
+        say(ctl, "severity", "P%u", card->severity - 1);
+    }
+    say(ctl, "by", "%s", card->by);
+    say_time(ctl, "made", card->created_at);
+    say_time(ctl, "due", card->due_at);
+    say_time(ctl, "ended", card->ended_at);
+    say(ctl, "ended by", "%s", card->ended_by);
+    say_items(ctl, card);
+    say_block(ctl, "text", card->text);
+    say_block(ctl, "outcome", card->outcome);
+}
+
+/* ---- posting ---- */
+
+int
+card_post(struct ctl *ctl, struct baton_post *post)
+{
+    if (!post->token && !agent_token_from_environment(ctl, &post->token)) {
+        return ctl->status;
+    }
+    if (!post->card.project && ctl->project_given) {
+        post->card.project = ctl->project;
+    }
+    int status = ctl_connect(ctl);
+    if (status != CTL_YES) {
+        return status;
+    }
+    baton_posted *posted = NULL;
+    baton_status answer = baton_post(ctl->baton, post, &posted);
+    if (answer != BATON_OK) {
+        return ctl_fail_status(ctl, answer);
+    }
+    const struct baton_card *card = &posted->card;
+    if (ctl->json) {
+        json_t *object = card_json(card);
+        json_object_set_new(object, "changed", json_boolean(posted->changed));
+        ctl_print_json(ctl, object);
+    } else if (post->dry_run) {
+        ctl_remark(ctl, "%s %s", baton_card_kind_name(card->kind),
+                   posted->changed ? "would change" : "would stay as it is");
+    } else if (card->name[0]) {
+        ctl_print(ctl, "%s ", baton_card_kind_name(card->kind));
+        ctl_print_text(ctl, card->name);
+        ctl_print(ctl, " %s\n", baton_card_state_name(card->state));
+    } else {
+        ctl_print(ctl, "%s #%" PRIu64 " %s\n", baton_card_kind_name(card->kind), card->number,
+                  baton_card_state_name(card->state));
+    }
+    baton_posted_free(posted);
+    return CTL_YES;
+}
+
+/* ---- listing ---- */
+
+struct listing {
+    struct ctl *ctl;
+    struct table table;
+    size_t n;
+};
+
+static const char *
+about(const struct baton_card *card)
+{
+    return card->task[0]      ? card->task
+           : card->name[0]    ? card->name
+           : card->to_role[0] ? card->to_role
+           : card->role[0]    ? card->role
+                              : card->project;
+}
+
+static bool
+list_card(const struct baton_card *card, void *context)
+{
+    struct listing *listing = context;
+    struct ctl *ctl = listing->ctl;
+    listing->n++;
+    if (ctl->json) {
+        ctl_print_json(ctl, card_json(card));
+        return true;
+    }
+    char when[64], due[64] = "-";
+    bool is_open = card->state < BATON_CARD_RESOLVED;
+    table_addf(&listing->table, "%" PRIu64, card->number);
+    table_addf(&listing->table, "%s%s", baton_card_state_name(card->state),
+               is_open && card->rung > 0 ? " !" : "");
+    table_add(&listing->table, about(card));
+    table_add(&listing->table, card->owner[0] ? card->owner : "-");
+    table_add(&listing->table, when_format(card->created_at, ctl_now(), when, sizeof when));
+    table_add(&listing->table, card->due_at && is_open
+                                   ? when_format(card->due_at, ctl_now(), due, sizeof due)
+                                   : "-");
+    table_add(&listing->table, card->title[0] ? card->title : card->text);
+    return true;
+}
+
+int
+card_list(struct ctl *ctl, const struct baton_card_filter *filter)
+{
+    static const struct table_column columns[] = {
+        {.title = "NUMBER", .right = true}, {.title = "STATE"}, {.title = "ABOUT", .shrink = true},
+        {.title = "OWNER", .shrink = true}, {.title = "MADE"},  {.title = "DUE"},
+        {.title = "TITLE", .shrink = true},
+    };
+    int status = ctl_connect(ctl);
+    if (status != CTL_YES) {
+        return status;
+    }
+    struct listing listing = {.ctl = ctl};
+    table_init(&listing.table, columns, ARRAY_LEN(columns));
+    baton_status answer = baton_cards(ctl->baton, filter, list_card, &listing, NULL);
+    if (answer == BATON_OK && !ctl->json && listing.n) {
+        table_print(&listing.table, ctl);
+    }
+    table_fini(&listing.table);
+    if (answer != BATON_OK) {
+        return ctl_fail_status(ctl, answer);
+    }
+    return listing.n ? CTL_YES : CTL_NO;
+}
+
+static bool
+show_card(const struct baton_card *card, void *context)
+{
+    struct listing *listing = context;
+    listing->n++;
+    if (listing->ctl->json) {
+        ctl_print_json(listing->ctl, card_json(card));
+    } else {
+        card_say(listing->ctl, card);
+    }
+    return false;
+}
+
+int
+card_show(struct ctl *ctl, baton_card_kind kind, uint64_t number)
+{
+    int status = ctl_connect(ctl);
+    if (status != CTL_YES) {
+        return status;
+    }
+    struct listing listing = {.ctl = ctl};
+    struct baton_card_filter filter = {.kinds = &kind, .n_kinds = 1, .number = number};
+    baton_status answer = baton_cards(ctl->baton, &filter, show_card, &listing, NULL);
+    if (answer != BATON_OK) {
+        return ctl_fail_status(ctl, answer);
+    }
+    if (listing.n == 0) {
+        return ctl_fail(ctl, CTL_NO, "not_found", NULL, "there is no %s #%" PRIu64,
+                        baton_card_kind_name(kind), number);
+    }
+    return CTL_YES;
+}
+
+/* ---- words after the verb ---- */
+
+int
+card_command(struct ctl *ctl, int argc, char **argv, const struct card_command *commands)
+{
+    char words[256] = "";
+    for (size_t i = 0; commands[i].word; i++) {
+        if (argc > 1 && strcmp(argv[1], commands[i].word) == 0) {
+            return commands[i].run(ctl, argc - 1, argv + 1);
+        }
+        size_t used = strlen(words);
+        snprintf(words + used, sizeof words - used, "%s%s", i ? ", " : "", commands[i].word);
+    }
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        optind = 1;
+        static const struct option none[] = {{0}};
+        (void)ctl_getopt(ctl, argc, argv, "", none);
+        return ctl->status;
+    }
+    return argc > 1 ? ctl_usage(ctl, "%s is not one of %s", argv[1], words)
+                    : ctl_usage(ctl, "say one of %s", words);
+}

@@ -1,0 +1,35 @@
+/* Cards of the board on the command line: what the verbs on them have in common. */
+#ifndef BATON_CTL_CARDS_H
+#define BATON_CTL_CARDS_H
+
+#include "ctl/verbs.h"
+
+/* "12" or "#12": the number of a card. False: reported; return ctl->status. */
+bool card_take_number(struct ctl *ctl, const char *text, uint64_t *ret_number);
+
+/* Everything of a card, as docs/coordination.md has it. The caller's reference. */
+json_t *card_json(const struct baton_card *card);
+
+/* Everything of a card, for people. */
+void card_say(struct ctl *ctl, const struct baton_card *card);
+
+/* Posts it under the lease of the environment, if there is one and none is given, and tells what
+ * became of it: "blocker #12 is taken", or the card as JSON. The exit status. */
+int card_post(struct ctl *ctl, struct baton_post *post);
+
+/* Prints the cards that match, a line each ("title" is the table's column of titles): a table, or
+ * one JSON object a line. CTL_NO when there are none. */
+int card_list(struct ctl *ctl, const struct baton_card_filter *filter);
+
+/* Prints the one card with this number and kind; CTL_NO when there is none. */
+int card_show(struct ctl *ctl, baton_card_kind kind, uint64_t number);
+
+/* The function of `verb WORD …` for the first argument; the rest is argv + 1. */
+struct card_command {
+    const char *word;
+    int (*run)(struct ctl *ctl, int argc, char **argv);
+};
+/* Runs the one that argv[1] names; `commands` ends with a word of NULL. */
+int card_command(struct ctl *ctl, int argc, char **argv, const struct card_command *commands);
+
+#endif

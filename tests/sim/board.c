@@ -1,0 +1,222 @@
+/* Steps on the board. */
+#include "sim.h"
+
+#include "common/limits.h"
+
+#include <string.h>
+
+static const struct m_card *
+pick_card(struct world *w)
+{
+    const struct model *m = w->m;
+    return m->n_cards ? &m->cards[pick(w, (uint64_t)m->n_cards)] : NULL;
+}
+
+/* Ended cards make room. False: there is none. */
+static bool
+make_room(struct model *m)
+{
+    int n = 0;
+    for (int i = 0; i < m->n_cards && m->n_cards == M_CARDS_MAX; i++) {
+        if (model_card_is_open(&m->cards[i]) || i >= M_CARDS_MAX / 2) {
+            m->cards[n++] = m->cards[i];
+        }
+    }
+    m->n_cards = m->n_cards == M_CARDS_MAX ? n : m->n_cards;
+    return m->n_cards < M_CARDS_MAX;
+}
+
+static Baton__Code
+post(struct world *w, Baton__Post *message, Baton__Posted *ret, codes expected)
+{
+    trace_message(w, "post", &message->base);
+    Baton__Code code = core_post(w->core, world_request(w, "agent@desk"), message, ret);
+    check_code(w, expected, code);
+    if (code != BATON__CODE__CODE_OK || message->dry_run || !ret->changed) {
+        check_refused(w);
+    }
+    return code;
+}
+
+/* ---- blockers ---- */
+
+static codes
+draw_blocker(struct world *w, Baton__Card *card, struct m_card *ret)
+{
+    struct model *m = w->m;
+    codes expected = CODE(OK);
+    int project = (int)pick(w, (uint64_t)w->rates.projects);
+    *ret = (struct m_card){.kind = BATON__CARD_KIND__CARD_BLOCKER,
+                           .state = BATON__CARD_STATE__CARD_OPEN,
+                           .project = (int8_t)project,
+                           .role = -1,
+                           .task = -1};
+    card->kind = BATON__CARD_KIND__CARD_BLOCKER;
+    card->project = arena_strdup(&w->arena, sim_projects[project]);
+    card->title = arena_strdup(&w->arena, "the database is not there");
+    ret->rings_at = m->now + BLOCKER_TARGET_MS;
+    if (pick(w, 3) == 0) {
+        card->due_at = ret->rings_at = m->now + 1 + (int64_t)pick(w, 100000);
+    }
+    uint64_t on = pick(w, 10);
+    if (on < 7 && m->n_tasks) {
+        int t = (int)pick(w, (uint64_t)m->n_tasks);
+        ret->project = m->task[t].project;
+        card->project = arena_strdup(&w->arena, sim_projects[ret->project]);
+        card->task = w->names[m->task[t].id];
+        ret->task = (int16_t)t;
+        expected = m->state[t] < DONE ? CODE(OK) : CODE(ILLEGAL_TRANSITION);
+        expected |= check_in_flux(w, t) ? CODE(OK) | CODE(ILLEGAL_TRANSITION) : 0;
+    } else if (on < 9) {
+        ret->role = (int8_t)pick(w, (uint64_t)w->rates.roles);
+        card->role = arena_strdup(&w->arena, role_names[ret->role]);
+    } else {
+        expected |= CODE(NOT_FOUND); /* a project that nobody has used yet */
+    }
+    if (pick(w, 15) == 0) {
+        card->title = arena_strdup(&w->arena, pick(w, 2) ? "" : "\033[2Jgone");
+        expected = CODE(INVALID);
+    } else if (pick(w, 20) == 0) {
+        card->severity = 5 + (uint32_t)pick(w, 9);
+        expected = CODE(INVALID);
+    } else if (pick(w, 20) == 0) {
+        card->role = arena_strdup(&w->arena, "plumber");
+        expected = CODE(UNKNOWN_ROLE);
+    } else if (pick(w, 20) == 0) {
+        card->to_role = arena_strdup(&w->arena, "infra");
+        expected = CODE(INVALID);
+    }
+    return expected;
+}
+
+static void
+raise_blocker(struct world *w)
+{
+    Baton__Card card = BATON__CARD__INIT;
+    Baton__Post message = BATON__POST__INIT;
+    Baton__Posted ret;
+    struct m_card made;
+    if (!make_room(w->m)) {
+        return;
+    }
+    message.verb = BATON__CARD_VERB__CARD_RAISE;
+    message.card = &card;
+    message.dry_run = pick(w, 12) == 0;
+    codes expected = draw_blocker(w, &card, &made);
+    if (post(w, &message, &ret, expected) == BATON__CODE__CODE_OK && !message.dry_run) {
+        made.number = ret.card->number;
+        w->m->cards[w->m->n_cards++] = made;
+        model_card_changed(w->m, &made);
+        model_settle(w->m);
+    }
+}
+
+static void
+change_blocker(struct world *w)
+{
+    static const struct {
+        Baton__CardVerb verb;
+        Baton__CardState to;
+    } changes[] = {
+        {BATON__CARD_VERB__CARD_TAKE, BATON__CARD_STATE__CARD_TAKEN},
+        {BATON__CARD_VERB__CARD_RESOLVE, BATON__CARD_STATE__CARD_RESOLVED},
+        {BATON__CARD_VERB__CARD_RESOLVE, BATON__CARD_STATE__CARD_RESOLVED},
+        {BATON__CARD_VERB__CARD_WITHDRAW, BATON__CARD_STATE__CARD_WITHDRAWN},
+        {BATON__CARD_VERB__CARD_ACCEPT, 0},
+    };
+    size_t i = pick(w, ARRAY_LEN(changes));
+    const struct m_card *of = pick_card(w);
+    Baton__Card card = BATON__CARD__INIT;
+    Baton__Post message = BATON__POST__INIT;
+    Baton__Posted ret;
+    message.verb = changes[i].verb;
+    message.card = &card;
+    card.number = of && pick(w, 20) ? of->number : w->m->seq + 5;
+    card.outcome = arena_strdup(&w->arena, "cleared");
+    struct m_card *known = model_card(w->m, card.number);
+    codes expected = !known                      ? CODE(NOT_FOUND)
+                     : !changes[i].to            ? CODE(INVALID)
+                     : model_card_is_open(known) ? CODE(OK)
+                                                 : CODE(ILLEGAL_TRANSITION);
+    if (post(w, &message, &ret, expected) == BATON__CODE__CODE_OK) {
+        known->state = (uint8_t)changes[i].to;
+        model_card_changed(w->m, known);
+        model_settle(w->m);
+    }
+}
+
+void
+step_board(struct world *w)
+{
+    if (pick(w, 2)) {
+        raise_blocker(w);
+    } else {
+        change_blocker(w);
+    }
+}
+
+/* ---- events and clocks ---- */
+
+void
+board_take_event(struct world *w, const Baton__Event *e)
+{
+    struct m_card *card = e->card ? model_card(w->m, e->card->number) : NULL;
+    if (!e->card) {
+        sim_fail(w, "event %llu is of a card and has none", (unsigned long long)e->number);
+    }
+    if (e->text[0]) {
+        return; /* a verb: its step compares */
+    }
+    if (!card || !model_card_is_open(card) || !card->rings_at || card->rings_at > w->m->now) {
+        sim_fail(w, "the clock of card %llu rang, and it was not due",
+                 (unsigned long long)e->card->number);
+    }
+    card->rings_at = 0;
+}
+
+int64_t
+board_check_due(struct world *w)
+{
+    int64_t next = INT64_MAX;
+    for (int i = 0; i < w->m->n_cards; i++) {
+        const struct m_card *card = &w->m->cards[i];
+        if (!model_card_is_open(card) || !card->rings_at) {
+            continue;
+        }
+        if (card->rings_at <= w->m->now) {
+            sim_fail(w, "the clock of card %llu was due, and the tick left it",
+                     (unsigned long long)card->number);
+        }
+        next = card->rings_at < next ? card->rings_at : next;
+    }
+    return next;
+}
+
+/* The whole board, as a client reads it. */
+void
+board_check(struct world *w)
+{
+    Baton__Cards query = BATON__CARDS__INIT;
+    Baton__CardList list;
+    uint32_t n_open = 0, n_seen = 0;
+    for (int i = 0; i < w->m->n_cards; i++) {
+        n_open += model_card_is_open(&w->m->cards[i]);
+    }
+    query.open = true;
+    query.limit = 1 + (uint32_t)pick(w, 50);
+    do {
+        core_cards(w->core, world_request(w, "agent@desk"), &query, &list);
+        for (size_t i = 0; i < list.n_cards; i++) {
+            const struct m_card *card = model_card(w->m, list.cards[i]->number);
+            n_seen++;
+            if (!card || card->state != list.cards[i]->state || card->kind != list.cards[i]->kind) {
+                sim_fail(w, "card %llu is not what it should be",
+                         (unsigned long long)list.cards[i]->number);
+            }
+        }
+        query.after = list.next;
+    } while (list.next);
+    if (n_seen != n_open) {
+        sim_fail(w, "%u cards are open instead of %u", n_seen, n_open);
+    }
+}

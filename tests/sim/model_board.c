@@ -1,0 +1,58 @@
+/* The model's board: docs/coordination.md, as simple as it can be. */
+#include "model.h"
+
+struct m_card *
+model_card(struct model *m, uint64_t number)
+{
+    for (int i = 0; i < m->n_cards; i++) {
+        if (m->cards[i].number == number) {
+            return &m->cards[i];
+        }
+    }
+    return NULL;
+}
+
+bool
+model_card_is_open(const struct m_card *card)
+{
+    return card->state < BATON__CARD_STATE__CARD_RESOLVED;
+}
+
+static bool
+is_open_blocker(const struct m_card *card)
+{
+    return card->kind == BATON__CARD_KIND__CARD_BLOCKER && model_card_is_open(card);
+}
+
+bool
+model_is_blocked(const struct model *m, int t)
+{
+    for (int i = 0; i < m->n_cards; i++) {
+        if (is_open_blocker(&m->cards[i]) && m->cards[i].task == t) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+model_is_blocked_around(const struct model *m, int project, int role)
+{
+    for (int i = 0; i < m->n_cards; i++) {
+        const struct m_card *card = &m->cards[i];
+        if (is_open_blocker(card) && card->task < 0 &&
+            (card->role >= 0 ? card->role == role : card->project == project)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+model_card_changed(struct model *m, const struct m_card *card)
+{
+    if (card->task >= 0) {
+        model_touch(m, card->task);
+    }
+    m->order_valid = false;
+}

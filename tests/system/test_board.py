@@ -1,0 +1,101 @@
+"""Coordination as its users see it: the board's cards through `baton`, the feed, and restarts."""
+
+import unittest
+
+from harness import SystemTest
+
+
+class BoardTest(SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.running = self.broker()
+
+    def ok(self, *args, **fields):
+        done = self.baton(self.running, *args, **fields)
+        self.assertEqual(done.status, 0, done.err)
+        return done
+
+    def no(self, status, word, *args, **fields):
+        done = self.baton(self.running, *args, **fields)
+        self.assertEqual(done.status, status, done.out + done.err)
+        self.assertIn(word, str(done.error()))
+
+    def reason(self, id):
+        task = self.ok("show", id).json()
+        return task["state"], task["reason"]
+
+
+class Blockers(BoardTest):
+    def test_a_blocked_task_is_not_offered_until_the_blocker_is_resolved(self):
+        self.ok("add", "API-1", "--role", "backend")
+        number = self.ok("blocker", "raise", "Database not ready", "--task", "API-1",
+                         "--owner", "infra", "--severity", "P1").json()["number"]
+        self.assertEqual(self.reason("API-1"), ("waiting", "blocker"))
+        self.assertEqual(self.baton(self.running, "take", "--role", "backend").status, 75)
+        why = self.ok("why", "API-1", json_out=False).out
+        self.assertIn(f"#{number}", why)
+        self.assertIn("Database not ready", why)
+        self.running.restart()
+        self.assertEqual(self.reason("API-1"), ("waiting", "blocker"))
+        listed = self.ok("blocker", "list").lines()
+        self.assertEqual([(c["number"], c["state"], c["severity"]) for c in listed],
+                         [(number, "open", "P1")])
+        self.ok("blocker", "take", number)
+        self.assertEqual(self.reason("API-1")[0], "waiting")
+        self.ok("blocker", "resolve", f"#{number}", "it is there now")
+        self.assertEqual(self.reason("API-1")[0], "ready")
+        self.no(1, "it has ended", "blocker", "resolve", number)
+        self.assertEqual(self.baton(self.running, "blocker", "list").status, 1)
+        self.assertEqual(self.ok("blocker", "list", "--all").lines()[0]["outcome"],
+                         "it is there now")
+
+    def test_a_role_and_a_project_are_blocked_as_a_whole(self):
+        self.ok("add", "A", "--role", "backend")
+        self.ok("add", "B", "--role", "infra")
+        role = self.ok("blocker", "raise", "no keys", "--role", "Backend Agent").json()["number"]
+        self.assertEqual(self.baton(self.running, "take", "--role", "backend").status, 75)
+        self.assertIn("no keys", self.ok("why", "A", json_out=False).out)
+        self.ok("blocker", "withdraw", role)
+        whole = self.ok("blocker", "raise", "freeze", "--whole-project").json()["number"]
+        self.assertEqual(self.baton(self.running, "take", "--role", "infra").status, 75)
+        self.ok("blocker", "resolve", whole)
+        self.ok("take", "--role", "infra")
+        self.ok("take", "--role", "backend")
+
+    def test_everyone_sees_it_in_the_feed_and_the_clock_rings_once(self):
+        feed = self.feed(self.running, 0)
+        self.ok("add", "A", "--role", "backend")
+        self.ok("blocker", "raise", "slow", "--task", "A", "--due", "+1s")
+        cards = []
+        while len(cards) < 2:
+            event = feed.next(10)
+            cards += [event] if event.HasField("card") else []
+        self.assertEqual([(e.text, e.card.rung) for e in cards], [("raise", 0), ("", 1)])
+        self.assertTrue(self.ok("blocker", "list").lines()[0]["overdue"])
+
+    def test_an_agent_blocks_its_own_task_and_a_stale_token_does_nothing(self):
+        self.ok("add", "A", "--role", "backend")
+        token = self.ok("take", "--role", "backend").json()["token"]
+        env = {"BATON_TOKEN": str(token)}
+        card = self.ok("blocker", "raise", "which schema?", env=env).json()
+        self.assertEqual(card["task"], "A")
+        self.ok("fail", "later", "--token", token)
+        self.no(1, "no lease", "blocker", "raise", "again", env=env)
+
+    def test_mistakes_change_nothing(self):
+        self.ok("add", "A", "--role", "backend")
+        self.no(64, "raise, list", "blocker")
+        self.no(64, "raise, list", "blocker", "frob")
+        self.no(64, "blocked", "blocker", "raise", "x")
+        self.no(1, "no task 'ghost'", "blocker", "raise", "x", "--task", "ghost")
+        self.no(65, "infra, backend", "blocker", "raise", "x", "--role", "plumber")
+        self.no(65, "", "blocker", "raise", "\033[2J", "--task", "A")
+        self.no(64, "P0", "blocker", "raise", "x", "--task", "A", "--severity", "high")
+        self.no(65, "passed", "blocker", "raise", "x", "--task", "A", "--due", "2001-01-01")
+        self.no(1, "no such card", "blocker", "resolve", "99")
+        self.assertEqual(self.baton(self.running, "blocker", "list", "--all").status, 1)
+        self.assertEqual(self.reason("A")[0], "ready")
+
+
+if __name__ == "__main__":
+    unittest.main()
