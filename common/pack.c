@@ -93,6 +93,7 @@ add_value(struct buf *buf, const ProtobufCFieldDescriptor *field, const void *at
         pack_sized(buf, *(const ProtobufCMessage *const *)at);
         break;
     case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
         buf_add_varint(buf, field->id << 3 | EIGHT_BYTES);
         buf_add(buf, at, sizeof(uint64_t)); /* little-endian, as this machine */
         break;
@@ -115,6 +116,7 @@ element_bytes(const ProtobufCFieldDescriptor *field)
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_UINT64:
     case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
         return sizeof(uint64_t);
     default:
         return sizeof(uint32_t);
@@ -170,6 +172,8 @@ is_said(const ProtobufCFieldDescriptor *field, const void *at)
         return ((const ProtobufCBinaryData *)at)->len > 0;
     case PROTOBUF_C_TYPE_BOOL:
         return *(const protobuf_c_boolean *)at != 0;
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return *(const double *)at != 0;
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_UINT64:
     case PROTOBUF_C_TYPE_FIXED64:

@@ -84,6 +84,9 @@ fill_value(struct filling *f, const ProtobufCFieldDescriptor *field, void *at)
     case PROTOBUF_C_TYPE_BOOL:
         *(protobuf_c_boolean *)at = (protobuf_c_boolean)rng_below(&f->rng, 2);
         return sizeof(protobuf_c_boolean);
+    case PROTOBUF_C_TYPE_DOUBLE:
+        *(double *)at = (double)(int64_t)number(f) / 8;
+        return sizeof(double);
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_UINT64:
     case PROTOBUF_C_TYPE_FIXED64:
