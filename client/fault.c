@@ -78,7 +78,7 @@ fault_take(struct fault *fault, const Baton__Error *error)
     fault->field = strndup(error->field, TEXT_BYTES_KEPT);
     fault->cycle = error->n_path ? cycle_text(error->path, error->n_path) : NULL;
     fault->retry_after_ms = error->retry_after_ms > 0 ? error->retry_after_ms : 0;
-    bool known = error->code > BATON__CODE__CODE_OK && (int)error->code <= BATON_LIMIT;
+    bool known = error->code > BATON__CODE__CODE_OK && (int)error->code <= BATON_CLOSED;
     return known ? (baton_status)error->code : BATON_INTERNAL;
 }
 

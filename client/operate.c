@@ -136,19 +136,29 @@ pauses_fill(struct record *record, const Baton__StatusReply *m)
     return pauses;
 }
 
+static struct baton_project_status
+project_from_message(const Baton__ProjectStatus *p)
+{
+    return (struct baton_project_status){
+        .project = p->project,
+        .open = p->open,
+        .done = p->done,
+        .failed = p->failed,
+        .paused = p->paused,
+        .closed = p->closed,
+        .complete = p->complete,
+        .closed_by = p->closed_by,
+        .closed_at = p->closed_at,
+        .closed_reason = p->closed_reason,
+    };
+}
+
 static struct baton_project_status *
 projects_fill(struct record *record, const Baton__StatusReply *m)
 {
     struct baton_project_status *projects = record_array(record, m->n_projects, sizeof *projects);
     for (size_t i = 0; projects && i < m->n_projects; i++) {
-        const Baton__ProjectStatus *p = m->projects[i];
-        projects[i] = (struct baton_project_status){
-            .project = p->project,
-            .open = p->open,
-            .done = p->done,
-            .failed = p->failed,
-            .paused = p->paused,
-        };
+        projects[i] = project_from_message(m->projects[i]);
     }
     return projects;
 }
@@ -229,6 +239,46 @@ void
 baton_broker_status_free(baton_broker_status *status)
 {
     record_free(record_of(status));
+}
+
+baton_status
+baton_project(baton *b, enum baton_project_verb verb, const char *name, const char *reason,
+              baton_project_reply **ret_reply)
+{
+    Baton__Project m = BATON__PROJECT__INIT;
+    m.verb = (Baton__Project__Verb)verb;
+    m.name = pb_text(name);
+    m.reason = pb_text(reason);
+    Baton__ToBroker message = BATON__TO_BROKER__INIT;
+    message.op_case = BATON__TO_BROKER__OP_PROJECT;
+    message.project = &m;
+    struct ask ask = {
+        .message = &message,
+        .changing = verb != BATON_PROJECT_SHOW,
+        .answer = BATON__FROM_BROKER__OP_PROJECT,
+        .public_bytes = sizeof(baton_project_reply),
+    };
+    struct answer answer;
+    baton_status status = request(b, &ask, &answer);
+    if (status) {
+        return status;
+    }
+    static const Baton__ProjectStatus none = BATON__PROJECT_STATUS__INIT;
+    const Baton__ProjectReply *said = answer.message->project;
+    baton_project_reply *reply = record_public(answer.record);
+    *reply = (baton_project_reply){
+        .status = project_from_message(said->project ? said->project : &none),
+        .changed = said->changed,
+        .event = said->event,
+    };
+    *ret_reply = reply;
+    return BATON_OK;
+}
+
+void
+baton_project_reply_free(baton_project_reply *reply)
+{
+    record_free(record_of(reply));
 }
 
 static bool

@@ -19,6 +19,8 @@ submit_build(struct record *scratch, baton_spec *const *specs, size_t n_specs,
         submit->n_resources = options->n_resources;
         submit->resources = resources_to_messages(scratch, options->resources,
                                                   options->n_resources);
+        submit->close = pb_texts(options->close);
+        submit->n_close = options->n_close;
     }
     return !scratch->failed;
 }

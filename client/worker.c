@@ -190,7 +190,7 @@ reply_event(struct baton_worker *w, uint64_t report_id, const Baton__LineReply *
         *event = (struct baton_worker_event){
             .kind = BATON_WORK_REPORTED,
             .token = reply->token,
-            .status = code <= BATON_LIMIT ? (baton_status)code : BATON_INTERNAL,
+            .status = code <= BATON_CLOSED ? (baton_status)code : BATON_INTERNAL,
             .state = (baton_state)reply->state,
             .reason = reply->message,
         };

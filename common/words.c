@@ -122,9 +122,9 @@ static const char *const on_deadlines[] = {"nothing", "expire", "cancel"};
 static const char *const on_conflicts[] = {"reject", "existing", "replace", "raise"};
 static const char *const outcomes[] = {
     "", "done", "failed", "fatal", "rate_limited", "released", "cancelled", "timed_out", "lost"};
-static const char *const event_kinds[] = {"task",    "progress", "updated",    "paused",
-                                          "resumed", "epoch",    "orphan",     "resource",
-                                          "held",    "stalled",  [15] = "card"};
+static const char *const event_kinds[] = {
+    "task",     "progress", "updated", "paused", "resumed", "epoch",     "orphan",
+    "resource", "held",     "stalled", "closed", "opened",  "completed", [15] = "card"};
 static const char *const card_kinds_words[] = {
     [1] = "handoff", [2] = "signal",      [3] = "blocker", [4] = "decision", [5] = "incident",
     [6] = "status",  [7] = "reservation", [20] = "area",   [21] = "level",   [22] = "target",
@@ -143,7 +143,7 @@ static const char *const codes[] = {"ok",           "malformed",   "version",
                                     "stale_token",  "full",        "paused",
                                     "denied",       "busy",        "too_far_behind",
                                     "internal",     "number_used", "unsatisfiable",
-                                    "limit"};
+                                    "limit",        "closed"};
 static const char *const scopes[] = {"broker", "role", "project", "lock", "worker", "submitter"};
 
 static const char *

@@ -23,6 +23,7 @@ ctl_exit_of(baton_status status)
     case BATON_NOT_FOUND:
     case BATON_ILLEGAL_TRANSITION:
     case BATON_STALE_TOKEN:
+    case BATON_CLOSED:
         return CTL_NO;
     case BATON_INVALID:
     case BATON_TOO_LARGE:
@@ -67,6 +68,9 @@ hint_of(baton_status status)
         return "`batond` starts one; --endpoint or BATON_ENDPOINT names another";
     case BATON_NOT_FOUND:
         return "`baton list` shows the tasks; one of another project is written PROJECT//ID";
+    case BATON_CLOSED:
+        return "`baton project open NAME` opens a project; a running agent may still add to its "
+               "own";
     case BATON_STALE_TOKEN:
         return "the task is no longer yours: stop working on it";
     case BATON_ILLEGAL_TRANSITION:

@@ -17,6 +17,7 @@ enum {
     OPTION_DRY_RUN = PLAN_OPTION_END,
     OPTION_UPDATE,
     OPTION_NO_UPDATE,
+    OPTION_CLOSE,
     OPTION_WAIT,
     OPTION_TIMEOUT,
 };
@@ -26,6 +27,7 @@ static const struct option options[] = {
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"update", no_argument, NULL, OPTION_UPDATE},
     {"no-update", no_argument, NULL, OPTION_NO_UPDATE},
+    {"close", no_argument, NULL, OPTION_CLOSE},
     {"wait", no_argument, NULL, OPTION_WAIT},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {0},
@@ -36,6 +38,7 @@ struct form {
     struct plan_options plan;
     struct baton_submit_options submit;
     bool wait;
+    bool close;    /* the projects of the tasks; else those that the plan closes */
     char *timeout; /* with wait: of it; else of the broker's answer; NULL: not given */
 };
 
@@ -51,6 +54,9 @@ read_command_line(struct form *form, struct ctl *ctl, int argc, char **argv)
         case OPTION_UPDATE:
         case OPTION_NO_UPDATE:
             form->submit.update = option == OPTION_UPDATE;
+            break;
+        case OPTION_CLOSE:
+            form->close = true;
             break;
         case OPTION_WAIT:
             form->wait = true;
@@ -227,6 +233,37 @@ wait_for_plan(struct ctl *ctl, const struct form *form, const struct plan *plan)
 }
 
 static int
+compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Projects to close: those of all tasks with --close, else those that the plan names. Ours. */
+static const char **
+closes_of(const struct form *form, const struct plan *plan, size_t *ret_n)
+{
+    size_t n_specs, n_named;
+    baton_spec *const *specs = plan_specs(plan, &n_specs);
+    const char *const *named = plan_closes(plan, &n_named);
+    const char **names = xcalloc(n_specs + n_named + 1, sizeof *names);
+    size_t n = 0;
+    for (size_t i = 0; i < n_named; i++) {
+        names[n++] = named[i];
+    }
+    for (size_t i = 0; form->close && i < n_specs; i++) {
+        names[n++] = specs[i]->project;
+    }
+    qsort(names, n, sizeof *names, compare_names);
+    *ret_n = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || strcmp(names[*ret_n - 1], names[i]) != 0) {
+            names[(*ret_n)++] = names[i];
+        }
+    }
+    return names;
+}
+
+static int
 submit(struct ctl *ctl, struct form *form, struct plan *plan)
 {
     size_t n;
@@ -239,8 +276,11 @@ submit(struct ctl *ctl, struct form *form, struct plan *plan)
         return ctl_usage(ctl, "--wait takes at most %d tasks, or those of one project",
                          WAIT_NAMED_MAX);
     }
+    const char **closes = closes_of(form, plan, &form->submit.n_close);
+    form->submit.close = closes;
     baton_submitted *submitted;
     baton_status answer = baton_submit(ctl->baton, specs, n, &form->submit, &submitted);
+    free(closes);
     if (answer != BATON_OK) {
         return report_refusal(ctl, plan, answer);
     }

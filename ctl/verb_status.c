@@ -42,18 +42,6 @@ pause_json(const struct baton_pause_view *pause)
     return object;
 }
 
-static json_t *
-project_json(const struct baton_project_status *project)
-{
-    json_t *object = json_object();
-    json_object_set_new(object, "project", ctl_json_text(project->project));
-    json_object_set_new(object, "open", json_integer((json_int_t)project->open));
-    json_object_set_new(object, "done", json_integer((json_int_t)project->done));
-    json_object_set_new(object, "failed", json_integer((json_int_t)project->failed));
-    json_object_set_new(object, "paused", json_boolean(project->paused));
-    return object;
-}
-
 static void
 put_numbers(json_t *object, const baton_broker_status *status)
 {
@@ -94,7 +82,7 @@ print_json(struct ctl *ctl, const baton_broker_status *status)
         json_array_append_new(pauses, pause_json(&status->pauses[i]));
     }
     for (size_t i = 0; i < status->n_projects; i++) {
-        json_array_append_new(projects, project_json(&status->projects[i]));
+        json_array_append_new(projects, ctl_project_json(&status->projects[i]));
     }
     for (size_t i = 0; i < status->n_counters; i++) {
         json_object_set_new(counters, status->counters[i].name,
@@ -229,7 +217,10 @@ print_projects(struct ctl *ctl, const baton_broker_status *status)
     table_init(&table, columns, ARRAY_LEN(columns));
     for (size_t i = 0; i < status->n_projects; i++) {
         const struct baton_project_status *project = &status->projects[i];
-        table_addf(&table, "%s%s", project->project, project->paused ? " (paused)" : "");
+        table_addf(&table, "%s%s%s", project->project, project->paused ? " (paused)" : "",
+                   project->complete ? " (complete)"
+                   : project->closed ? " (closed)"
+                                     : "");
         table_add_number(&table, project->open);
         table_add_number(&table, project->done);
         table_add_number(&table, project->failed);
@@ -265,7 +256,8 @@ verb_status(struct ctl *ctl, int argc, char **argv)
         print_head(ctl, status);
         ctl_print(ctl, "\n");
         print_roles(ctl, status);
-        if (status->n_projects > 1) {
+        bool closed = status->n_projects == 1 && status->projects[0].closed;
+        if (status->n_projects > 1 || closed) {
             print_projects(ctl, status);
         }
     }

@@ -4,6 +4,7 @@
 #include "ctl/filter_form.h"
 #include "ctl/names.h"
 #include "ctl/verbs.h"
+#include "ctl/wait_project.h"
 #include "ctl/waiting.h"
 
 #include <stdlib.h>
@@ -30,6 +31,8 @@ struct form {
     struct waiting_for want;
     bool all;
     bool any;
+    bool project; /* for the project as a plan */
+    bool has_for;
     int64_t timeout_ms; /* -1: for ever */
 };
 
@@ -54,6 +57,7 @@ take_option(struct form *form, struct ctl *ctl, int option)
         form->any = true;
         return true;
     case OPTION_FOR:
+        form->has_for = true;
         return take_for(ctl, optarg, &form->want);
     case OPTION_TIMEOUT:
         return ctl_take_duration(ctl, "--timeout", optarg, &form->timeout_ms);
@@ -74,9 +78,18 @@ read_command_line(struct form *form, struct ctl *ctl, int argc, char **argv)
         return false;
     }
     bool filtered = filter_form_is_narrow(&form->filter);
+    form->project = form->filter.n_ids == 0 && !form->all && !filtered && ctl->project_given;
+    if (form->project) {
+        if (form->any || form->has_for) {
+            ctl_usage(ctl,
+                      "a plan is waited for as a whole; --any and --for go with tasks or --all");
+        }
+        return !form->any && !form->has_for;
+    }
     if ((form->filter.n_ids > 0) == form->all || (filtered && !form->all)) {
         ctl_usage(ctl, form->all ? "name tasks or say --all, not both"
-                                 : "which tasks? Name them, or say --all (with a filter)");
+                                 : "which tasks? Name them, say --all (with a filter), or only "
+                                   "--project P: until that plan is closed and complete");
         return false;
     }
     return true;
@@ -252,6 +265,8 @@ verb_wait(struct ctl *ctl, int argc, char **argv)
     int status;
     if (!read_command_line(&form, ctl, argc, argv)) {
         status = ctl->status;
+    } else if (form.project) {
+        status = wait_project(ctl, form.filter.project, form.timeout_ms);
     } else {
         struct run run = {.ctl = ctl, .form = &form};
         waiting_init(&run.waiting, form.want, form.any);

@@ -85,6 +85,10 @@ print_event(struct ctl *ctl, const struct baton_event *event)
     if (event->id[0]) {
         ctl_print_text(ctl, ctl_ref_format(event->project, event->id, ctl->project, name));
         ctl_print(ctl, "  ");
+    } else if (event->project[0]) {
+        ctl_print(ctl, "project ");
+        ctl_print_text(ctl, event->project);
+        ctl_print(ctl, "  ");
     }
     if (event->kind == BATON_EVENT_TASK) {
         const char *to = baton_state_name(event->to);

@@ -55,6 +55,7 @@
 static const char apply_usage[] = "FILE… [OPTION…]\n"
                                   "  --dry-run         only say what would change\n"
                                   "  --no-update       refuse other content of tasks that exist\n"
+                                  "  --close           close the projects of these tasks with it\n"
                                   "  --wait            then wait for these tasks\n" PLAN
                                   "Whole or not at all; applying it again changes what differs.";
 
@@ -77,11 +78,12 @@ static const char add_usage[] =
     "Prints the id. Inside an agent (BATON_TOKEN) the task becomes its child.";
 
 static const char wait_usage[] =
-    "ID…|--all [OPTION…]\n"
+    "ID…|--all|--project P [OPTION…]\n"
     "  --for X           done (default), terminal, started, state=STATE\n"
     "  --any             one of them is enough\n"
     "  --timeout D       give up with status 75\n" FILTER
     "Status 0: all as wanted; 1: one failed, was cancelled, …; 75: the time is over.\n"
+    "Only --project: until that plan is closed and all of its tasks have ended.\n"
     "With --for terminal it waits for all to end and then says 0 if all are done.";
 
 static const char set_usage[] =
@@ -162,6 +164,10 @@ const struct verb verbs[] = {
     {"release", verb_release, "Operators", "Let held tasks go on", "ID… [OPTION…]\n" SELECTION},
     {"reopen", verb_reopen, "Operators", "Do a done task again",
      "ID… [OPTION…]\n" SELECTION "  --force           even while a dependent runs"},
+    {"project", verb_project, "Operators", "Show a project, close it to new tasks, open it",
+     "show|close|open [NAME] [OPTION…]\n"
+     "  --reason TEXT     for the journal and for others\n"
+     "A closed project is complete when all of its tasks have ended."},
     {"pause", verb_pause, "Operators", "Start nothing new", scope_usage},
     {"resume", verb_resume, "Operators", "End a pause or a drain", scope_usage},
     {"drain", verb_drain, "Operators", "Let running work end, take nothing new", scope_usage},

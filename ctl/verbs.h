@@ -122,6 +122,9 @@ void ctl_remark(struct ctl *ctl, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* "role", "resource", …: what people call the scope of a pause. */
 const char *ctl_scope_word(enum baton_scope scope);
 
+/* A project as it stands in every answer. */
+json_t *ctl_project_json(const struct baton_project_status *project);
+
 /* Milliseconds since 1970, of this machine. */
 int64_t ctl_now(void);
 
@@ -169,6 +172,7 @@ int verb_hold(struct ctl *ctl, int argc, char **argv);
 int verb_list(struct ctl *ctl, int argc, char **argv);
 int verb_pause(struct ctl *ctl, int argc, char **argv);
 int verb_ping(struct ctl *ctl, int argc, char **argv);
+int verb_project(struct ctl *ctl, int argc, char **argv);
 int verb_progress(struct ctl *ctl, int argc, char **argv);
 int verb_release(struct ctl *ctl, int argc, char **argv);
 int verb_reopen(struct ctl *ctl, int argc, char **argv);

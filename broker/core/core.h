@@ -99,6 +99,9 @@ Baton__Code core_change(struct core *core, struct core_request *request,
                         const Baton__Change *change, Baton__Changed *ret) MUST_CHECK;
 Baton__Code core_pause(struct core *core, struct core_request *request, const Baton__Pause *pause,
                        Baton__Done *ret) MUST_CHECK;
+/* Shows a project, closes it to new tasks, or opens it again. */
+Baton__Code core_project(struct core *core, struct core_request *request, const Baton__Project *ask,
+                         Baton__ProjectReply *ret) MUST_CHECK;
 /* Sets capacities, and answers with all resources. */
 Baton__Code core_resources(struct core *core, struct core_request *request,
                            const Baton__Resources *resources, Baton__ResourceList *ret) MUST_CHECK;

@@ -3,6 +3,7 @@
 
 #include "common/pack.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +88,37 @@ event_card(struct core *core, struct core_out *out, int64_t at, const Baton__Car
     event.text = unconst(card_verb_name((int)verb));
     event.card = (Baton__Card *)(uintptr_t)card;
     event_add(core, out, &event);
+}
+
+void
+event_project(struct core *core, struct core_out *out, int64_t at, unsigned kind,
+              const struct project *project, const char *actor, const char *text)
+{
+    Baton__Event event = BATON__EVENT__INIT;
+    event.at = at;
+    event.kind = (Baton__Event__Kind)kind;
+    event.project = project->name;
+    event.actor = unconst(actor);
+    event.text = unconst(text);
+    event_add(core, out, &event);
+}
+
+void
+event_completed(struct core *core, struct core_out *out, int64_t at, const struct project *project)
+{
+    uint64_t n_done = 0, n_all = 0;
+    for (int r = 0; r < ROLE_SLOTS; r++) {
+        const struct counts *counts = &project->counts[r];
+        n_done += counts->by_state[DONE] + counts->gone_done;
+        n_all += counts->gone_done + counts->gone_failed + counts->gone_cancelled;
+        for (unsigned s = DONE; s < STATES_N; s++) {
+            n_all += counts->by_state[s];
+        }
+    }
+    char text[80];
+    snprintf(text, sizeof text, "%llu of %llu tasks are done", (unsigned long long)n_done,
+             (unsigned long long)n_all);
+    event_project(core, out, at, BATON__EVENT__KIND__COMPLETED, project, "", text);
 }
 
 void

@@ -62,6 +62,9 @@ evolve(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out
     case BATON__FACT__WHAT_RESOURCE_SET:
         evolve_resource_set(core, fact, out);
         break;
+    case BATON__FACT__WHAT_PROJECT_SET:
+        evolve_project_set(core, fact, out);
+        break;
     case BATON__FACT__WHAT_ORPHANED:
         evolve_orphaned(core, fact, out);
         break;

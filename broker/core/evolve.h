@@ -57,6 +57,7 @@ void wait_until_start(struct core *core, struct task *task, int64_t at);
 /* ---- evolve_broker.c ---- */
 
 void evolve_epoch(struct core *core, const Baton__Fact *fact, struct core_out *out);
+void evolve_project_set(struct core *core, const Baton__Fact *fact, struct core_out *out);
 void evolve_paused(struct core *core, const Baton__Fact *fact, struct core_out *out);
 void evolve_resumed(struct core *core, const Baton__Fact *fact, struct core_out *out);
 void evolve_resource_set(struct core *core, const Baton__Fact *fact, struct core_out *out);

@@ -150,3 +150,23 @@ evolve_resource_set(struct core *core, const Baton__Fact *fact, struct core_out 
                 arena_printf(&core->scratch, "%u", resource->capacity));
     resource_forget_if_unused(core, resource);
 }
+
+void
+evolve_project_set(struct core *core, const Baton__Fact *fact, struct core_out *out)
+{
+    const Baton__ProjectSet *set = fact->project_set;
+    uint32_t number = project_make(core, set->project); /* may move core->projects */
+    struct project *project = core->projects[number];
+    bool was_complete = project_is_complete(project);
+    if (set->closed) {
+        project_close(project, fact->actor, set->text, fact->at);
+    } else {
+        project_open(project);
+    }
+    event_project(core, out, fact->at,
+                  set->closed ? BATON__EVENT__KIND__CLOSED : BATON__EVENT__KIND__OPENED, project,
+                  fact->actor, set->text);
+    if (!was_complete && project_is_complete(project)) {
+        event_completed(core, out, fact->at, project);
+    }
+}

@@ -45,6 +45,9 @@ task_move(struct core *core, struct task *task, unsigned to, unsigned reason, st
     if (from == READY) {
         queue_leave(core, task);
     }
+    struct project *project = core->projects[task->project];
+    project->n_live += !was_live && !state_is_terminal(to);
+    project->n_live -= was_live && state_is_terminal(to);
     if (from != UNKNOWN) {
         counts_of(core, task)->by_state[from]--;
     }
@@ -75,6 +78,9 @@ task_move(struct core *core, struct task *task, unsigned to, unsigned reason, st
                               (state_is_terminal(to) && from != to);
     if (reaches_dependents) {
         edges_update_outs(core, task, from == UNKNOWN, out, at);
+    }
+    if (was_live && state_is_terminal(to) && project_is_complete(project)) {
+        event_completed(core, out, at, project);
     }
 }
 

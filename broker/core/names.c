@@ -59,6 +59,26 @@ project_has_tasks(const struct project *project)
     return false;
 }
 
+void
+project_close(struct project *project, const char *actor, const char *text, int64_t since)
+{
+    project_open(project);
+    project->closing = xmalloc(sizeof *project->closing);
+    *project->closing = (struct closing){
+        .actor = xstrdup(actor ? actor : ""), .text = xstrdup(text ? text : ""), .since = since};
+}
+
+void
+project_open(struct project *project)
+{
+    if (project->closing) {
+        free(project->closing->actor);
+        free(project->closing->text);
+        free(project->closing);
+        project->closing = NULL;
+    }
+}
+
 struct resource *
 resource_find(const struct core *core, const char *name)
 {

@@ -165,10 +165,15 @@ check_counts(struct checkup *c)
     struct core *core = c->core;
     uint64_t counted = 0;
     for (uint32_t p = 1; p < core->n_projects; p++) {
+        uint32_t live = 0;
         for (int r = 0; r < ROLE_SLOTS; r++) {
             for (unsigned s = WAITING; s < STATES_N; s++) {
                 counted += core->projects[p]->counts[r].by_state[s];
+                live += state_is_terminal(s) ? 0 : core->projects[p]->counts[r].by_state[s];
             }
+        }
+        if (live != core->projects[p]->n_live) {
+            fail(c, "project %s: its open tasks are miscounted", core->projects[p]->name);
         }
     }
     if (counted != core->n_tasks || core->by_key.n != core->n_tasks ||

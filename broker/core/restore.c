@@ -146,6 +146,7 @@ task_restore(struct core *core, const Baton__TaskRecord *r)
     }
     core->n_tasks++;
     core->projects[task->project]->counts[task->role].by_state[task->state]++;
+    core->projects[task->project]->n_live += task_is_live(task);
     return !task_has_lease(task) || run_restore(core, task, r, spec);
 }
 
@@ -206,6 +207,11 @@ header_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
         counts->gone_done = r->done;
         counts->gone_failed = r->failed;
         counts->gone_cancelled = r->cancelled;
+    }
+    for (size_t i = 0; i < header->n_closed; i++) {
+        const Baton__SnapshotChunk__ClosedRecord *r = header->closed[i];
+        uint32_t project = project_make(core, r->project); /* may move core->projects */
+        project_close(core->projects[project], r->actor, r->text, r->since);
     }
     struct linger **linger_at = &core->lingers;
     for (size_t i = 0; i < header->n_lingers; i++) {

@@ -245,6 +245,34 @@ header_counts(const struct core *core, struct arena *arena, Baton__SnapshotChunk
     }
 }
 
+static int
+compare_closed(const void *a, const void *b)
+{
+    return strcmp((*(Baton__SnapshotChunk__ClosedRecord *const *)a)->project,
+                  (*(Baton__SnapshotChunk__ClosedRecord *const *)b)->project);
+}
+
+static void
+header_closed(const struct core *core, struct arena *arena, Baton__SnapshotChunk__Header *header)
+{
+    header->closed = arena_alloc(arena, core->n_projects * sizeof *header->closed);
+    for (uint32_t p = 1; p < core->n_projects; p++) {
+        const struct closing *closing = core->projects[p]->closing;
+        if (closing) {
+            Baton__SnapshotChunk__ClosedRecord *record = arena_alloc(arena, sizeof *record);
+            baton__snapshot_chunk__closed_record__init(record);
+            record->project = core->projects[p]->name;
+            record->text = closing->text;
+            record->actor = closing->actor;
+            record->since = closing->since;
+            header->closed[header->n_closed++] = record;
+        }
+    }
+    if (header->n_closed) {
+        qsort(header->closed, header->n_closed, sizeof *header->closed, compare_closed);
+    }
+}
+
 static void
 chunk_add_header(const struct core *core, struct buf *chunk)
 {
@@ -260,6 +288,7 @@ chunk_add_header(const struct core *core, struct buf *chunk)
     header_resources(core, &arena, &header);
     header_lingers(core, &arena, &header);
     header_counts(core, &arena, &header);
+    header_closed(core, &arena, &header);
     chunk_add(chunk, FIELD_HEADER, &header.base);
     for (const struct answer *answer = core->oldest; answer; answer = answer->newer) {
         Baton__SnapshotChunk__Answer record;

@@ -304,6 +304,7 @@ names_free_all(struct core *core)
         for (int r = 0; r < ROLES_N; r++) {
             heap_fini(&core->projects[i]->queues[r].heap);
         }
+        project_open(core->projects[i]);
         free(core->projects[i]->name);
         free(core->projects[i]);
     }

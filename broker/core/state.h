@@ -215,12 +215,21 @@ struct counts {
     uint64_t gone_done, gone_failed, gone_cancelled; /* in the archive */
 };
 
+/* Who closed a project. */
+struct closing {
+    char *actor;
+    char *text;
+    int64_t since;
+};
+
 struct project {
     uint32_t number;
     char *name;
     bool paused;
-    uint32_t n_blockers; /* open ones on the whole project */
+    uint32_t n_blockers;     /* open ones on the whole project */
+    struct closing *closing; /* NULL: it is open */
     uint32_t n_tasks;
+    uint32_t n_live; /* of them; closed without any is complete */
     struct ready_queue queues[ROLES_N];
     struct counts counts[ROLE_SLOTS];
     UT_hash_handle by_name;
@@ -472,6 +481,14 @@ uint32_t project_find(const struct core *core, const char *name); /* 0: none; ""
 uint32_t project_make(struct core *core, const char *name);
 /* True when a task of it has ever been added; others are only names in dependencies. */
 bool project_has_tasks(const struct project *project);
+static inline bool
+project_is_complete(const struct project *project)
+{
+    return project->closing && project->n_live == 0;
+}
+/* NULL text and actor: "". */
+void project_close(struct project *project, const char *actor, const char *text, int64_t since);
+void project_open(struct project *project);
 struct resource *resource_find(const struct core *core, const char *name);
 struct resource *resource_make(struct core *core, const char *name);
 /* One task more (or less) is the actor's. 0: nobody. */
@@ -600,6 +617,13 @@ void event_card(struct core *core, struct core_out *out, int64_t at, const Baton
 void event_plain(struct core *core, struct core_out *out, int64_t at, unsigned kind,
                  const char *name, const char *actor, const char *text);
 
+/* As event_plain; `project` stands in its field. */
+void event_project(struct core *core, struct core_out *out, int64_t at, unsigned kind,
+                   const struct project *project, const char *actor, const char *text);
+/* The project is complete now. */
+void event_completed(struct core *core, struct core_out *out, int64_t at,
+                     const struct project *project);
+
 /* ---- answers.c ---- */
 
 void answers_evolve(struct core *core, const Baton__Answered *answered, int64_t at);
@@ -638,6 +662,11 @@ Baton__Code resources_check(struct core *core, struct core_request *request,
                             Baton__Resource *const *resources, size_t n);
 void resources_emit(struct core *core, struct core_request *request,
                     Baton__Resource *const *resources, size_t n);
+
+/* ---- project.c ---- */
+
+void emit_project_set(struct core *core, struct core_request *request, const char *project,
+                      bool closed, const char *text);
 
 /* ---- graph.c ---- */
 
@@ -703,6 +732,7 @@ bool view_matches(const struct core *core, const struct task *task, const Baton_
 
 void view_make(const struct core *core, struct core_request *request, const struct task *task,
                bool whole, bool dependents, Baton__TaskView *ret);
+Baton__ProjectStatus *view_project(struct core_request *request, const struct project *project);
 unsigned view_reason(const struct core *core, const struct task *task, int64_t now);
 
 #endif

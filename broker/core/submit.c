@@ -493,6 +493,80 @@ check_parent(struct submission *s)
     return BATON__CODE__CODE_OK;
 }
 
+/* ---- projects that are closed ---- */
+
+static int
+compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* A closed project takes nothing new from outside; what runs in it may still split itself up. */
+static Baton__Code
+check_open(const struct submission *s)
+{
+    for (size_t i = 0; i < s->n && !s->parent; i++) {
+        uint32_t number = s->plans[i].kind == PLAN_ADD
+                              ? project_find(s->core, s->submit->tasks[i]->project)
+                              : 0;
+        const struct project *project = number ? s->core->projects[number] : NULL;
+        if (project && project->closing) {
+            return refuse_at(
+                s, i, BATON__CODE__CODE_CLOSED, "project",
+                arena_printf(s->request->arena,
+                             "project %s was closed by %s and takes no new tasks: open "
+                             "it first, or add the task to another",
+                             project->name, project->closing->actor));
+        }
+    }
+    return BATON__CODE__CODE_OK;
+}
+
+/* What is to be closed is there, or comes with this submission. */
+static Baton__Code
+check_closings(const struct submission *s)
+{
+    const Baton__Submit *submit = s->submit;
+    if (submit->n_close > NAMED_MAX) {
+        return refuse(s->request, BATON__CODE__CODE_TOO_LARGE, "close",
+                      "more than 1,000 projects to close: close some by themselves");
+    }
+    char **names = arena_alloc(s->request->arena, s->n * sizeof(char *));
+    for (size_t i = 0; i < s->n && submit->n_close; i++) {
+        names[i] = submit->tasks[i]->project;
+    }
+    if (s->n > 1 && submit->n_close) {
+        qsort(names, s->n, sizeof(char *), compare_texts);
+    }
+    for (size_t i = 0; i < submit->n_close; i++) {
+        const char *field = arena_printf(s->request->arena, "close[%zu]", i);
+        const char *name = submit->close[i];
+        if (!name_is_valid(name, NAME_BYTES_MAX)) {
+            return refuse(s->request, BATON__CODE__CODE_INVALID, field, "the name is not valid");
+        }
+        uint32_t number = project_find(s->core, name);
+        bool known = number && project_has_tasks(s->core->projects[number]);
+        if (!known && !(s->n && bsearch(&name, names, s->n, sizeof(char *), compare_texts))) {
+            return refuse(s->request, BATON__CODE__CODE_NOT_FOUND, field,
+                          "project %s can't be closed: it has no tasks", name);
+        }
+    }
+    return BATON__CODE__CODE_OK;
+}
+
+static void
+emit_closings(const struct submission *s)
+{
+    for (size_t i = 0; i < s->submit->n_close; i++) {
+        const char *name = s->submit->close[i];
+        uint32_t number = project_find(s->core, name);
+        CHECK(number);
+        if (!s->core->projects[number]->closing) {
+            emit_project_set(s->core, s->request, name, true, "");
+        }
+    }
+}
+
 /* ---- deciding ---- */
 
 /* What is wrong with one; `prefix` says where it stands. */
@@ -556,12 +630,6 @@ check_unique_twice(const struct submission *s)
     return BATON__CODE__CODE_OK;
 }
 
-static int
-compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Projects that the submission would make, of its tasks and of what they depend on. */
 static Baton__Code
 check_projects(const struct submission *s)
@@ -620,6 +688,8 @@ decide(struct submission *s)
     code = code ? code : check_unique_twice(s);
     code = code ? code : check_projects(s);
     code = code ? code : check_parent(s);
+    code = code ? code : check_open(s);
+    code = code ? code : check_closings(s);
     code = code ? code : list_forward_refs(s);
     return code ? code : check_graph(s);
 }
@@ -745,6 +815,7 @@ core_submit(struct core *core, struct core_request *request, const Baton__Submit
         for (size_t i = 0; i < s.n; i++) {
             emit_task(&s, i);
         }
+        emit_closings(&s);
     }
     ret->event = core->event;
     return BATON__CODE__CODE_OK;

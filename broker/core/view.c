@@ -409,13 +409,20 @@ role_status(const struct core *core, struct core_request *request, uint32_t r)
     return status;
 }
 
-static Baton__ProjectStatus *
-project_status(struct core_request *request, const struct project *project)
+Baton__ProjectStatus *
+view_project(struct core_request *request, const struct project *project)
 {
     Baton__ProjectStatus *status = arena_alloc(request->arena, sizeof *status);
     baton__project_status__init(status);
     status->project = project->name;
     status->paused = project->paused;
+    status->complete = project_is_complete(project);
+    if (project->closing) {
+        status->closed = true;
+        status->closed_by = project->closing->actor;
+        status->closed_at = project->closing->since;
+        status->closed_reason = project->closing->text;
+    }
     for (int r = 0; r < ROLE_SLOTS; r++) {
         const struct counts *counts = &project->counts[r];
         for (unsigned s = WAITING; s < DONE; s++) {
@@ -452,7 +459,7 @@ core_status(const struct core *core, struct core_request *request, Baton__Status
     size_t n_projects = MIN(core->n_projects, (uint32_t)NAMED_MAX);
     ret->projects = arena_alloc(arena, n_projects * sizeof *ret->projects);
     for (uint32_t p = 1; p < n_projects; p++) {
-        ret->projects[ret->n_projects++] = project_status(request, core->projects[p]);
+        ret->projects[ret->n_projects++] = view_project(request, core->projects[p]);
     }
     size_t n_pauses = 0;
     for (const struct pause *pause = core->pauses; pause && n_pauses < NAMED_MAX;

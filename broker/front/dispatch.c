@@ -32,6 +32,7 @@ static const struct operation {
     [BATON__TO_BROKER__OP_RESOURCES] = {handle_resources, true, false},
     [BATON__TO_BROKER__OP_POST] = {handle_post, true, false},
     [BATON__TO_BROKER__OP_CARDS] = {handle_cards, false, false},
+    [BATON__TO_BROKER__OP_PROJECT] = {handle_project, true, false},
     [BATON__TO_BROKER__OP_TAKE] = {handle_take, true, false},
     [BATON__TO_BROKER__OP_CREDIT] = {handle_credit, false, false},
     [BATON__TO_BROKER__OP_REPORT] = {handle_report, false, false},

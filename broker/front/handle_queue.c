@@ -1,4 +1,4 @@
-/* Submit, Change, Pause, Resources: what changes the queue. */
+/* Submit, Change, Pause, Resources, Project: what changes the queue. */
 #include "broker/front/dispatch.h"
 
 #include <string.h>
@@ -87,4 +87,18 @@ handle_resources(struct call *call, Baton__FromBroker *reply)
     reply->op_case = BATON__FROM_BROKER__OP_RESOURCES;
     reply->resources = list;
     return call->message->resources->n_set == 0 ? ANSWER_NOW_FORGET : ANSWER_NOW;
+}
+
+enum answered
+handle_project(struct call *call, Baton__FromBroker *reply)
+{
+    struct core_request request = front_request(call->front, call->actor);
+    Baton__ProjectReply *project = new_answer(call, &baton__project_reply__descriptor);
+    const Baton__Project *ask = call->message->project;
+    if (core_project(call->front->core, &request, ask, project) != BATON__CODE__CODE_OK) {
+        return reply_refuse_as(call, reply, &request);
+    }
+    reply->op_case = BATON__FROM_BROKER__OP_PROJECT;
+    reply->project = project;
+    return ask->verb == BATON__PROJECT__VERB__SHOW ? ANSWER_NOW_FORGET : ANSWER_NOW;
 }

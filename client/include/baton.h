@@ -32,7 +32,7 @@ BATON_API const char *baton_version(void);
 /* ---- status -----------------------------------------------------------------------------------
  */
 
-/* What became of a call. Those up to BATON_LIMIT are the broker's answers and have the numbers of
+/* What became of a call. Those up to BATON_CLOSED are the broker's answers and have the numbers of
  * `Code` in proto/wire.proto; those from 100 on are the library's own. */
 typedef enum baton_status {
     BATON_OK = 0,
@@ -57,6 +57,7 @@ typedef enum baton_status {
     BATON_NUMBER_USED = 19,
     BATON_UNSATISFIABLE = 20,
     BATON_LIMIT = 21,
+    BATON_CLOSED = 22,
 
     BATON_NO_BROKER =
         100, /* no answer in time; a change may have happened: the same call again is safe */
@@ -302,6 +303,8 @@ struct baton_submit_options {
     uint64_t parent_token; /* an agent adds tasks while it runs this one */
     const struct baton_resource *resources;
     size_t n_resources;
+    const char *const *close; /* projects that are closed with this */
+    size_t n_close;
 };
 
 enum baton_difference_kind {
@@ -578,8 +581,13 @@ struct baton_project_status {
     const char *project;
     uint64_t open;
     uint64_t done;
-    uint64_t failed;
+    uint64_t failed; /* failed, expired, aborted, cancelled */
     bool paused;
+    bool closed;   /* takes no new tasks */
+    bool complete; /* closed, and every task has ended */
+    const char *closed_by;
+    int64_t closed_at;
+    const char *closed_reason;
 };
 struct baton_pause_view {
     enum baton_scope scope;
@@ -630,6 +638,24 @@ typedef struct baton_broker_status {
 BATON_API BATON_MUST_CHECK baton_status baton_get_status(baton *baton,
                                                          baton_broker_status **ret_status);
 BATON_API void baton_broker_status_free(baton_broker_status *status);
+
+/* A project is a plan: open, or closed to new tasks. */
+enum baton_project_verb {
+    BATON_PROJECT_SHOW = 0,
+    BATON_PROJECT_CLOSE = 1,
+    BATON_PROJECT_OPEN = 2,
+};
+typedef struct baton_project_reply {
+    struct baton_project_status status;
+    bool changed;   /* false: it was so already */
+    uint64_t event; /* number of the newest event that this knows of */
+} baton_project_reply;
+
+/* `name` NULL: "default"; `reason` may be NULL. BATON_NOT_FOUND: it has never had a task. */
+BATON_API BATON_MUST_CHECK baton_status baton_project(baton *baton, enum baton_project_verb verb,
+                                                      const char *name, const char *reason,
+                                                      baton_project_reply **ret_reply);
+BATON_API void baton_project_reply_free(baton_project_reply *reply);
 
 struct baton_worker_view {
     const char *name;
@@ -826,6 +852,9 @@ enum baton_event_kind {
     BATON_EVENT_RESOURCE = 7,
     BATON_EVENT_HELD = 8,
     BATON_EVENT_STALLED = 9,
+    BATON_EVENT_CLOSED = 10,    /* a project takes no new tasks */
+    BATON_EVENT_OPENED = 11,    /* … does again */
+    BATON_EVENT_COMPLETED = 12, /* a closed project has no task left that has not ended */
     BATON_EVENT_CARD = 15, /* a card was made or changed; `text` is the verb, "" for its clock */
 };
 

@@ -8,6 +8,7 @@
 
 static const char *const top_keys[] = {"version",
                                        "project",
+                                       "closed",
                                        "zone",
                                        "defaults",
                                        "resources",
@@ -21,6 +22,28 @@ static const char *const top_keys[] = {"version",
                                        "severity_levels",
                                        "dashboard_config",
                                        NULL};
+
+/* The document's project takes no tasks after this plan. */
+static void
+read_closed(struct plan *plan, const struct source *source, const struct node *node)
+{
+    bool closed = false;
+    if (!field_bool(plan, source, node, &closed) || !closed) {
+        return;
+    }
+    const char *project = source_project(plan, source);
+    for (size_t i = 0; i < plan->n_closes; i++) {
+        if (strcmp(plan->closes[i], project) == 0) {
+            return;
+        }
+    }
+    if (plan->n_closes == NAMED_MAX) {
+        plan_fail(plan, place_of(source, node), "closed: a plan closes at most 1,000 projects");
+        return;
+    }
+    plan->closes = xreallocarray(plan->closes, plan->n_closes + 1, sizeof *plan->closes);
+    plan->closes[plan->n_closes++] = arena_strdup(&plan->arena, project);
+}
 
 /* What the rest of the document is read with. */
 static void
@@ -37,6 +60,10 @@ read_settings(struct plan *plan, struct source *source, const struct node *root)
     node = node_get(root, "project");
     if (node) {
         field_name(plan, source, node, NAME_BYTES_MAX, &source->project);
+    }
+    node = node_get(root, "closed");
+    if (node && node->kind != NODE_NULL) {
+        read_closed(plan, source, node);
     }
     node = node_get(root, "zone");
     if (node && field_is(plan, source, node, NODE_SCALAR)) {
@@ -105,7 +132,8 @@ document_read(struct plan *plan, struct source *source, const struct node *root)
             continue;
         }
         bool setting = strcmp(node->key, "version") == 0 || strcmp(node->key, "project") == 0 ||
-                       strcmp(node->key, "zone") == 0 || strcmp(node->key, "defaults") == 0;
+                       strcmp(node->key, "closed") == 0 || strcmp(node->key, "zone") == 0 ||
+                       strcmp(node->key, "defaults") == 0;
         if (!setting) {
             read_part(plan, source, node);
         }

@@ -94,6 +94,8 @@ struct plan {
     const char **for_later; /* heap */
     size_t n_for_later;
     size_t room_for_later;
+    const char **closes; /* heap; projects, each once */
+    size_t n_closes;
     struct plan_facts facts;
     bool finished;
 };

@@ -67,6 +67,7 @@ plan_free(struct plan *plan)
     free(plan->unsettled);
     free(plan->zoneless);
     free(plan->for_later);
+    free(plan->closes);
     index_free(plan->index);
     arena_fini(&plan->arena);
     free(plan);
@@ -232,6 +233,13 @@ plan_resources(const struct plan *plan, size_t *ret_n)
 {
     *ret_n = plan->n_limits;
     return plan->resources;
+}
+
+const char *const *
+plan_closes(const struct plan *plan, size_t *ret_n)
+{
+    *ret_n = plan->n_closes;
+    return plan->closes;
 }
 
 const char *

@@ -61,6 +61,9 @@ bool plan_set_zone(struct plan *plan, const char *zone);
 baton_spec *const *plan_specs(const struct plan *plan, size_t *ret_n);
 const struct baton_resource *plan_resources(const struct plan *plan, size_t *ret_n);
 
+/* Projects that the files close ("closed: true"), each once; borrowed. */
+const char *const *plan_closes(const struct plan *plan, size_t *ret_n);
+
 /* "file:line" of the n-th spec. */
 const char *plan_source_of(struct plan *plan, size_t n);
 

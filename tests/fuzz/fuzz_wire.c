@@ -100,6 +100,11 @@ do_change(struct world *world, const Baton__ToBroker *message, Baton__FromBroker
         baton__done__init(reply->done);
         reply->op_case = BATON__FROM_BROKER__OP_DONE;
         return core_pause(core, request, message->pause, reply->done);
+    case BATON__TO_BROKER__OP_PROJECT:
+        reply->project = arena_calloc(&world->arena, 1, sizeof *reply->project);
+        baton__project_reply__init(reply->project);
+        reply->op_case = BATON__FROM_BROKER__OP_PROJECT;
+        return core_project(core, request, message->project, reply->project);
     default:
         reply->resources = arena_calloc(&world->arena, 1, sizeof *reply->resources);
         baton__resource_list__init(reply->resources);
@@ -182,6 +187,7 @@ step_frame(struct world *world, const uint8_t *data, size_t bytes)
     case BATON__TO_BROKER__OP_CHANGE:
     case BATON__TO_BROKER__OP_PAUSE:
     case BATON__TO_BROKER__OP_RESOURCES:
+    case BATON__TO_BROKER__OP_PROJECT:
         do_numbered(world, message, wire_digest(data, bytes));
         break;
     case BATON__TO_BROKER__OP_TAKE:

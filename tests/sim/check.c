@@ -133,6 +133,62 @@ take_task_event(struct world *w, const Baton__Event *e, int t)
     }
 }
 
+/* Has the project become complete, or is it no longer? Each time is told once, and at once. */
+static void
+watch_project(struct world *w, int p)
+{
+    struct model *m = w->m;
+    bool live = false;
+    for (int t = 0; t < m->n_tasks; t++) {
+        live |= m->task[t].project == p && m->seen[t] && m->seen[t] < DONE;
+    }
+    bool complete = m->seen_closed[p] && !live;
+    if (!complete && m->owed_complete[p]) {
+        sim_fail(w, "project %s was complete, and nobody was told", sim_projects[p]);
+    }
+    m->owed_complete[p] |= complete && !m->seen_complete[p];
+    m->seen_complete[p] = complete;
+}
+
+static void
+take_project_event(struct world *w, const Baton__Event *e)
+{
+    struct model *m = w->m;
+    int p = world_project(e->project);
+    if (p < 0) {
+        sim_fail(w, "event %llu is about the project \"%s\"", (ull)e->number, e->project);
+    }
+    if (e->kind == BATON__EVENT__KIND__COMPLETED) {
+        if (!m->owed_complete[p]) {
+            sim_fail(w, "event %llu: project %s is not complete, or it was told before",
+                     (ull)e->number, e->project);
+        }
+        m->owed_complete[p] = false;
+        return;
+    }
+    bool closed = e->kind == BATON__EVENT__KIND__CLOSED;
+    if (m->seen_closed[p] == closed) {
+        sim_fail(w, "event %llu: project %s was %s before", (ull)e->number, e->project,
+                 closed ? "closed" : "open");
+    }
+    m->seen_closed[p] = closed;
+    watch_project(w, p);
+}
+
+static void
+check_projects(struct world *w)
+{
+    for (int p = 0; p < M_PROJECTS; p++) {
+        if (w->m->owed_complete[p]) {
+            sim_fail(w, "project %s is complete, and nobody was told", sim_projects[p]);
+        }
+        if (w->m->seen_closed[p] != w->m->closed[p]) {
+            sim_fail(w, "the events say that project %s is %s", sim_projects[p],
+                     w->m->closed[p] ? "open" : "closed");
+        }
+    }
+}
+
 static void
 take_event(struct world *w, const Baton__Event *e)
 {
@@ -153,6 +209,12 @@ take_event(struct world *w, const Baton__Event *e)
     if (e->kind == BATON__EVENT__KIND__CARD) {
         board_take_event(w, e);
     }
+    static const uint32_t of_projects = 1u << BATON__EVENT__KIND__CLOSED |
+                                        1u << BATON__EVENT__KIND__OPENED |
+                                        1u << BATON__EVENT__KIND__COMPLETED;
+    if (of_projects & (1u << e->kind)) {
+        take_project_event(w, e);
+    }
     if (!(of_tasks & (1u << e->kind))) {
         return;
     }
@@ -162,6 +224,7 @@ take_event(struct world *w, const Baton__Event *e)
     }
     if (e->kind == BATON__EVENT__KIND__TASK) {
         take_task_event(w, e, t);
+        watch_project(w, w->m->task[t].project);
     } else if (e->kind == BATON__EVENT__KIND__STALLED) {
         struct m_due due[8];
         int n = model_timers(m, t, due);
@@ -553,6 +616,7 @@ check_step(struct world *w)
 {
     take_facts(w);
     take_events(w);
+    check_projects(w);
     for (size_t i = 0; i < w->out.n_puts; i++) {
         take_put(w, &w->out.puts[i]);
     }

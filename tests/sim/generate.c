@@ -24,7 +24,7 @@ static const struct {
     [STEP_LOST] = {8, false},      [STEP_BACK] = {14, true},      [STEP_BYE] = {4, false},
     [STEP_TIME] = {160, true},     [STEP_SNAPSHOT] = {20, false}, [STEP_MARK] = {5, false},
     [STEP_SYNC] = {3, true},       [STEP_CRASH] = {3, false},     [STEP_QUESTION] = {15, true},
-    [STEP_BOARD] = {25, false},
+    [STEP_BOARD] = {25, false},    [STEP_PROJECT] = {8, false},
 };
 
 void
@@ -372,6 +372,9 @@ generate_submit(struct world *w, struct m_submit *submit)
     submit->dry_run = pick(w, 16) == 0;
     submit->strict = pick(w, 10) == 0;
     submit->update = pick(w, 8) == 0;
+    if (w->rates.kind[STEP_PROJECT] && pick(w, 60) == 0) {
+        submit->close = 1u << (pick(w, 4) ? submit->spec[0].project : (int)pick(w, M_PROJECTS));
+    }
     if (pick(w, 12) == 0) {
         submit->n_resources = 1;
         submit->resource[0] = (int8_t)pick(w, (uint64_t)w->rates.resources);

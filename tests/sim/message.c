@@ -141,6 +141,12 @@ message_submit(struct world *w, const struct m_submit *submit)
     ret->strict = submit->strict;
     ret->update = submit->update;
     ret->parent_token = submit->parent_token;
+    ret->close = arena_calloc(&w->arena, M_PROJECTS, sizeof ret->close[0]);
+    for (int p = 0; p < M_PROJECTS; p++) {
+        if (submit->close & 1u << p) {
+            ret->close[ret->n_close++] = arena_strdup(&w->arena, sim_projects[p]);
+        }
+    }
     ret->n_tasks = (size_t)submit->n;
     ret->tasks = arena_calloc(&w->arena, (size_t)submit->n, sizeof ret->tasks[0]);
     for (int i = 0; i < submit->n; i++) {

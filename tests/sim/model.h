@@ -192,6 +192,9 @@ struct model {
     int16_t slot[M_PROJECTS][M_NAMES_MAX];
     struct m_pause broker, role[M_ROLES], project[M_PROJECTS], lock[M_RESOURCES], worker[M_WORKERS],
         submitter[M_ACTORS];
+    bool closed[M_PROJECTS];
+    /* As the events told it. */
+    bool seen_closed[M_PROJECTS], seen_complete[M_PROJECTS], owed_complete[M_PROJECTS];
     uint32_t capacity[M_RESOURCES];
     int64_t virtual_time[M_FAIR + 1];
     bool connected[M_WORKERS];
@@ -279,6 +282,7 @@ void model_card_changed(struct model *m, const struct m_card *card);
 struct m_submit {
     bool dry_run, strict, update;
     int8_t actor;
+    uint32_t close; /* bit p: project p is closed with it */
     uint64_t parent_token;
     int n;
     struct m_spec spec[M_SUBMIT_MAX];
@@ -294,6 +298,8 @@ struct m_plan {
     bool forward_before;         /* … of an unchanged one */
     bool vague;                  /* counts are not the page's */
 };
+/* True when a task of the project was ever added. */
+bool model_has_project(const struct model *m, int project);
 codes model_submit_codes(struct model *m, const struct m_submit *submit, struct m_plan *plan);
 /* `ids[i]` is the id of a created task. */
 void model_submit(struct model *m, const struct m_submit *submit, const struct m_plan *plan,

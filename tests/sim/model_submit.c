@@ -386,6 +386,28 @@ look_at_edges(struct look *look, int i)
     }
 }
 
+/* A closed project takes nothing new but what its own running tasks add. */
+static void
+look_at_projects(struct look *look)
+{
+    const struct m_submit *submit = look->submit;
+    bool has[M_PROJECTS] = {0};
+    for (int i = 0; i < submit->n; i++) {
+        int p = submit->spec[i].project;
+        enum m_fate fate = look->plan->fate[i];
+        has[p] = true;
+        if (look->m->closed[p] && !submit->parent_token &&
+            (fate == FATE_CREATE || fate == FATE_REPLACE)) {
+            look->sure |= CODE(CLOSED);
+        }
+    }
+    for (int p = 0; p < M_PROJECTS; p++) {
+        if ((submit->close & 1u << p) && !has[p] && !model_has_project(look->m, p)) {
+            look->sure |= CODE(NOT_FOUND);
+        }
+    }
+}
+
 static void
 look_at_twins(struct look *look, int i)
 {
@@ -415,6 +437,16 @@ closes_cycle(const struct look *look)
         }
     }
     return model_would_cycle(look->m, specs, n);
+}
+
+bool
+model_has_project(const struct model *m, int project)
+{
+    bool has = false;
+    for (int t = 0; t < m->n_tasks; t++) {
+        has |= m->task[t].project == project;
+    }
+    return has;
 }
 
 codes
@@ -449,6 +481,7 @@ model_submit_codes(struct model *m, const struct m_submit *submit, struct m_plan
     for (int i = 0; i < submit->n; i++) {
         look_at_edges(&look, i);
     }
+    look_at_projects(&look);
     if (closes_cycle(&look)) {
         look.sure |= CODE(CYCLE);
     } else if (model_would_cycle(m, submit->spec, submit->n)) {
@@ -532,6 +565,9 @@ model_submit(struct model *m, const struct m_submit *submit, const struct m_plan
         case FATE_EXISTING:
             break;
         }
+    }
+    for (int p = 0; p < M_PROJECTS; p++) {
+        m->closed[p] |= (submit->close & 1u << p) != 0;
     }
     model_settle(m);
 }

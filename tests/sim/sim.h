@@ -161,6 +161,7 @@ enum step_kind {
     STEP_QUESTION,
     STEP_FINISH,
     STEP_BOARD,
+    STEP_PROJECT,
     STEP_KINDS,
 };
 void step_run(struct world *w, uint32_t step);

@@ -8,7 +8,7 @@
 const char *const step_names[STEPS_KINDS_MAX] = {
     "submit",   "resubmit", "children", "garbage",    "change",   "pause",  "resources", "repeat",
     "dispatch", "take",     "report",   "odd report", "lost",     "back",   "bye",       "time",
-    "snapshot", "mark",     "sync",     "crash",      "question", "finish", "board",
+    "snapshot", "mark",     "sync",     "crash",      "question", "finish", "board",     "project",
 };
 
 static void
@@ -471,6 +471,67 @@ step_resources(struct world *w)
     answered(w, &message.base, code, &ret.base);
 }
 
+/* ---- projects ---- */
+
+static void
+compare_project(struct world *w, int p, const Baton__ProjectStatus *status)
+{
+    const struct model *m = w->m;
+    uint64_t open = 0, done = 0, failed = 0;
+    for (int t = 0; t < m->n_tasks; t++) {
+        if (m->task[t].project == p) {
+            open += model_is_live(m, t);
+            done += m->state[t] == DONE;
+            failed += m->state[t] > DONE;
+        }
+        if (check_in_flux(w, t)) {
+            return;
+        }
+    }
+    if (status->open != open || status->done != done || status->failed != failed ||
+        status->complete != (m->closed[p] && open == 0)) {
+        sim_fail(w, "project %s: %llu open, %llu done, %llu failed, %scomplete", sim_projects[p],
+                 (unsigned long long)status->open, (unsigned long long)status->done,
+                 (unsigned long long)status->failed, status->complete ? "" : "not ");
+    }
+}
+
+static void
+step_project(struct world *w)
+{
+    Baton__Project ask = BATON__PROJECT__INIT;
+    Baton__ProjectReply ret;
+    int p = (int)pick(w, (uint64_t)w->rates.projects);
+    bool was = w->m->closed[p];
+    ask.name = arena_strdup(&w->arena, p || pick(w, 2) ? sim_projects[p] : "");
+    ask.reason = arena_strdup(&w->arena, "the plan is made");
+    ask.verb = pick(w, 4) == 0 ? BATON__PROJECT__VERB__SHOW
+               : pick(w, 4)    ? (was ? BATON__PROJECT__VERB__OPEN : BATON__PROJECT__VERB__CLOSE)
+                               : (was ? BATON__PROJECT__VERB__CLOSE : BATON__PROJECT__VERB__OPEN);
+    codes expected = model_has_project(w->m, p) ? CODE(OK) : CODE(NOT_FOUND);
+    if (pick(w, 30) == 0) {
+        ask.name = arena_strdup(&w->arena, "../x");
+        expected = CODE(INVALID);
+    }
+    trace_message(w, "project", &ask.base);
+    Baton__Code code = core_project(w->core, world_request(w, "ops@desk"), &ask, &ret);
+    check_code(w, expected, code);
+    count(w, STEP_PROJECT, code);
+    bool shows = ask.verb == BATON__PROJECT__VERB__SHOW;
+    if (code == BATON__CODE__CODE_OK) {
+        w->m->closed[p] = shows ? was : ask.verb == BATON__PROJECT__VERB__CLOSE;
+        if (ret.changed != (w->m->closed[p] != was) || ret.project->closed != w->m->closed[p]) {
+            sim_fail(w, "project %s is %s, %schanged", sim_projects[p],
+                     ret.project->closed ? "closed" : "open", ret.changed ? "" : "not ");
+        }
+        compare_project(w, p, ret.project);
+    }
+    if (code != BATON__CODE__CODE_OK || shows) {
+        check_refused(w);
+    }
+    answered(w, &ask.base, code, &ret.base);
+}
+
 /* ---- time ---- */
 
 static int64_t
@@ -592,6 +653,9 @@ step_of_kind(struct world *w, enum step_kind kind)
         break;
     case STEP_BOARD:
         step_board(w);
+        break;
+    case STEP_PROJECT:
+        step_project(w);
         break;
     case STEP_FINISH:
     case STEP_KINDS:

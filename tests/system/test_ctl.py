@@ -221,6 +221,53 @@ class TestWait(CtlTest):
         self.assertEqual(json.loads(out)["tasks"], 2)
 
 
+    def test_a_plan_is_closed_and_waited_for(self):
+        broker = self.broker()
+        plan = self.dir / "plan.yaml"
+        plan.write_text("project: shop\nclosed: true\ntasks:\n  - {id: A, role: infra}\n"
+                        "  - {id: B, role: infra, after: [A]}\n")  # fmt: skip
+        self.ok(broker, "apply", plan)
+        self.assertEqual(self.ok(broker, "apply", plan).json()["unchanged"], 2)
+        waiting = self.spawn(broker, "wait", "--project", "shop", "--timeout", "60s")
+        refused = self.baton(broker, "add", "C", "--role", "infra", "--project", "shop")
+        self.assertEqual((refused.status, refused.error()["error"]["code"]), (1, "closed"))
+        self.assertIn("baton project open", refused.error()["error"]["hint"])
+        broker.restart()
+        self.assertEqual(self.run_one(broker, "infra"), "A")
+        self.assertIsNone(waiting.poll())
+        shown = self.ok(broker, "project", "show", "shop").json()
+        self.assertEqual((shown["closed"], shown["complete"], shown["open"]), (True, False, 1))
+        self.assertEqual(self.run_one(broker, "infra"), "B")
+        out, err = waiting.communicate(timeout=20)
+        self.assertEqual(waiting.returncode, 0, err)
+        said = json.loads(out)
+        self.assertEqual((said["outcome"], said["complete"], said["done"]), ("yes", True, 2))
+        listed = self.ok(broker, "status").json()["projects"]
+        self.assertEqual([(p["project"], p["complete"]) for p in listed], [("shop", True)])
+        self.assertIn("shop (complete)", self.ok(broker, "status", json_out=False).out)
+        events = self.ok(broker, "watch", "--since", "0", "--until-idle").lines()
+        told = [e["kind"] for e in events if e["kind"] in ("closed", "opened", "completed")]
+        self.assertEqual(told, ["closed", "completed"])
+
+    def test_a_plan_that_is_open_or_failed(self):
+        broker = self.broker()
+        self.assertEqual(self.baton(broker, "project", "close", "ghost").status, 1)
+        self.assertEqual(self.baton(broker, "wait", "--project", "ghost").status, 1)
+        self.ok(broker, "add", "A", "--role", "infra", "--project", "shop")
+        self.ok(broker, "cancel", "shop//A", "--reason", "not needed")
+        late = self.baton(broker, "wait", "--project", "shop", "--timeout", "50ms")
+        self.assertEqual((late.status, late.json()["outcome"]), (75, "timeout"))
+        self.assertIn("project close", late.error()["error"]["hint"])
+        closed = self.ok(broker, "project", "close", "shop", "--reason", "enough").json()
+        self.assertEqual((closed["changed"], closed["complete"]), (True, True))
+        self.assertEqual(closed["closed_reason"], "enough")
+        self.assertEqual(self.baton(broker, "wait", "--project", "shop").status, 1)
+        self.assertFalse(self.ok(broker, "project", "close", "shop").json()["changed"])
+        self.assertFalse(self.ok(broker, "project", "open", "shop").json()["closed"])
+        self.ok(broker, "add", "B", "--role", "infra", "--project", "shop")
+        self.assertEqual(self.baton(broker, "wait", "--project", "shop", "--any").status, 64)
+
+
 class TestOperators(CtlTest):
     def test_cancel_needs_a_reason_and_many_need_yes(self):
         broker = self.broker()

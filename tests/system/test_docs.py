@@ -163,7 +163,7 @@ class TestPlans(DocsTest):
         for verb in ("check", "apply"):
             usage = baton(self.endpoint, "help", verb, json_out=False).out
             told_here = {o for o in told if verb == "apply" or o not in
-                         ("--dry-run", "--no-update", "--wait")}  # fmt: skip
+                         ("--dry-run", "--no-update", "--close", "--wait")}  # fmt: skip
             for option in told_here:
                 self.assertIn(option, usage + self.usage_of_all())
 

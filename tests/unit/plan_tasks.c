@@ -131,6 +131,23 @@ test_defaults_fill_what_a_task_leaves_out(void **state)
 }
 
 static void
+test_documents_close_their_projects(void **state)
+{
+    (void)state;
+    struct plan *plan = plan_good("a.yaml", "project: shop\nclosed: true\n"
+                                            "tasks: [{id: a, role: qa}]\n---\n"
+                                            "project: other\nclosed: false\n"
+                                            "tasks: [{id: b, role: qa}]\n---\n"
+                                            "project: shop\nclosed: true\n");
+    size_t n;
+    const char *const *closes = plan_closes(plan, &n);
+    assert_int_equal(n, 1);
+    assert_string_equal(closes[0], "shop");
+    plan_free(plan);
+    assert_refused("a.yaml", "closed: maybe\n", "a.yaml:1: closed");
+}
+
+static void
 test_zones_of_documents(void **state)
 {
     (void)state;
@@ -292,6 +309,7 @@ main(void)
         cmocka_unit_test(test_every_attribute_arrives),
         cmocka_unit_test(test_dependencies_in_all_their_forms),
         cmocka_unit_test(test_defaults_fill_what_a_task_leaves_out),
+        cmocka_unit_test(test_documents_close_their_projects),
         cmocka_unit_test(test_zones_of_documents),
         cmocka_unit_test(test_zone_that_comes_later),
         cmocka_unit_test(test_mistakes_have_their_place_and_a_remedy),
