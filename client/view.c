@@ -91,6 +91,8 @@ task_from_message(struct record *record, const Baton__TaskView *m, baton_task *r
         .actor = m->actor,
         .order_at = m->order_at,
         .n_unmet = m->n_unmet,
+        .alert = (baton_alert)m->alert,
+        .latest_start = m->latest_start,
     };
     if (!task.spec || !task.dependents || !history_from_message(record, m, &task)) {
         return false;

@@ -61,6 +61,12 @@ baton_on_deadline_name(baton_on_deadline value)
 }
 
 const char *
+baton_alert_name(baton_alert alert)
+{
+    return alert_name((int)alert);
+}
+
+const char *
 baton_on_conflict_name(baton_on_conflict value)
 {
     return on_conflict_name((int)value);

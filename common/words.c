@@ -118,13 +118,14 @@ static const char *const reasons[] = {
 };
 static const char *const conditions[] = {"success", "finished", "failed", "started"};
 static const char *const policies[] = {"hold", "abort", "ignore"};
-static const char *const on_deadlines[] = {"nothing", "expire", "cancel"};
+static const char *const on_deadlines[] = {"nothing", "expire", "cancel", "escalate"};
 static const char *const on_conflicts[] = {"reject", "existing", "replace", "raise"};
 static const char *const outcomes[] = {
     "", "done", "failed", "fatal", "rate_limited", "released", "cancelled", "timed_out", "lost"};
 static const char *const event_kinds[] = {
-    "task",     "progress", "updated", "paused", "resumed", "epoch",     "orphan",
-    "resource", "held",     "stalled", "closed", "opened",  "completed", [15] = "card"};
+    "task",      "progress",    "updated",        "paused",      "resumed",         "epoch",
+    "orphan",    "resource",    "held",           "stalled",     "closed",          "opened",
+    "completed", [15] = "card", [20] = "at_risk", [21] = "late", [22] = "escalated"};
 static const char *const card_kinds_words[] = {
     [1] = "handoff", [2] = "signal",      [3] = "blocker", [4] = "decision", [5] = "incident",
     [6] = "status",  [7] = "reservation", [20] = "area",   [21] = "level",   [22] = "target",
@@ -136,6 +137,7 @@ static const char *const card_states[] = {
 static const char *const card_verbs[] = {"",         "raise",  "set",    "take",   "resolve",
                                          "accept",   "reject", "review", "decide", "acknowledge",
                                          "withdraw", "remove", "amend"};
+static const char *const alerts[] = {"none", "at_risk", "late", "escalated"};
 static const char *const codes[] = {"ok",           "malformed",   "version",
                                     "hello_first",  "invalid",     "too_large",
                                     "not_found",    "conflict",    "cycle",
@@ -186,6 +188,7 @@ NAMES(card_kind, card_kinds_words)
 NAMES(card_state, card_states)
 NAMES(card_verb, card_verbs)
 NAMES(event_kind, event_kinds)
+NAMES(alert, alerts)
 NAMES(code, codes)
 NAMES(scope, scopes)
 NUMBERS(priority, priorities)

@@ -23,6 +23,7 @@ const char *reason_name(int n);
 const char *condition_name(int n);
 const char *policy_name(int n);
 const char *on_deadline_name(int n);
+const char *alert_name(int n);
 const char *on_conflict_name(int n);
 const char *outcome_name(int n);
 const char *event_kind_name(int n);

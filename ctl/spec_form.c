@@ -207,7 +207,7 @@ take_on_deadline(struct spec_form *form, struct ctl *ctl, const char *value)
 {
     int number = baton_on_deadline_of(value);
     if (number < 0) {
-        ctl_usage(ctl, "--on-deadline %.100s: it is nothing, expire or cancel", value);
+        ctl_usage(ctl, "--on-deadline %.100s: it is nothing, expire, cancel or escalate", value);
         return false;
     }
     form->spec->on_deadline = (baton_on_deadline)number;

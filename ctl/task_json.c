@@ -107,6 +107,7 @@ task_json_row(const baton_task *task)
     put(row, "progress_text", text_or_null(task->progress_text));
     put(row, "milestone", json_boolean(spec->milestone));
     put(row, "archived", json_boolean(task->archived));
+    put(row, "alert", task->alert ? ctl_json_text(baton_alert_name(task->alert)) : json_null());
     return row;
 }
 
@@ -270,6 +271,7 @@ task_json_whole(const baton_task *task)
     put(whole, "next_at", ctl_json_time(task->next_at));
     put(whole, "progress_at", ctl_json_time(task->progress_at));
     put(whole, "order_at", ctl_json_time(task->order_at));
+    put(whole, "latest_start", ctl_json_time(task->latest_start));
     put(whole, "n_unmet", json_integer(task->n_unmet));
     put(whole, "losses", json_integer(task->losses));
     put(whole, "token", task_json_token(task->token));

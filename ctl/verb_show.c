@@ -51,6 +51,12 @@ show_times(struct ctl *ctl, const baton_task *task)
     if (task->spec->on_deadline) {
         say(ctl, "on deadline", "%s", baton_on_deadline_name(task->spec->on_deadline));
     }
+    if (task->alert) {
+        say(ctl, "alert", "%s", baton_alert_name(task->alert));
+    }
+    if (!task->started_at) {
+        say_time(ctl, "latest start", task->latest_start);
+    }
     say_duration(ctl, "estimate", task->spec->estimate_ms);
 }
 

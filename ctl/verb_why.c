@@ -52,6 +52,9 @@ print_json(struct ctl *ctl, const baton_explained *explained)
     json_object_set_new(object, "reason", ctl_json_text(baton_reason_name(task->reason)));
     json_object_set_new(object, "causes", causes);
     json_object_set_new(object, "ahead", json_integer(explained->ahead));
+    json_object_set_new(object, "alert",
+                        task->alert ? ctl_json_text(baton_alert_name(task->alert)) : json_null());
+    json_object_set_new(object, "latest_start", ctl_json_time(task->latest_start));
     json_object_set_new(object, "order", order_json(explained, project));
     ctl_print_json(ctl, object);
 }
@@ -116,6 +119,28 @@ print_order(struct ctl *ctl, const baton_explained *explained)
     say(ctl, "  fairness", "%s", explained->order.fairness_key);
 }
 
+/* How it stands to its deadline. */
+static void
+print_alert(struct ctl *ctl, const baton_task *task)
+{
+    char when[64];
+    switch (task->alert) {
+    case BATON_ALERT_AT_RISK:
+        ctl_print(ctl, "At risk: for its deadline it had to start by %s.\n",
+                  when_format(task->latest_start, ctl_now(), when, sizeof when));
+        break;
+    case BATON_ALERT_LATE:
+        ctl_print(ctl, "Late: its deadline has passed.\n");
+        break;
+    case BATON_ALERT_ESCALATED:
+        ctl_print(ctl, "Escalated: its deadline has passed, so it counts as critical.\n");
+        break;
+    case BATON_ALERT_NONE:
+    default:
+        break;
+    }
+}
+
 static void
 print(struct ctl *ctl, const baton_explained *explained)
 {
@@ -132,6 +157,7 @@ print(struct ctl *ctl, const baton_explained *explained)
     for (size_t i = 0; i < explained->n_causes; i++) {
         print_cause(ctl, &explained->causes[i]);
     }
+    print_alert(ctl, task);
     if (task->state == BATON_READY) {
         ctl_print(ctl, "%u ready %s of its role come%s first.\n", explained->ahead,
                   explained->ahead == 1 ? "task" : "tasks", explained->ahead == 1 ? "s" : "");

@@ -29,7 +29,7 @@
     "  --title TEXT      one line for people\n"                                                    \
     "  --priority P      critical, high, medium, low\n"                                            \
     "  --deadline T      2025-08-12, 2025-08-12T18:00Z, +2h\n"                                     \
-    "  --on-deadline X   nothing, expire, cancel\n"                                                \
+    "  --on-deadline X   nothing, expire, cancel, escalate\n"                                      \
     "  --not-before T    earliest start\n"                                                         \
     "  --estimate D      expected run time\n"                                                      \
     "  --after ID[:CONDITION][:POLICY]  success, finished, failed, started; hold, abort,\n"        \

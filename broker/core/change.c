@@ -111,8 +111,7 @@ may_cancel(const struct task *task)
 static bool
 is_past_deadline(const struct change *c, const struct task *task)
 {
-    return task->deadline && task->on_deadline != BATON__ON_DEADLINE__ON_DEADLINE_NOTHING &&
-           task->deadline <= c->request->now;
+    return deadline_expires(task) && task->deadline <= c->request->now;
 }
 
 /* Its unique key is another live task's by now. */

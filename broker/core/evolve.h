@@ -47,6 +47,7 @@ void linger_end(struct core *core, uint64_t token);
 
 void evolve_ended(struct core *core, const Baton__Fact *fact, struct core_out *out);
 void evolve_due(struct core *core, const Baton__Fact *fact, struct core_out *out);
+void evolve_alerted(struct core *core, const Baton__Fact *fact, struct core_out *out);
 void evolve_hold_set(struct core *core, const Baton__Fact *fact, struct core_out *out);
 void evolve_revived(struct core *core, const Baton__Fact *fact, struct core_out *out);
 void evolve_orphaned(struct core *core, const Baton__Fact *fact, struct core_out *out);

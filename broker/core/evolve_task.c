@@ -26,6 +26,25 @@ evolve_ended(struct core *core, const Baton__Fact *fact, struct core_out *out)
               (struct event_more){.actor = fact->actor, .text = ended->text});
 }
 
+/* Whose deadline presses it: its own, or that of the oldest dependent that hands one on. */
+static void
+alert_text(const struct core *core, const struct task *task, char *text, size_t room)
+{
+    const struct task *from = NULL;
+    for (uint32_t i = 0; task->effective != task->deadline && i < task->n_outs; i++) {
+        const struct task *succ = task_at(core, task->outs[i].succ);
+        if (task_is_live(succ) && latest_start(succ) == task->effective &&
+            (!from || succ->key < from->key)) {
+            from = succ;
+        }
+    }
+    if (from) {
+        snprintf(text, room, "it should have started by now for %s, which waits for it", from->id);
+    } else {
+        snprintf(text, room, "it should have started by now for its deadline");
+    }
+}
+
 /* No back-off (any more): what is left to wait for is the scheduled start. */
 void
 wait_until_start(struct core *core, struct task *task, int64_t at)
@@ -49,6 +68,38 @@ evolve_due(struct core *core, const Baton__Fact *fact, struct core_out *out)
         task->next_at = 0;
     }
     task_place(core, task, out, fact->at);
+}
+
+void
+evolve_alerted(struct core *core, const Baton__Fact *fact, struct core_out *out)
+{
+    const Baton__Alerted *alerted = fact->alerted;
+    struct task *task = task_by_key(core, alerted->key);
+    CHECK(task && task_is_live(task));
+    snapshot_keep(core, task);
+    struct task_ext *ext = task_ext(core, task);
+    struct event_more more = {.from = task->state, .actor = fact->actor};
+    char text[ID_BYTES_MAX + NAME_BYTES_MAX + 64] = "";
+    unsigned kind = BATON__EVENT__KIND__LATE;
+    if (alerted->alert == BATON__ALERT__ALERT_AT_RISK) {
+        kind = BATON__EVENT__KIND__AT_RISK;
+        ext->risk_told = alerted->deadline;
+        alert_text(core, task, text, sizeof text);
+    } else {
+        ext->late_told = alerted->deadline;
+        ext->escalated = alerted->alert == BATON__ALERT__ALERT_ESCALATED;
+        snprintf(text, sizeof text, "its deadline has passed");
+    }
+    if (ext->escalated && kind == BATON__EVENT__KIND__LATE) {
+        kind = BATON__EVENT__KIND__ESCALATED;
+        const char *who = actor_name(core, task->actor);
+        snprintf(text, sizeof text, "its deadline has passed; submitted by %s",
+                 who && who[0] ? who : "nobody known");
+        order_spread(core, task);
+    }
+    timer_update(core, task);
+    more.text = text;
+    event_task(core, out, fact->at, kind, task, &more);
 }
 
 void

@@ -44,17 +44,25 @@ order_before(const void *context, uint32_t a, uint32_t b)
     return x->key < y->key;
 }
 
+/* Its priority, or critical when its deadline has passed and says so. */
+static unsigned
+urgency_of(const struct task *task)
+{
+    return alert_now(task) == BATON__ALERT__ALERT_ESCALATED ? BATON__PRIORITY__PRIORITY_CRITICAL
+                                                            : task->priority;
+}
+
 static int64_t
 base_of(const struct task *task)
 {
-    return task->anchor + patience_ms(task->priority);
+    return task->anchor + patience_ms(urgency_of(task));
 }
 
 static int64_t
 floor_of(const struct task *task)
 {
     bool hard = task->deadline && task->on_deadline != BATON__ON_DEADLINE__ON_DEADLINE_NOTHING;
-    if (hard || task->priority == BATON__PRIORITY__PRIORITY_CRITICAL) {
+    if (hard || urgency_of(task) == BATON__PRIORITY__PRIORITY_CRITICAL) {
         return task->anchor;
     }
     return task->anchor + patience_ms(task->priority - 1u);
@@ -148,6 +156,7 @@ follow(struct core *core, struct task *pred, const struct task *task,
     bool changed = rested ? refresh(core, pred) : lower(pred, effective, order_at);
     if (changed) {
         queue_fix(core, pred);
+        timer_update(core, pred);
         change_push(core, pred, before_effective, before_order);
     }
 }
@@ -177,6 +186,7 @@ order_spread(struct core *core, struct task *task)
     int64_t order_at = task->order_at;
     if (refresh(core, task)) {
         queue_fix(core, task);
+        timer_update(core, task);
         change_push(core, task, effective, order_at);
         spread(core);
     }

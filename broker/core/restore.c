@@ -22,7 +22,8 @@ ext_needed(const Baton__TaskRecord *r)
 {
     return r->reason_text[0] || r->progress || r->progress_text[0] || r->progress_at ||
            r->next_update_at || r->result || r->n_attempts || r->n_orphans || r->aborted_by ||
-           r->parent || r->n_children || r->n_descendants || r->cancel_grace_ms || r->depth;
+           r->parent || r->n_children || r->n_descendants || r->cancel_grace_ms || r->depth ||
+           r->risk_told || r->late_told;
 }
 
 static void
@@ -31,6 +32,9 @@ ext_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
     struct task_ext *ext = task_ext(core, task);
     ext->reason_text = copy_text(r->reason_text);
     ext->progress = r->progress;
+    ext->risk_told = r->risk_told;
+    ext->late_told = r->late_told;
+    ext->escalated = r->escalated;
     ext->progress_text = copy_text(r->progress_text);
     ext->progress_at = r->progress_at;
     ext->next_update_at = r->next_update_at;

@@ -24,6 +24,9 @@ record_ext(const struct task_ext *ext, struct arena *arena, Baton__TaskRecord *r
 {
     record->reason_text = text(ext->reason_text);
     record->progress = ext->progress;
+    record->risk_told = ext->risk_told;
+    record->late_told = ext->late_told;
+    record->escalated = ext->escalated;
     record->progress_text = text(ext->progress_text);
     record->progress_at = ext->progress_at;
     record->next_update_at = ext->next_update_at;

@@ -288,7 +288,7 @@ spec_check(struct core_request *request, Baton__Spec *spec, const char *prefix)
     check_role(&c, spec);
     check_prose(&c, "title", spec->title, TITLE_BYTES_MAX);
     check_enum(&c, "priority", (int)spec->priority, BATON__PRIORITY__PRIORITY_LOW);
-    check_enum(&c, "on_deadline", (int)spec->on_deadline, BATON__ON_DEADLINE__ON_DEADLINE_CANCEL);
+    check_enum(&c, "on_deadline", (int)spec->on_deadline, BATON__ON_DEADLINE__ON_DEADLINE_ESCALATE);
     check_enum(&c, "on_conflict", (int)spec->on_conflict, BATON__ON_CONFLICT__ON_CONFLICT_RAISE);
     check_time(&c, "deadline", spec->deadline);
     check_time(&c, "not_before", spec->not_before);

@@ -81,7 +81,10 @@ struct task_ext {
     int64_t progress_at;
     int64_t next_update_at;
     uint32_t progress;
-    uint8_t *result; /* packed Result of the latest attempt that ended; NULL: none */
+    int64_t risk_told; /* effective deadline for which it was told to be at risk; 0: none */
+    int64_t late_told; /* own deadline for which it was told to be late; 0: none */
+    bool escalated;    /* … or escalated */
+    uint8_t *result;   /* packed Result of the latest attempt that ended; NULL: none */
     uint32_t result_bytes;
     Baton__AttemptRecord **attempts; /* malloced by protobuf-c's default allocator */
     uint32_t n_attempts;
@@ -581,6 +584,15 @@ void resource_unclaim(struct core *core, const struct claim *claims, uint32_t n_
 
 void timer_update(struct core *core, struct task *task);
 void timer_remove(struct core *core, struct task *task);
+/* What is to be told next of how the task stands to its deadline (Alert), and when. 0: nothing. */
+unsigned alert_next(const struct task *task, int64_t *ret_at);
+/* How it stands to its deadline, as far as that was told. */
+unsigned alert_now(const struct task *task);
+/* The deadline ends the task when it passes: what waits for a worker, and what has one. */
+bool deadline_expires(const struct task *task);
+bool deadline_cancels(const struct task *task);
+/* When it must have started for its effective deadline; NEVER: there is none. */
+int64_t latest_start(const struct task *task);
 
 /* ---- evolve.c: the only writer of the state ---- */
 

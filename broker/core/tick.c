@@ -1,6 +1,6 @@
-/* What time does: starts that come due, leases that run out, deadlines, stalls, pauses that end,
- * answers and ended tasks that grow old. A bounded amount a call; core_next_at says when to call
- * again. */
+/* What time does: starts that come due, leases that run out, deadlines and what is told of them,
+ * stalls, pauses that end, answers and ended tasks that grow old. A bounded amount a call;
+ * core_next_at says when to call again. */
 #include "broker/core/board/board.h"
 
 enum { TICK_TASKS = 2000, TICK_ARCHIVED = 2000 };
@@ -40,13 +40,32 @@ emit_stalled(struct core *core, struct core_request *request, const struct task 
     emit(core, request, &fact);
 }
 
+/* True when something was to be told of its deadline, and is. */
+static bool
+tick_alert(struct core *core, struct core_request *request, const struct task *task)
+{
+    int64_t at;
+    unsigned alert = alert_next(task, &at);
+    if (at > request->now) {
+        return false;
+    }
+    Baton__Alerted alerted = BATON__ALERTED__INIT;
+    alerted.key = task->key;
+    alerted.alert = (Baton__Alert)alert;
+    alerted.deadline = alert == BATON__ALERT__ALERT_AT_RISK ? task->effective : task->deadline;
+    Baton__Fact fact = BATON__FACT__INIT;
+    fact.what_case = BATON__FACT__WHAT_ALERTED;
+    fact.alerted = &alerted;
+    emit(core, request, &fact);
+    return true;
+}
+
 static void
 tick_leased(struct core *core, struct core_request *request, struct task *task)
 {
     const struct run *run = task->run;
     int64_t now = request->now;
-    bool deadline = task->deadline && task->deadline <= now &&
-                    task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_CANCEL;
+    bool deadline = deadline_cancels(task) && task->deadline <= now;
     bool too_long = task->state == RUNNING && run->max_runtime_ms &&
                     task->started_at + run->max_runtime_ms + RUNTIME_SLACK_MS <= now;
     if (run->lease_until <= now) {
@@ -59,7 +78,7 @@ tick_leased(struct core *core, struct core_request *request, struct task *task)
     } else if (too_long) {
         emit_cancelling(core, request, task, BATON__REASON__REASON_TIMEOUT,
                         "its longest run time passed", 0);
-    } else {
+    } else if (!tick_alert(core, request, task)) {
         emit_stalled(core, request, task);
     }
 }
@@ -70,10 +89,9 @@ tick_task(struct core *core, struct core_request *request, struct task *task)
     switch (task->state) {
     case WAITING:
     case READY:
-        if (task->deadline && task->deadline <= request->now &&
-            task->on_deadline != BATON__ON_DEADLINE__ON_DEADLINE_NOTHING) {
+        if (deadline_expires(task) && task->deadline <= request->now) {
             emit_expired(core, request, task);
-        } else {
+        } else if (!tick_alert(core, request, task)) {
             emit_simple_due(core, request, task);
         }
         break;

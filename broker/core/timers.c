@@ -18,21 +18,87 @@ timer_position(const void *core, uint32_t slot)
 
 static const struct heap_class by_time = {.before = timer_before, .position = timer_position};
 
+bool
+deadline_expires(const struct task *task)
+{
+    return task->deadline && (task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_EXPIRE ||
+                              task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_CANCEL);
+}
+
+bool
+deadline_cancels(const struct task *task)
+{
+    return task->deadline && task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_CANCEL;
+}
+
+int64_t
+latest_start(const struct task *task)
+{
+    return task->effective == NEVER ? NEVER : task->effective - task->estimate_ms;
+}
+
+/* A task without an estimate has no latest start of its own: what presses it speaks for it. */
+static bool
+risk_is_open(const struct task *task)
+{
+    return task->state != RUNNING && task->estimate_ms > 0 && task->effective != NEVER &&
+           !(task->ext && task->ext->risk_told == task->effective);
+}
+
+unsigned
+alert_next(const struct task *task, int64_t *ret_at)
+{
+    const struct task_ext *ext = task->ext;
+    bool waits = task->state == WAITING || task->state == READY;
+    unsigned alert = BATON__ALERT__ALERT_NONE;
+    *ret_at = NEVER;
+    if (task->deadline && !(waits ? deadline_expires(task) : deadline_cancels(task))) {
+        bool lifts = task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_ESCALATE;
+        if (!ext || ext->late_told != task->deadline || (lifts && !ext->escalated)) {
+            alert = lifts ? BATON__ALERT__ALERT_ESCALATED : BATON__ALERT__ALERT_LATE;
+            *ret_at = task->deadline;
+        }
+    }
+    if (risk_is_open(task) && latest_start(task) < *ret_at) {
+        alert = BATON__ALERT__ALERT_AT_RISK;
+        *ret_at = latest_start(task) + 1;
+    }
+    return alert;
+}
+
+unsigned
+alert_now(const struct task *task)
+{
+    const struct task_ext *ext = task->ext;
+    if (!ext || !task_is_live(task)) {
+        return BATON__ALERT__ALERT_NONE;
+    }
+    if (task->deadline && ext->late_told == task->deadline) {
+        bool lifted = task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_ESCALATE &&
+                      ext->escalated;
+        return lifted ? BATON__ALERT__ALERT_ESCALATED : BATON__ALERT__ALERT_LATE;
+    }
+    return task->effective != NEVER && ext->risk_told == task->effective
+               ? BATON__ALERT__ALERT_AT_RISK
+               : BATON__ALERT__ALERT_NONE;
+}
+
 static int64_t
 timer_of(const struct task *task)
 {
     const struct run *run = task->run;
     int64_t at = NEVER;
+    int64_t alert_at;
     switch (task->state) {
     case WAITING:
     case READY:
         if (task->timed) {
             at = task->next_at;
         }
-        if (task->deadline && task->on_deadline != BATON__ON_DEADLINE__ON_DEADLINE_NOTHING) {
+        if (deadline_expires(task)) {
             at = MIN(at, task->deadline);
         }
-        return at;
+        break;
     case LEASED:
         at = MIN(run->lease_until, run->start_until);
         break;
@@ -50,10 +116,11 @@ timer_of(const struct task *task)
     default:
         return NEVER;
     }
-    if (task->deadline && task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_CANCEL) {
+    if (task->run && deadline_cancels(task)) {
         at = MIN(at, task->deadline);
     }
-    return at;
+    (void)alert_next(task, &alert_at);
+    return MIN(at, alert_at);
 }
 
 void

@@ -160,6 +160,8 @@ view_make(const struct core *core, struct core_request *request, const struct ta
     ret->next_at = task->timed ? task->next_at : 0;
     ret->actor = text(actor_name(core, task->actor));
     ret->order_at = task_is_live(task) ? task->order_at : 0;
+    ret->alert = (Baton__Alert)alert_now(task);
+    ret->latest_start = task_is_live(task) && task->effective != NEVER ? latest_start(task) : 0;
     ret->n_unmet = task->n_pending + task->n_broken + task->n_abort;
     ret->dependents_total = task->n_outs;
     if (task->ext) {

@@ -309,7 +309,9 @@ why_order(struct why *w)
     order_terms(w->core, task, &order->floor_at, &order->base_at, &effective_from, &inherited_from);
     order->order_at = task->order_at;
     order->anchor = task->anchor;
-    order->patience_ms = patience_ms(task->priority);
+    order->patience_ms = patience_ms(alert_now(task) == BATON__ALERT__ALERT_ESCALATED
+                                         ? (unsigned)BATON__PRIORITY__PRIORITY_CRITICAL
+                                         : task->priority);
     order->own_deadline = task->deadline;
     order->effective_deadline = task->effective == NEVER ? 0 : task->effective;
     order->dependents = task->n_live_outs;

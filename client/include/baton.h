@@ -115,7 +115,16 @@ typedef enum baton_on_deadline {
     BATON_DEADLINE_SOFT = 0,
     BATON_DEADLINE_EXPIRE = 1,
     BATON_DEADLINE_CANCEL = 2,
+    BATON_DEADLINE_ESCALATE = 3,
 } baton_on_deadline;
+
+/* How a task stands to its deadline, as far as the feed has told. */
+typedef enum baton_alert {
+    BATON_ALERT_NONE = 0,
+    BATON_ALERT_AT_RISK = 1,   /* not started at its latest start */
+    BATON_ALERT_LATE = 2,      /* its deadline has passed */
+    BATON_ALERT_ESCALATED = 3, /* … and it counts as critical for that */
+} baton_alert;
 
 typedef enum baton_on_conflict {
     BATON_CONFLICT_REJECT = 0,
@@ -146,6 +155,7 @@ BATON_API const char *baton_on_deadline_name(baton_on_deadline value);
 BATON_API const char *baton_on_conflict_name(baton_on_conflict value);
 BATON_API const char *baton_outcome_name(baton_outcome outcome);
 BATON_API const char *baton_event_kind_name(int kind);
+BATON_API const char *baton_alert_name(baton_alert alert);
 
 /* The number for a name, -1 when there is none. */
 BATON_API int baton_priority_of(const char *name);
@@ -409,6 +419,8 @@ typedef struct baton_task {
     size_t n_orphans;
     int64_t order_at;
     uint32_t n_unmet;
+    baton_alert alert;
+    int64_t latest_start; /* for its effective deadline; 0: there is none */
 } baton_task;
 
 BATON_API BATON_MUST_CHECK baton_status baton_get(baton *baton, struct baton_ref ref,
@@ -855,6 +867,9 @@ enum baton_event_kind {
     BATON_EVENT_CLOSED = 10,    /* a project takes no new tasks */
     BATON_EVENT_OPENED = 11,    /* … does again */
     BATON_EVENT_COMPLETED = 12, /* a closed project has no task left that has not ended */
+    BATON_EVENT_AT_RISK = 20,
+    BATON_EVENT_LATE = 21,
+    BATON_EVENT_ESCALATED = 22,
     BATON_EVENT_CARD = 15, /* a card was made or changed; `text` is the verb, "" for its clock */
 };
 

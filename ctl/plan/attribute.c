@@ -48,7 +48,8 @@ static void
 read_on_deadline(struct reading *r, const struct node *node)
 {
     int n;
-    if (field_word(r->plan, r->source, node, on_deadline_number, "nothing, expire, cancel", &n)) {
+    if (field_word(r->plan, r->source, node, on_deadline_number,
+                   "nothing, expire, cancel, escalate", &n)) {
         r->spec->on_deadline = (baton_on_deadline)n;
     }
 }

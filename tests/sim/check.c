@@ -189,6 +189,27 @@ check_projects(struct world *w)
     }
 }
 
+/* Told when it is due, and only once: what was told is not due any more. */
+static void
+take_alert(struct world *w, const Baton__Event *e, int t)
+{
+    struct model *m = w->m;
+    struct m_due due[2];
+    model_order(m);
+    int n = model_alerts(m, t, due);
+    enum m_timer timer = e->kind == BATON__EVENT__KIND__AT_RISK ? T_RISK : T_LATE;
+    bool is_due = false;
+    for (int i = 0; i < n; i++) {
+        is_due |= due[i].timer == timer && due[i].lo <= m->now;
+    }
+    bool lifts = m->task[t].spec.on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_ESCALATE;
+    if (!is_due || (e->kind == BATON__EVENT__KIND__ESCALATED) != (timer == T_LATE && lifts)) {
+        sim_fail(w, "event %llu: %s is told to be %s, which it is not now or was told before",
+                 (ull)e->number, e->id, event_kind_name((int)e->kind));
+    }
+    model_fire(m, t, timer);
+}
+
 static void
 take_event(struct world *w, const Baton__Event *e)
 {
@@ -200,12 +221,12 @@ take_event(struct world *w, const Baton__Event *e)
     if (e->at > m->now) {
         sim_fail(w, "event %llu is from the future", (ull)e->number);
     }
-    static const uint32_t of_tasks = 1u << BATON__EVENT__KIND__TASK |
-                                     1u << BATON__EVENT__KIND__PROGRESS |
-                                     1u << BATON__EVENT__KIND__UPDATED |
-                                     1u << BATON__EVENT__KIND__ORPHAN |
-                                     1u << BATON__EVENT__KIND__HELD |
-                                     1u << BATON__EVENT__KIND__STALLED;
+    static const uint32_t of_tasks =
+        1u << BATON__EVENT__KIND__TASK | 1u << BATON__EVENT__KIND__PROGRESS |
+        1u << BATON__EVENT__KIND__UPDATED | 1u << BATON__EVENT__KIND__ORPHAN |
+        1u << BATON__EVENT__KIND__HELD | 1u << BATON__EVENT__KIND__STALLED |
+        1u << BATON__EVENT__KIND__AT_RISK | 1u << BATON__EVENT__KIND__LATE |
+        1u << BATON__EVENT__KIND__ESCALATED;
     if (e->kind == BATON__EVENT__KIND__CARD) {
         board_take_event(w, e);
     }
@@ -236,6 +257,8 @@ take_event(struct world *w, const Baton__Event *e)
             sim_fail(w, "%s is called stalled too early", e->id);
         }
         model_fire(m, t, T_STALL);
+    } else if (e->kind >= BATON__EVENT__KIND__AT_RISK) {
+        take_alert(w, e, t);
     }
 }
 
@@ -497,6 +520,9 @@ check_task(struct world *w, int t)
         }
         task->next_lo = task->next_hi = view.next_at;
     }
+    if (m->state[t] < DONE && (int)view.alert != model_alert(m, t)) {
+        differ(w, t, "alert", view.alert, model_alert(m, t));
+    }
     if (m->state[t] < DONE && m->order_valid && view.order_at != m->order_at[t]) {
         differ(w, t, "order_at", view.order_at, m->order_at[t]);
     }
@@ -596,6 +622,19 @@ check_due(struct world *w)
                 what = due[i].hi < next ? t : what;
                 next = MIN(next, due[i].hi);
             }
+        }
+    }
+    model_order(m);
+    for (int t = 0; t < m->n_tasks; t++) {
+        struct m_due due[2];
+        for (int i = model_alerts(m, t, due); i-- > 0;) {
+            if (due[i].hi <= m->now) {
+                sim_fail(w, "%s was due to be told %s %lld ms ago, and the tick left it",
+                         name_of(w, t), due[i].timer == T_RISK ? "at risk" : "late",
+                         (long long)(m->now - due[i].hi));
+            }
+            what = due[i].hi < next ? t : what;
+            next = MIN(next, due[i].hi);
         }
     }
     if (core_next_at(w->core) > next) {

@@ -192,7 +192,7 @@ generate_fields(struct world *w, struct m_spec *spec, uint32_t fields)
     from.role = (int8_t)pick(w, (uint64_t)w->rates.roles);
     from.priority = (int8_t)(1 + pick(w, 4));
     from.deadline = pick(w, 4) ? near_time(w) : 0;
-    from.on_deadline = (int8_t)pick(w, 3);
+    from.on_deadline = (int8_t)pick(w, 4);
     from.not_before = pick(w, 3) ? near_time(w) : 0;
     from.estimate = pick(w, 3) ? some_ms(w) : 0;
     from.title = (uint32_t)pick(w, 1000);
@@ -246,7 +246,7 @@ generate_spec(struct world *w, struct m_spec *spec)
     }
     if (chance(w, r->deadline)) {
         spec->deadline = pick(w, 30) ? near_time(w) : w->m->now - (int64_t)pick(w, hour);
-        spec->on_deadline = (int8_t)(chance(w, r->hard) ? 1 + pick(w, 2) : 0);
+        spec->on_deadline = (int8_t)(chance(w, r->hard) ? 1 + pick(w, 3) : 0);
     }
     if (chance(w, r->not_before)) {
         spec->not_before = pick(w, 10) ? near_time(w) : w->m->now - (int64_t)pick(w, hour);

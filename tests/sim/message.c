@@ -378,7 +378,7 @@ spoil_number(struct world *w, Baton__Spec *spec)
         spec->priority = 5 + (int)pick(w, 1000);
         break;
     case 7:
-        spec->on_deadline = pick(w, 2) ? 3 : -1;
+        spec->on_deadline = pick(w, 2) ? 4 : -1;
         break;
     case 8:
         spec->on_conflict = pick(w, 2) ? 4 : -7;

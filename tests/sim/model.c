@@ -352,11 +352,63 @@ model_timers(const struct model *m, int t, struct m_due due[8])
     }
     bool acts = spec->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_CANCEL
                     ? s != CANCELLING
-                    : spec->on_deadline && (s == WAITING || s == READY);
+                    : spec->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_EXPIRE &&
+                          (s == WAITING || s == READY);
     if (spec->deadline && acts) {
         n = add_due(due, n, T_DEADLINE, spec->deadline, MAX(spec->deadline, task->deadline_hi));
     }
     return n;
+}
+
+/* The latest start needs the effective deadlines: model_order comes first. */
+int
+model_alerts(const struct model *m, int t, struct m_due due[2])
+{
+    const struct m_task *task = &m->task[t];
+    const struct m_spec *spec = &task->spec;
+    int s = m->state[t];
+    int n = 0;
+    if (s >= DONE || s == CANCELLING) {
+        return 0;
+    }
+    if (s != RUNNING && spec->estimate && m->effective[t] != INT64_MAX &&
+        task->risk_told != m->effective[t]) {
+        int64_t at = m->effective[t] - spec->estimate + 1;
+        n = add_due(due, n, T_RISK, at, at);
+    }
+    bool lifts = spec->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_ESCALATE;
+    bool open = spec->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_NOTHING || lifts ||
+                (spec->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_EXPIRE && s != WAITING &&
+                 s != READY);
+    bool told = task->late_told == spec->deadline && (!lifts || task->escalated);
+    if (spec->deadline && open && !told) {
+        n = add_due(due, n, T_LATE, spec->deadline, spec->deadline);
+    }
+    return n;
+}
+
+bool
+model_is_escalated(const struct model *m, int t)
+{
+    const struct m_task *task = &m->task[t];
+    return task->spec.on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_ESCALATE &&
+           task->spec.deadline && task->escalated && task->late_told == task->spec.deadline;
+}
+
+int
+model_alert(struct model *m, int t)
+{
+    const struct m_task *task = &m->task[t];
+    if (m->state[t] >= DONE) {
+        return BATON__ALERT__ALERT_NONE;
+    }
+    if (task->spec.deadline && task->late_told == task->spec.deadline) {
+        return model_is_escalated(m, t) ? BATON__ALERT__ALERT_ESCALATED : BATON__ALERT__ALERT_LATE;
+    }
+    model_order(m);
+    return m->effective[t] != INT64_MAX && task->risk_told == m->effective[t]
+               ? BATON__ALERT__ALERT_AT_RISK
+               : BATON__ALERT__ALERT_NONE;
 }
 
 bool
@@ -381,6 +433,8 @@ model_leads_to(const struct model *m, int t, enum m_timer timer, int to, int rea
     case T_GRACE:
         return to == CANCELLED || to == WAITING || to == FAILED || to == READY;
     case T_STALL:
+    case T_RISK:
+    case T_LATE:
         break;
     }
     return false;
@@ -423,6 +477,16 @@ model_fire(struct model *m, int t, enum m_timer timer)
         break;
     case T_STALL:
         task->stalled = true;
+        model_touch(m, t);
+        break;
+    case T_RISK:
+        model_order(m);
+        task->risk_told = m->effective[t];
+        model_touch(m, t);
+        break;
+    case T_LATE:
+        task->late_told = task->spec.deadline;
+        task->escalated = task->spec.on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_ESCALATE;
         model_touch(m, t);
         break;
     }

@@ -126,6 +126,8 @@ struct m_task {
     int64_t started_at, progress_at, next_update_at;
     int64_t stall_from_hi; /* the silence counts from progress_at, at latest from here */
     int64_t lease_ms, grace_ms;
+    int64_t risk_told, late_told; /* deadlines; 0: none */
+    bool escalated;
     int cause; /* of cancelling */
 };
 
@@ -251,13 +253,21 @@ enum m_timer {
     T_RUNTIME,
     T_DEADLINE,
     T_GRACE,
-    T_STALL
+    T_STALL,
+    T_RISK, /* its latest start has passed */
+    T_LATE, /* its deadline has */
 };
 struct m_due {
     enum m_timer timer;
     int64_t lo, hi; /* may act from lo on, must have acted by a tick at hi */
 };
 int model_timers(const struct model *m, int t, struct m_due due[8]);
+/* What a task shows of how it stands to its deadline. */
+int model_alert(struct model *m, int t);
+/* When what it waits to be told of that is due; model_order first. */
+int model_alerts(const struct model *m, int t, struct m_due due[2]);
+bool model_is_escalated(const struct model *m, int t);
+
 void model_fire(struct model *m, int t, enum m_timer timer);
 /* True when the timer may lead to that state. */
 bool model_leads_to(const struct model *m, int t, enum m_timer timer, int to, int reason);

@@ -81,7 +81,9 @@ static enum verdict
 verdict_of_retry(const struct model *m, int t)
 {
     const struct m_spec *spec = &m->task[t].spec;
-    bool too_late = spec->on_deadline && spec->deadline && spec->deadline <= m->now;
+    bool ends = spec->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_EXPIRE ||
+                spec->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_CANCEL;
+    bool too_late = ends && spec->deadline && spec->deadline <= m->now;
     return too_late || model_aborts(m, t) || is_replaced(m, t) ? ILLEGAL : APPLIES;
 }
 

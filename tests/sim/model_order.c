@@ -99,11 +99,12 @@ order_of(const struct model *m, int t, int64_t from_dependents)
 {
     const struct m_task *task = &m->task[t];
     const struct m_spec *spec = &task->spec;
-    int64_t base = task->anchor + patience(spec->priority);
+    int urgency = model_is_escalated(m, t) ? BATON__PRIORITY__PRIORITY_CRITICAL : spec->priority;
+    int64_t base = task->anchor + patience(urgency);
     int64_t own = base;
     if (m->effective[t] != INT64_MAX) {
         bool hard = spec->deadline && spec->on_deadline;
-        int64_t floor = hard ? task->anchor : task->anchor + patience_above(spec->priority);
+        int64_t floor = hard ? task->anchor : task->anchor + patience_above(urgency);
         own = MAX(floor, MIN(m->effective[t] - spec->estimate, base));
     }
     return MAX(task->anchor, MIN(own, from_dependents));

@@ -7,7 +7,8 @@ import subprocess
 import time
 import unittest
 
-from harness import SystemTest, program
+from harness import SystemTest, program, wait_until
+from messages import wire
 
 ROW_KEYS = [
     "v", "id", "project", "role", "state", "priority", "depends_on", "attempt", "worker",
@@ -42,6 +43,49 @@ class CtlTest(SystemTest):
         task = self.ok(broker, "take", "--role", role, "--wait", "10s").json()
         self.ok(broker, "complete", "--token", task["token"], "--summary", "did " + task["id"])
         return task["id"]
+
+
+class TestDeadlines(CtlTest):
+    def test_deadlines_speak(self):
+        """at_risk, late and escalated: in the feed, in every view, once, and not again by a restart."""
+        broker = self.broker()
+        soon = "2001-01-01T00:00:00Z"
+        self.ok(broker, "add", "A", "--role", "infra", "--estimate", "1h")
+        self.ok(broker, "add", "B", "--role", "infra", "--after", "A", "--deadline", soon)
+        self.ok(
+            broker, "add", "C", "--role", "infra", "--deadline", soon, "--on-deadline", "escalate"
+        )  # fmt: skip
+
+        def events():
+            client = self.client(broker)
+            answer = client.request("events", wire.EventsAfter(number=0, limit=1000)).events
+            return [event for event in answer.events if event.kind >= wire.Event.AT_RISK]
+
+        wait_until("three alerts", lambda: len(events()) >= 3)
+        self.assertEqual(
+            {event.id: event.kind for event in events()},
+            {"A": wire.Event.AT_RISK, "B": wire.Event.LATE, "C": wire.Event.ESCALATED},
+        )
+        watch = self.spawn(broker, "watch", "--since", "0")
+        seen = {}
+        while len(seen) < 3:
+            event = json.loads(watch.stdout.readline())
+            if event["kind"] in ("at_risk", "late", "escalated"):
+                seen[event["kind"]] = event["text"]
+        self.assertIn("B", seen["at_risk"])
+        self.assertIn("submitted by", seen["escalated"])
+        rows = {row["id"]: row["alert"] for row in self.ok(broker, "list").lines()}
+        self.assertEqual(rows, {"A": "at_risk", "B": "late", "C": "escalated"})
+        broker.restart()
+        self.ok(broker, "set", "A", "--priority", "high")
+        self.assertEqual(len(events()), 3)
+        show = self.ok(broker, "show", "C").json()
+        self.assertEqual((show["alert"], show["priority"]), ("escalated", "medium"))
+        why = self.ok(broker, "why", "C").json()
+        self.assertEqual((why["alert"], why["order"]["patience_ms"]), ("escalated", 0))
+        self.assertIn("At risk", self.ok(broker, "why", "A", json_out=False).out)
+        self.ok(broker, "set", "C", "--deadline", "2100-01-01")
+        self.assertIsNone(self.ok(broker, "show", "C").json()["alert"])
 
 
 class TestTasks(CtlTest):

@@ -62,6 +62,7 @@ test_every_enum_has_its_names(void **state)
         {&baton__condition__descriptor, condition_name},
         {&baton__policy__descriptor, policy_name},
         {&baton__on_deadline__descriptor, on_deadline_name},
+        {&baton__alert__descriptor, alert_name},
         {&baton__on_conflict__descriptor, on_conflict_name},
         {&baton__outcome__descriptor, outcome_name},
     };
