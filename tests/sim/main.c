@@ -15,6 +15,7 @@ enum { STEPS_PER_SEED = 3000 };
 struct options {
     uint64_t seed, n_seeds, n_commands;
     uint32_t n_steps; /* of each seed */
+    uint64_t depth;   /* of histories to exhaust; 0: random worlds */
     bool trace, shrink, twice, keep_going;
 };
 
@@ -23,7 +24,7 @@ usage(void)
 {
     printf(
         "usage: baton-sim [--seed N] [--seeds K] [--commands N] [--steps N] [--trace] [--shrink]\n"
-        "                 [--twice] [--keep-going]\n"
+        "                 [--twice] [--keep-going] [--exhaust N]\n"
         "  --seed N      the first seed [1]\n"
         "  --seeds K     how many worlds [as many as the commands need]\n"
         "  --commands N  how many commands in all [10^6, or BATON_SIM_COMMANDS]\n"
@@ -31,7 +32,9 @@ usage(void)
         "  --trace       say everything that happens\n"
         "  --shrink      of one failing seed, leave out steps while it still fails\n"
         "  --twice       live through some of the worlds twice and compare\n"
-        "  --keep-going  report failing seeds and go on; one line each\n",
+        "  --keep-going  report failing seeds and go on; one line each\n"
+        "  --exhaust N   instead: every history of N steps in a world of three tasks and two "
+        "workers\n",
         STEPS_PER_SEED);
 }
 
@@ -46,12 +49,17 @@ parse_number(const char *text, uint64_t *ret)
 static int
 parse(int argc, char **argv, struct options *o)
 {
-    static const struct option table[] = {
-        {"seed", required_argument, NULL, 's'},     {"seeds", required_argument, NULL, 'k'},
-        {"commands", required_argument, NULL, 'c'}, {"steps", required_argument, NULL, 'n'},
-        {"trace", no_argument, NULL, 't'},          {"shrink", no_argument, NULL, 'x'},
-        {"twice", no_argument, NULL, '2'},          {"keep-going", no_argument, NULL, 'g'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
+    static const struct option table[] = {{"seed", required_argument, NULL, 's'},
+                                          {"seeds", required_argument, NULL, 'k'},
+                                          {"commands", required_argument, NULL, 'c'},
+                                          {"steps", required_argument, NULL, 'n'},
+                                          {"trace", no_argument, NULL, 't'},
+                                          {"shrink", no_argument, NULL, 'x'},
+                                          {"twice", no_argument, NULL, '2'},
+                                          {"keep-going", no_argument, NULL, 'g'},
+                                          {"exhaust", required_argument, NULL, 'e'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     const char *commands = getenv("BATON_SIM_COMMANDS");
     uint64_t steps = STEPS_PER_SEED;
     *o = (struct options){.seed = 1, .n_commands = 1000000};
@@ -80,6 +88,9 @@ parse(int argc, char **argv, struct options *o)
             break;
         case '2':
             o->twice = true;
+            break;
+        case 'e':
+            ok = parse_number(optarg, &o->depth) && o->depth > 0 && o->depth <= 12;
             break;
         case 'g':
             o->keep_going = true;
@@ -216,6 +227,9 @@ main(int argc, char **argv)
     if (o.shrink) {
         shrink(o.seed, o.n_steps);
         return 0;
+    }
+    if (o.depth) {
+        return exhaust((uint32_t)o.depth, o.trace) ? 0 : 1;
     }
     signal(SIGABRT, on_abort);
     return live(&o);

@@ -8,7 +8,8 @@ enum { MET, PENDING, BROKEN };
 void
 model_init(struct model *m, const struct core_config *config)
 {
-    memset(m, 0, sizeof *m);
+    /* What lies behind the tasks was never used. */
+    memset(m, 0, offsetof(struct model, task) + (size_t)m->n_tasks * sizeof(struct m_task));
     m->config = *config;
     memset(m->slot, 0xff, sizeof m->slot);
     for (int i = 0; i < M_RESOURCES; i++) {

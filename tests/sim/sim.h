@@ -89,6 +89,8 @@ struct world {
 /* ---- world.c ---- */
 struct world *world_new(uint64_t seed, bool trace);
 void world_free(struct world *w);
+/* Another world in the same memory, without rates. */
+void world_reset(struct world *w, const struct core_config *config);
 /* The request for the next verb. */
 struct core_request *world_request(struct world *w, const char *actor);
 uint32_t world_worker(struct world *w, int worker);
@@ -171,6 +173,16 @@ void step_lost(struct world *w);
 void step_back(struct world *w);
 void step_bye(struct world *w);
 void step_question(struct world *w);
+/* The same, with what was decided elsewhere. */
+void submit_it(struct world *w, const struct m_submit *submit, enum step_kind kind);
+void change_it(struct world *w, const struct m_change *change);
+void dispatch_it(struct world *w, int worker);
+void report_it(struct world *w, const struct m_report *said, bool odd);
+void lose_it(struct world *w, int worker);
+
+/* ---- exhaust.c ---- */
+/* Every history of that many steps in a small world; prints how many. False: one failed, told. */
+bool exhaust(uint32_t depth, bool trace);
 
 /* ---- board.c ---- */
 void step_board(struct world *w);

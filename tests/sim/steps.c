@@ -195,7 +195,7 @@ check_counts(struct world *w, const struct m_submit *submit, const struct m_plan
     }
 }
 
-static void
+void
 submit_it(struct world *w, const struct m_submit *submit, enum step_kind kind)
 {
     struct m_plan plan;
@@ -309,30 +309,36 @@ check_refs(struct world *w, const Baton__Changed *ret)
     }
 }
 
-static void
-step_change(struct world *w)
+void
+change_it(struct world *w, const struct m_change *change)
 {
-    struct m_change change;
-    generate_change(w, &change);
-    Baton__Change *message = message_change(w, &change);
+    Baton__Change *message = message_change(w, change);
     Baton__Changed ret;
-    codes expected = model_change_codes(w->m, &change);
+    codes expected = model_change_codes(w->m, change);
     trace_message(w, "change", &message->base);
     Baton__Code code = core_change(w->core, world_request(w, "bob@desk"), message, &ret);
     check_code(w, expected, code);
     count(w, STEP_CHANGE, code);
     if (code == BATON__CODE__CODE_OK) {
         trace_message(w, "  answer", &ret.base);
-        int n = model_change(w->m, &change);
+        int n = model_change(w->m, change);
         check_refs(w, &ret);
         if (n >= 0 && ret.n_changed != (uint32_t)n) {
             sim_fail(w, "%u tasks changed instead of %d", ret.n_changed, n);
         }
     }
-    if (code != BATON__CODE__CODE_OK || change.dry_run) {
+    if (code != BATON__CODE__CODE_OK || change->dry_run) {
         check_refused(w);
     }
     answered(w, &message->base, code, &ret.base);
+}
+
+static void
+step_change(struct world *w)
+{
+    struct m_change change;
+    generate_change(w, &change);
+    change_it(w, &change);
 }
 
 static struct m_pause *
@@ -534,14 +540,32 @@ step_project(struct world *w)
 
 /* ---- time ---- */
 
+/* When something of one of the tasks is due, to the millisecond; 0: not known. */
+static int64_t
+draw_timer(struct world *w)
+{
+    struct m_due due[8];
+    int t = w->m->n_tasks ? (int)pick(w, (uint64_t)w->m->n_tasks) : -1;
+    for (int tries = 0; t >= 0 && tries < 8 && !model_holds_lease(w->m, t); tries++) {
+        t = (int)pick(w, (uint64_t)w->m->n_tasks);
+    }
+    int n = t >= 0 && model_holds_lease(w->m, t) ? model_timers(w->m, t, due) : 0;
+    int64_t at = n ? due[pick(w, (uint64_t)n)].lo : 0;
+    return at > w->m->now && at - w->m->now < INT64_C(40) * 86400000 ? at : 0;
+}
+
 static int64_t
 draw_time(struct world *w)
 {
     int64_t next = core_next_at(w->core);
     uint64_t usual = (uint64_t)w->rates.tick_ms;
-    switch (pick(w, 10)) {
+    int64_t timer;
+    switch (pick(w, 11)) {
     case 0:
         return 0;
+    case 10: /* at a timer, or just before */
+        timer = draw_timer(w);
+        return timer ? timer - w->m->now - (int64_t)pick(w, 2) : 0;
     case 1:
     case 2:
     case 3: /* just when something is due, or just before */

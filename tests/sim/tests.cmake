@@ -4,7 +4,7 @@ if(TARGET baton_core)
   add_executable(baton-sim
     ${sim}/main.c ${sim}/world.c ${sim}/generate.c ${sim}/message.c ${sim}/steps.c ${sim}/work.c ${sim}/question.c
     ${sim}/board.c ${sim}/model_board.c
-    ${sim}/check.c ${sim}/shrink.c ${sim}/trace.c
+    ${sim}/check.c ${sim}/exhaust.c ${sim}/shrink.c ${sim}/trace.c
     ${sim}/model.c ${sim}/model_order.c ${sim}/model_submit.c ${sim}/model_work.c ${sim}/model_change.c)
   target_link_libraries(baton-sim PRIVATE baton_core baton_common baton_proto PkgConfig::xxhash baton_flags)
   target_compile_options(baton-sim PRIVATE -Wno-switch-enum)
@@ -13,6 +13,14 @@ if(TARGET baton_core)
   else()
     set(sim_commands 500000)
   endif()
+  # Every history of so many steps (7: 168,717 of them); more by hand.
+  if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT BATON_SANITIZE)
+    set(sim_depth 7)
+  else()
+    set(sim_depth 6)
+  endif()
+  add_test(NAME sim_exhaustive COMMAND baton-sim --exhaust ${sim_depth})
+  set_tests_properties(sim_exhaustive PROPERTIES LABELS sim TIMEOUT 900)
   # Two halves, for two cores; BATON_SIM_COMMANDS (for each half) wins.
   foreach(half 1 2)
     add_test(NAME sim_${half} COMMAND sh -c

@@ -245,14 +245,13 @@ compare_assigned(struct world *w, const Baton__Assign *assign, const struct want
     m->n_lingers = n_before;
 }
 
-void
-step_dispatch(struct world *w, bool take)
+static void
+dispatch_wanted(struct world *w, bool take, struct wanted wanted)
 {
     struct model *m = w->m;
     static uint8_t taken[M_TASKS_MAX], may[M_TASKS_MAX];
-    struct wanted wanted;
     Baton__Assign assign;
-    draw_wanted(w, take, &wanted);
+    memset(taken, 0, sizeof taken);
     if (!take && !m->connected[wanted.worker]) {
         core_worker_back(w->core, world_request(w, "front"), wanted.ask.worker, NULL, 0,
                          &(uint64_t *){NULL}, &(size_t){0});
@@ -300,6 +299,24 @@ step_dispatch(struct world *w, bool take)
     }
 }
 
+void
+step_dispatch(struct world *w, bool take)
+{
+    struct wanted wanted;
+    draw_wanted(w, take, &wanted);
+    dispatch_wanted(w, take, wanted);
+}
+
+void
+dispatch_it(struct world *w, int worker)
+{
+    struct wanted wanted = {.worker = worker, .only = -1, .project_set = (1u << M_PROJECTS) - 1};
+    wanted.ask.max = 1;
+    wanted.ask.roles = (1u << M_ROLES) - 1;
+    wanted.ask.worker = world_worker(w, worker);
+    dispatch_wanted(w, false, wanted);
+}
+
 /* ---- reports ---- */
 
 static int
@@ -313,6 +330,16 @@ draw_outcome(struct world *w, int t)
     }
     static const int bad[] = {2, 2, 2, 2, 3, 4, 5, 5, 7};
     return bad[pick(w, ARRAY_LEN(bad))];
+}
+
+/* So that the lease ends at another of the task's timers, or a millisecond beside it. */
+static int64_t
+draw_extension(struct world *w, int t)
+{
+    struct m_due due[8];
+    int n = model_timers(w->m, t, due);
+    int64_t ms = n ? due[pick(w, (uint64_t)n)].lo - w->m->now + (int64_t)pick(w, 3) - 1 : 0;
+    return ms > 1 && ms < INT64_C(7) * 86400000 ? ms : 1000;
 }
 
 static void
@@ -331,7 +358,7 @@ draw_what(struct world *w, int t, struct m_report *report)
                       report->outcome == BATON__OUTCOME__OUTCOME_RELEASED;
         report->retry_after = delays && pick(w, 2) ? 1 + (int64_t)pick(w, 600000) : 0;
     } else if (report->what != R_STARTED && pick(w, 8) == 0) {
-        report->extend = 1000 + (int64_t)pick(w, 7200000);
+        report->extend = pick(w, 2) ? 1000 + (int64_t)pick(w, 7200000) : draw_extension(w, t);
     }
 }
 
@@ -406,14 +433,11 @@ message_line(struct world *w, const struct m_report *report)
 }
 
 void
-step_report(struct world *w, bool odd)
+report_it(struct world *w, const struct m_report *said, bool odd)
 {
     struct model *m = w->m;
-    struct m_report report;
+    struct m_report report = *said;
     Baton__LineReply reply;
-    if (!draw_report(w, odd, &report)) {
-        return;
-    }
     Baton__Line *line = message_line(w, &report);
     bool nonsense = odd && report.what == R_RESULT && pick(w, 10) == 0;
     if (nonsense) {
@@ -451,12 +475,26 @@ step_report(struct world *w, bool odd)
     w->n_accepted_of[odd ? STEP_ODD_REPORT : STEP_REPORT] += reply.code == BATON__CODE__CODE_OK;
 }
 
+void
+step_report(struct world *w, bool odd)
+{
+    struct m_report report;
+    if (draw_report(w, odd, &report)) {
+        report_it(w, &report, odd);
+    }
+}
+
 /* ---- sessions ---- */
 
 void
 step_lost(struct world *w)
 {
-    int worker = (int)pick(w, (uint64_t)w->rates.workers);
+    lose_it(w, (int)pick(w, (uint64_t)w->rates.workers));
+}
+
+void
+lose_it(struct world *w, int worker)
+{
     if (!w->m->connected[worker]) {
         return;
     }

@@ -101,6 +101,9 @@ make_config(struct world *w)
     if (pick(w, 4) == 0) {
         c->hot_ended_ms = 1000 + (int64_t)pick(w, 3600000);
     }
+    if (pick(w, 8) == 0) { /* two timers of one task fall together, or nearly */
+        c->stall_ms = c->lease_ms - 2 + (int64_t)pick(w, 4);
+    }
     if (pick(w, 3) == 0) {
         c->lease_ms = 1000 + (int64_t)pick(w, 600000);
         c->suspect_ms = 1000 + (int64_t)pick(w, 120000);
@@ -127,6 +130,28 @@ world_new(uint64_t seed, bool trace)
     w->m->now = INT64_C(1760000000000) + (int64_t)pick(w, 1000000);
     w->core = core_new(&w->config);
     return w;
+}
+
+static void batch_fini(struct batch *batch);
+static void drop_marks(struct world *w, int from);
+
+void
+world_reset(struct world *w, const struct core_config *config)
+{
+    core_free(w->core);
+    core_out_clear(&w->out);
+    for (size_t i = 0; i < w->n_batches; i++) {
+        batch_fini(&w->batches[i]);
+    }
+    w->n_batches = 0;
+    drop_marks(w, 0);
+    arena_reset(&w->arena);
+    w->config = *config;
+    model_init(w->m, &w->config);
+    w->m->now = INT64_C(1760000000000);
+    w->late = w->ticked = w->skipped = false;
+    w->n_facts = w->n_events = 0;
+    w->core = core_new(&w->config);
 }
 
 static void
