@@ -120,6 +120,9 @@ change_build(struct record *scratch, const struct baton_change *change, Baton__C
     m->n_fields = change->n_fields;
     m->filter = change->filter ? filter_to_message(scratch, change->filter) : NULL;
     m->all = change->all;
+    if (change->confirm) {
+        m->confirm = (char *)(uintptr_t)change->confirm;
+    }
     return !scratch->failed;
 }
 
@@ -157,6 +160,7 @@ baton_change(baton *b, const struct baton_change *change, baton_changed **ret_ch
         .n_changed = c->n_changed,
         .n_unchanged = c->n_unchanged,
         .event = c->event,
+        .confirm = c->confirm,
     };
     if (!changed->tasks) {
         return no_memory(b, answer.record);

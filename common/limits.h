@@ -34,6 +34,7 @@ enum {
     WORKERS_MAX = 100 * 1000, /* names ever seen */
     SESSIONS_MAX = 10 * 1000,
     TASKS_MAX = 20 * 1000 * 1000, /* in memory */
+    CONFIRM_BYTES = 16,           /* of a token that confirms a dry run, in hex */
     NAMED_MAX = 1000,             /* tasks named in one answer's list */
     PAGE_MAX = 10 * 1000,
     TAKE_WAIT_MS_MAX = 45 * 1000,

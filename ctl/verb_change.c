@@ -14,6 +14,7 @@ enum {
     OPTION_GRACE,
     OPTION_ALL,
     OPTION_YES,
+    OPTION_CONFIRM,
 };
 
 static const struct option options[] = {
@@ -25,6 +26,7 @@ static const struct option options[] = {
     {"grace", required_argument, NULL, OPTION_GRACE},
     {"all", no_argument, NULL, OPTION_ALL},
     {"yes", no_argument, NULL, OPTION_YES},
+    {"confirm", required_argument, NULL, OPTION_CONFIRM},
     {0},
 };
 
@@ -55,6 +57,10 @@ take_option(struct form *form, struct ctl *ctl, int option)
         return ctl_take_duration(ctl, "--grace", optarg, &form->change.grace_ms);
     case OPTION_ALL:
         form->change.all = true;
+        return true;
+    case OPTION_CONFIRM:
+        form->change.confirm = optarg;
+        form->yes = true;
         return true;
     case OPTION_YES:
         form->yes = true;
@@ -117,6 +123,8 @@ print_json(struct ctl *ctl, const struct baton_change *change, const baton_chang
     json_object_set_new(object, "tasks", tasks);
     json_object_set_new(object, "n_changed", json_integer(changed->n_changed));
     json_object_set_new(object, "n_unchanged", json_integer(changed->n_unchanged));
+    json_object_set_new(object, "confirm",
+                        changed->confirm[0] ? ctl_json_text(changed->confirm) : json_null());
     ctl_print_json(ctl, object);
 }
 
@@ -133,6 +141,9 @@ print(struct ctl *ctl, const struct baton_change *change, const baton_changed *c
     }
     if (changed->n_changed > changed->n_named) {
         ctl_print(ctl, "and %zu more\n", changed->n_changed - changed->n_named);
+    }
+    if (changed->confirm[0] && changed->n_changed) {
+        ctl_print(ctl, "to do exactly this: --confirm %s\n", changed->confirm);
     }
     if (changed->n_unchanged) {
         ctl_remark(ctl, "%u %s so already", changed->n_unchanged,

@@ -14,7 +14,8 @@
     "  --prefix TEXT     only ids that begin so\n"                                                 \
     "  --open            only what has not ended\n"                                                \
     "  --subtree         and all that depends on them\n"                                           \
-    "  --dry-run         only list what would change\n"                                            \
+    "  --dry-run         only list what would change, with a token that confirms it\n"             \
+    "  --confirm TOKEN   refuse (conflict) if it would reach something else by now\n"              \
     "  --reason TEXT     for the journal and for others\n"
 
 #define FILTER                                                                                     \

@@ -5,8 +5,11 @@
 #include "common/alloc.h"
 #include "common/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 enum verdict { VERDICT_CHANGE, VERDICT_SAME, VERDICT_ILLEGAL };
 
@@ -475,10 +478,58 @@ check_words(const struct change *c)
         return refuse(c->request, BATON__CODE__CODE_INVALID, "reason",
                       "say why: a cancel needs a reason");
     }
+    size_t digits = strspn(wire->confirm, "0123456789abcdef");
+    if (wire->confirm[0] && (digits != CONFIRM_BYTES || wire->confirm[digits])) {
+        return refuse(c->request, BATON__CODE__CODE_INVALID, "confirm",
+                      "not a token: it is the 16 digits that a dry run answers with");
+    }
     if (wire->grace_ms < 0 || wire->grace_ms > DURATION_MS_MAX) {
         return refuse(c->request, BATON__CODE__CODE_INVALID, "grace_ms", "not a duration");
     }
     return BATON__CODE__CODE_OK;
+}
+
+/* ---- what a dry run showed ---- */
+
+struct reached {
+    uint64_t key;
+    uint64_t state;
+};
+
+static int
+compare_reached(const void *a, const void *b)
+{
+    const struct reached *x = a, *y = b;
+    return x->key < y->key ? -1 : x->key > y->key;
+}
+
+/* Stands for the verb, the tasks that it changes and the states that they are in. */
+static char *
+confirm_token(const struct change *c)
+{
+    struct reached *reached = arena_alloc(c->request->arena, (c->n_targets + 1) * sizeof *reached);
+    size_t n = 0;
+    for (size_t i = 0; i < c->n_targets; i++) {
+        const struct task *task = task_at(c->core, c->targets[i]);
+        if (c->verdicts[i] == VERDICT_CHANGE) {
+            reached[n++] = (struct reached){.key = task->key, .state = task->state};
+        }
+    }
+    qsort(reached, n, sizeof *reached, compare_reached);
+    reached[n++] = (struct reached){.key = (uint64_t)c->wire->verb};
+    uint64_t digest = XXH3_64bits_withSeed(reached, n * sizeof *reached, c->core->config.hash_seed);
+    return arena_printf(c->request->arena, "%0*" PRIx64, (int)CONFIRM_BYTES, digest);
+}
+
+static Baton__Code
+check_confirm(const struct change *c, const char *token)
+{
+    if (!c->wire->confirm[0] || strcmp(c->wire->confirm, token) == 0) {
+        return BATON__CODE__CODE_OK;
+    }
+    return refuse(c->request, BATON__CODE__CODE_CONFLICT, "confirm",
+                  "what this reaches is not what was confirmed: tasks were added, or changed their "
+                  "state; look again with a dry run");
 }
 
 static void
@@ -522,6 +573,13 @@ core_change(struct core *core, struct core_request *request, const Baton__Change
     c.verdicts = arena_alloc(request->arena, c.n_targets * sizeof *c.verdicts);
     for (size_t i = 0; i < c.n_targets; i++) {
         c.verdicts[i] = may(&c, i);
+    }
+    char *token = change->dry_run || change->confirm[0] ? confirm_token(&c) : NULL;
+    code = token ? check_confirm(&c, token) : code;
+    if (code != BATON__CODE__CODE_OK) {
+        return code;
+    }
+    for (size_t i = 0; i < c.n_targets; i++) {
         if (c.verdicts[i] == VERDICT_ILLEGAL && i < c.n_roots && !c.by_filter) {
             return refuse_illegal(&c, task_at(core, c.targets[i]));
         }
@@ -533,7 +591,9 @@ core_change(struct core *core, struct core_request *request, const Baton__Change
         }
     }
     answer(&c, ret);
-    if (!change->dry_run) {
+    if (change->dry_run) {
+        ret->confirm = token;
+    } else {
         emit_all(&c);
     }
     ret->event = core->event;

@@ -512,6 +512,7 @@ struct baton_change {
     size_t n_fields;
     const struct baton_filter *filter; /* instead of tasks; needs all */
     bool all;
+    const char *confirm; /* of a dry run; BATON_CONFLICT when it would reach something else now */
 };
 
 typedef struct baton_changed {
@@ -520,6 +521,7 @@ typedef struct baton_changed {
     uint32_t n_changed;
     uint32_t n_unchanged;
     uint64_t event;
+    const char *confirm; /* of a dry run: stands for the tasks named and their states */
 } baton_changed;
 
 BATON_API BATON_MUST_CHECK baton_status baton_change(baton *baton,

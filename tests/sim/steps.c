@@ -1,6 +1,8 @@
 /* What operators and submitters do in one step, and which step it is. */
 #include "sim.h"
 
+#include "common/limits.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -309,12 +311,41 @@ check_refs(struct world *w, const Baton__Changed *ret)
     }
 }
 
+/* Sometimes what a dry run says is confirmed: by the same state, so that it must hold, or under
+ * another verb, so that it can't. */
+static codes
+confirm_it(struct world *w, Baton__Change *message, codes expected)
+{
+    if (pick(w, 4) || message->verb == BATON__CHANGE__VERB__SET) {
+        return expected;
+    }
+    Baton__Change dry = *message;
+    Baton__Changed ret;
+    bool other = pick(w, 2);
+    dry.dry_run = true;
+    if (other) {
+        dry.verb = message->verb == BATON__CHANGE__VERB__HOLD ? BATON__CHANGE__VERB__RELEASE
+                                                              : BATON__CHANGE__VERB__HOLD;
+    }
+    Baton__Code code = core_change(w->core, world_request(w, "bob@desk"), &dry, &ret);
+    check_refused(w);
+    if (code != BATON__CODE__CODE_OK) {
+        return expected;
+    }
+    if (strlen(ret.confirm) != CONFIRM_BYTES) {
+        sim_fail(w, "a dry run answers with the token \"%s\"", ret.confirm);
+    }
+    message->confirm = ret.confirm;
+    return other ? (expected & ~CODE(OK)) | CODE(CONFLICT) : expected;
+}
+
 void
 change_it(struct world *w, const struct m_change *change)
 {
     Baton__Change *message = message_change(w, change);
     Baton__Changed ret;
     codes expected = model_change_codes(w->m, change);
+    expected = confirm_it(w, message, expected);
     trace_message(w, "change", &message->base);
     Baton__Code code = core_change(w->core, world_request(w, "bob@desk"), message, &ret);
     check_code(w, expected, code);

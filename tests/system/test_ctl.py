@@ -338,6 +338,33 @@ class TestOperators(CtlTest):
         done = self.ok(broker, "cancel", "A", "--subtree", "--reason", "x").json()
         self.assertEqual(sorted(done["tasks"]), ["A", "B"])
 
+    def test_a_confirmed_subtree_is_that_subtree(self):
+        broker = self.broker()
+        self.ok(broker, "add", "A", "--role", "infra")
+        self.ok(broker, "add", "B", "--role", "infra", "--after", "A")
+        cancel = ["cancel", "A", "--subtree", "--reason", "x"]
+
+        def look():
+            return self.ok(broker, *cancel, "--dry-run").json()["confirm"]
+
+        def refused(token, error="conflict"):
+            done = self.baton(broker, *cancel, "--confirm", token)
+            self.assertEqual((done.status != 0, done.error()["error"]["code"]), (True, error))
+            self.assertEqual(self.baton(broker, "list", "--state", "cancelled").out, "")
+
+        token = look()
+        self.assertEqual(look(), token)
+        self.assertIn(token, self.ok(broker, *cancel, "--dry-run", json_out=False).out)
+        self.ok(broker, "add", "C", "--role", "infra", "--after", "B")
+        refused(token)  # one more
+        token = look()
+        self.ok(broker, "take", "--role", "infra")
+        refused(token)  # A is leased now
+        refused("0" * 16)
+        refused("yes", "invalid")
+        done = self.ok(broker, *cancel, "--confirm", look()).json()
+        self.assertEqual(sorted(done["tasks"]), ["A", "B", "C"])
+
     def test_hold_pause_and_drain(self):
         broker = self.broker()
         self.ok(broker, "add", "A", "--role", "infra")
