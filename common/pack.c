@@ -102,26 +102,16 @@ add_value(struct buf *buf, const ProtobufCFieldDescriptor *field, const void *at
     }
 }
 
-static size_t
-element_bytes(const ProtobufCFieldDescriptor *field)
-{
-    switch ((int)field->type) {
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return sizeof(void *);
-    case PROTOBUF_C_TYPE_BYTES:
-        return sizeof(ProtobufCBinaryData);
-    case PROTOBUF_C_TYPE_BOOL:
-        return sizeof(protobuf_c_boolean);
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return sizeof(uint64_t);
-    default:
-        return sizeof(uint32_t);
-    }
-}
+/* Of a value in its message: those that are all zero when it is not said. Of a string that is the
+ * pointer, of bytes their number. */
+static const uint8_t word_bytes[] = {
+    [PROTOBUF_C_TYPE_INT32] = 4,   [PROTOBUF_C_TYPE_SINT32] = 4,  [PROTOBUF_C_TYPE_UINT32] = 4,
+    [PROTOBUF_C_TYPE_ENUM] = 4,    [PROTOBUF_C_TYPE_BOOL] = 4,    [PROTOBUF_C_TYPE_INT64] = 8,
+    [PROTOBUF_C_TYPE_UINT64] = 8,  [PROTOBUF_C_TYPE_FIXED64] = 8, [PROTOBUF_C_TYPE_STRING] = 8,
+    [PROTOBUF_C_TYPE_MESSAGE] = 8, [PROTOBUF_C_TYPE_DOUBLE] = 8,  [PROTOBUF_C_TYPE_BYTES] = 8,
+};
+_Static_assert(sizeof(protobuf_c_boolean) == 4 && sizeof(size_t) == 8 && sizeof(void *) == 8,
+               "words are of other sizes");
 
 /* Moves what was packed from `begin` on to make room for its length before it. */
 static void
@@ -141,7 +131,8 @@ put_length(struct buf *buf, size_t begin)
 static void
 add_repeated(struct buf *buf, const ProtobufCFieldDescriptor *field, const char *elements, size_t n)
 {
-    size_t bytes = element_bytes(field);
+    size_t bytes = field->type == PROTOBUF_C_TYPE_BYTES ? sizeof(ProtobufCBinaryData)
+                                                        : word_bytes[field->type];
     if (!(field->flags & PROTOBUF_C_FIELD_FLAG_PACKED)) {
         for (size_t i = 0; i < n; i++) {
             add_value(buf, field, elements + i * bytes);
@@ -157,60 +148,42 @@ add_repeated(struct buf *buf, const ProtobufCFieldDescriptor *field, const char 
     put_length(buf, begin);
 }
 
-/* Zero and "" are not said. */
-static bool
-is_said(const ProtobufCFieldDescriptor *field, const void *at)
+/* Zero and "" are not said, except by the case of a oneof. */
+static inline bool
+is_said(const ProtobufCFieldDescriptor *field, const char *message)
 {
-    switch ((int)field->type) {
-    case PROTOBUF_C_TYPE_STRING: {
-        const char *text = *(const char *const *)at;
-        return text && text[0];
-    }
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return *(const void *const *)at != NULL;
-    case PROTOBUF_C_TYPE_BYTES:
-        return ((const ProtobufCBinaryData *)at)->len > 0;
-    case PROTOBUF_C_TYPE_BOOL:
-        return *(const protobuf_c_boolean *)at != 0;
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return *(const double *)at != 0;
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-        return *(const uint64_t *)at != 0;
-    default:
-        return *(const uint32_t *)at != 0;
-    }
-}
-
-static void
-add_field(struct buf *buf, const ProtobufCFieldDescriptor *field, const char *message)
-{
-    const char *at = message + field->offset;
-    const char *quantifier = message + field->quantifier_offset;
+    const void *at = message + field->offset;
     if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
+        const void *quantifier = message + field->quantifier_offset;
         bool is_pointer = field->type == PROTOBUF_C_TYPE_STRING ||
                           field->type == PROTOBUF_C_TYPE_MESSAGE;
-        if (*(const uint32_t *)(const void *)quantifier == field->id &&
-            (!is_pointer || *(const void *const *)(const void *)at)) {
-            add_value(buf, field, at);
-        }
-    } else if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-        size_t n = *(const size_t *)(const void *)quantifier;
-        if (n > 0) {
-            add_repeated(buf, field, *(const char *const *)(const void *)at, n);
-        }
-    } else if (is_said(field, at)) {
-        add_value(buf, field, at);
+        return *(const uint32_t *)quantifier == field->id &&
+               (!is_pointer || *(const void *const *)at);
     }
+    if (word_bytes[field->type] == 4) {
+        return *(const uint32_t *)at != 0;
+    }
+    return *(const uint64_t *)at != 0 &&
+           (field->type != PROTOBUF_C_TYPE_STRING || (*(const char *const *)at)[0] != 0) &&
+           (field->type != PROTOBUF_C_TYPE_DOUBLE || *(const double *)at != 0);
 }
 
 void
 pack(struct buf *buf, const ProtobufCMessage *message)
 {
-    const ProtobufCMessageDescriptor *type = message->descriptor;
-    for (unsigned i = 0; i < type->n_fields; i++) {
-        add_field(buf, &type->fields[i], (const char *)message);
+    const char *base = (const char *)message;
+    const ProtobufCFieldDescriptor *field = message->descriptor->fields;
+    const ProtobufCFieldDescriptor *end = field + message->descriptor->n_fields;
+    for (; field < end; field++) {
+        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+            size_t n = *(const size_t *)(const void *)(base + field->quantifier_offset);
+            if (n > 0) {
+                add_repeated(buf, field, *(const char *const *)(const void *)(base + field->offset),
+                             n);
+            }
+        } else if (is_said(field, base)) {
+            add_value(buf, field, base + field->offset);
+        }
     }
     for (unsigned i = 0; i < message->n_unknown_fields; i++) {
         const ProtobufCMessageUnknownField *unknown = &message->unknown_fields[i];

@@ -7,92 +7,113 @@
 
 enum { ROOM_MIN = 64 };
 
-/* Spreads numbers that rise by one (keys, tokens) over the table. */
-static size_t
-spread(uint64_t key)
+static uint64_t
+base_of(uint64_t key)
 {
-    key ^= key >> 32;
-    key *= 0x9e3779b97f4a7c15u;
-    return (size_t)(key ^ (key >> 29));
+    return key / INDEX64_BLOCK + 1;
 }
 
-static struct index64_entry *
-index64_place(const struct index64 *index, uint64_t key)
+/* Spreads bases, which rise by one, over the table. */
+static size_t
+spread(uint64_t base)
+{
+    base ^= base >> 32;
+    base *= 0x9e3779b97f4a7c15u;
+    return (size_t)(base ^ (base >> 29));
+}
+
+static struct index64_block *
+block_place(const struct index64 *index, uint64_t base)
 {
     size_t mask = index->room - 1;
-    size_t i = spread(key) & mask;
-    while (index->entries[i].key != 0 && index->entries[i].key != key) {
+    size_t i = spread(base) & mask;
+    while (index->blocks[i].base != 0 && index->blocks[i].base != base) {
         i = (i + 1) & mask;
     }
-    return &index->entries[i];
+    return &index->blocks[i];
 }
 
 uint32_t
 index64_get(const struct index64 *index, uint64_t key)
 {
-    if (index->n == 0 || key == 0) {
+    if (index->n == 0) {
         return 0;
     }
-    const struct index64_entry *entry = index64_place(index, key);
-    return entry->key == key ? entry->value : 0;
+    const struct index64_block *block = block_place(index, base_of(key));
+    return block->base ? block->values[key % INDEX64_BLOCK] : 0;
 }
 
 static void
 index64_grow(struct index64 *index)
 {
-    struct index64 bigger = {.room = index->room ? index->room * 2 : ROOM_MIN, .n = index->n};
-    bigger.entries = xcalloc(bigger.room, sizeof *bigger.entries);
+    struct index64 bigger = {.room = index->room ? index->room * 2 : ROOM_MIN,
+                             .n_blocks = index->n_blocks,
+                             .n = index->n};
+    bigger.blocks = xcalloc(bigger.room, sizeof *bigger.blocks);
     for (size_t i = 0; i < index->room; i++) {
-        if (index->entries[i].key != 0) {
-            *index64_place(&bigger, index->entries[i].key) = index->entries[i];
+        if (index->blocks[i].base != 0) {
+            *block_place(&bigger, index->blocks[i].base) = index->blocks[i];
         }
     }
-    free(index->entries);
+    free(index->blocks);
     *index = bigger;
 }
 
 void
 index64_put(struct index64 *index, uint64_t key, uint32_t value)
 {
-    CHECK(key != 0);
-    if ((index->n + 1) * 3 > index->room * 2) {
+    CHECK(key != 0 && value != 0);
+    if ((index->n_blocks + 1) * 3 > index->room * 2) {
         index64_grow(index);
     }
-    struct index64_entry *entry = index64_place(index, key);
-    if (entry->key == 0) {
-        index->n++;
+    struct index64_block *block = block_place(index, base_of(key));
+    if (block->base == 0) {
+        block->base = base_of(key);
+        index->n_blocks++;
     }
-    *entry = (struct index64_entry){.key = key, .value = value};
+    index->n += block->values[key % INDEX64_BLOCK] == 0;
+    block->values[key % INDEX64_BLOCK] = value;
+}
+
+/* Closes the gap that an empty block leaves, so that probing needs no tombstones. */
+static void
+block_remove(struct index64 *index, struct index64_block *block)
+{
+    size_t mask = index->room - 1;
+    size_t gap = (size_t)(block - index->blocks);
+    for (size_t i = (gap + 1) & mask; index->blocks[i].base != 0; i = (i + 1) & mask) {
+        size_t home = spread(index->blocks[i].base) & mask;
+        if (((i - home) & mask) >= ((i - gap) & mask)) {
+            index->blocks[gap] = index->blocks[i];
+            gap = i;
+        }
+    }
+    index->blocks[gap] = (struct index64_block){0};
+    index->n_blocks--;
 }
 
 void
 index64_remove(struct index64 *index, uint64_t key)
 {
-    if (index->n == 0) {
+    if (index64_get(index, key) == 0) {
         return;
     }
-    struct index64_entry *entry = index64_place(index, key);
-    if (entry->key != key) {
-        return;
-    }
-    /* Close the gap, so that probing needs no tombstones. */
-    size_t mask = index->room - 1;
-    size_t gap = (size_t)(entry - index->entries);
-    for (size_t i = (gap + 1) & mask; index->entries[i].key != 0; i = (i + 1) & mask) {
-        size_t home = spread(index->entries[i].key) & mask;
-        if (((i - home) & mask) >= ((i - gap) & mask)) {
-            index->entries[gap] = index->entries[i];
-            gap = i;
-        }
-    }
-    index->entries[gap].key = 0;
+    struct index64_block *block = block_place(index, base_of(key));
+    block->values[key % INDEX64_BLOCK] = 0;
     index->n--;
+    uint32_t any = 0;
+    for (size_t i = 0; i < INDEX64_BLOCK; i++) {
+        any |= block->values[i];
+    }
+    if (!any) {
+        block_remove(index, block);
+    }
 }
 
 void
 index64_fini(struct index64 *index)
 {
-    free(index->entries);
+    free(index->blocks);
     *index = (struct index64){0};
 }
 

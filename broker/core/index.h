@@ -7,13 +7,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* From a 64-bit number to a 32-bit one. Number 0 can't be a key. Zeroed is empty. */
+/* From a 64-bit number to a 32-bit one, neither of them 0. For numbers that rise and come close
+ * together (keys, tokens): neighbours share a block of one cache line, and the blocks are hashed.
+ * Zeroed is empty. */
+enum { INDEX64_BLOCK = 14 };
 struct index64 {
-    struct index64_entry {
-        uint64_t key;
-        uint32_t value;
-    } * entries;
-    size_t room; /* a power of two, or 0 */
+    struct index64_block {
+        uint64_t base; /* its numbers are [(base - 1) * INDEX64_BLOCK, …); 0: a free place */
+        uint32_t values[INDEX64_BLOCK]; /* 0: not there */
+    } * blocks;
+    size_t room; /* of blocks; a power of two, or 0 */
+    size_t n_blocks;
     size_t n;
 };
 
