@@ -142,7 +142,7 @@ evolve_added(struct core *core, const Baton__Fact *fact, uint64_t seq, struct co
     parent_count(core, task, added);
     /* Live before its edges are built, so that they are counted as those of a live task. */
     task->state = WAITING;
-    task->set_aside = true; /* came after the snapshot that may be running */
+    task->aside = core->snapshot.side; /* came after the snapshot that may be running */
     edges_build(core, task, spec);
     order_enter(core, task);
     task->state = UNKNOWN;

@@ -106,10 +106,11 @@ void
 snapshot_keep(struct core *core, struct task *task)
 {
     struct snapshot_run *run = &core->snapshot;
-    if (!run->running || task->set_aside || task->key > run->key_max || task->state == UNKNOWN) {
+    if (!run->running || task->aside == run->side || task->key > run->key_max ||
+        task->state == UNKNOWN) {
         return;
     }
-    task->set_aside = true;
+    task->aside = run->side;
     chunk_add_task(core, &run->aside, task);
 }
 
@@ -335,9 +336,7 @@ core_snapshot_begin(struct core *core)
     run->tombstone_next = 0;
     buf_clear(&run->aside);
     buf_clear(&run->head);
-    for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
-        task_at(core, slot)->set_aside = false;
-    }
+    run->side = !run->side; /* now no task is on it */
     chunk_add_header(core, &run->head);
 }
 
@@ -373,8 +372,8 @@ core_snapshot_step(struct core *core, uint32_t max_tasks, struct buf *chunk)
             run->cursor = 0;
             break;
         }
-        if (!task->set_aside) {
-            task->set_aside = true;
+        if (task->aside != run->side) {
+            task->aside = run->side;
             chunk_add_task(core, chunk, task);
         }
         run->cursor = task->next;

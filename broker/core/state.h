@@ -151,8 +151,8 @@ struct task {
     bool has_limits : 1; /* the spec has limits of its own */
     bool has_any : 1;    /* some edge is in a group */
     /* Derived. */
-    bool settling : 1;  /* on core->settle */
-    bool set_aside : 1; /* its record was kept for the snapshot being written */
+    bool settling : 1; /* on core->settle */
+    bool aside : 1;    /* == snapshot.side: what the snapshot says of it is packed */
     int64_t deadline;
     int64_t estimate_ms;
     int64_t effective; /* order.c */
@@ -318,6 +318,7 @@ struct actor {
 
 struct snapshot_run {
     bool running;
+    bool side; /* changes with each snapshot: at its end every task is on this one */
     uint64_t seq;
     uint32_t cursor;     /* next task to write; 0: none left */
     uint64_t key_max;    /* tasks above came later */

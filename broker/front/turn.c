@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The next turn writes about as much as this one: room that is there need not grow by copying. */
+enum { ROOM_KEPT = 1024 * 1024 };
+
 /* Workers are told to stop; those that are away learn it from the answers to their beats. */
 static void
 queue_stops(struct front *front)
@@ -53,6 +56,7 @@ take_facts(struct front *front, struct store_batch *batch)
     batch->facts = out->facts.data;
     batch->facts_bytes = out->facts.bytes;
     out->facts = (struct buf){0};
+    buf_reserve(&out->facts, MIN(batch->facts_bytes, (size_t)ROOM_KEPT));
     front->seq_handed = out->first_seq + out->n_facts - 1;
 }
 
@@ -106,8 +110,10 @@ turn_end(struct front *front)
     queue_stops(front);
     submit(front);
     if (front->out.n_events > 0) {
+        size_t bytes = front->out.events.bytes;
         window_add(&front->window, front->out.first_event, front->out.n_events, &front->out.events,
                    front->ticket);
+        buf_reserve(&front->out.events, MIN(bytes, (size_t)ROOM_KEPT));
     }
     outbox_seal(&front->outbox, front->ticket);
     core_out_clear(&front->out);
