@@ -119,7 +119,7 @@ static const char *const reasons[] = {
 static const char *const conditions[] = {"success", "finished", "failed", "started"};
 static const char *const policies[] = {"hold", "abort", "ignore"};
 static const char *const on_deadlines[] = {"nothing", "expire", "cancel", "escalate"};
-static const char *const on_conflicts[] = {"reject", "existing", "replace", "raise"};
+static const char *const on_conflicts[] = {"reject", "existing", "replace", "raise", "attach"};
 static const char *const outcomes[] = {
     "", "done", "failed", "fatal", "rate_limited", "released", "cancelled", "timed_out", "lost"};
 static const char *const event_kinds[] = {

@@ -55,7 +55,8 @@ take_on_conflict(struct ctl *ctl, const char *value, baton_spec *spec)
 {
     int number = baton_on_conflict_of(value);
     if (number < 0) {
-        ctl_usage(ctl, "--on-conflict %.100s: it is reject, existing, replace or raise", value);
+        ctl_usage(ctl, "--on-conflict %.100s: it is reject, existing, replace, raise or attach",
+                  value);
         return false;
     }
     spec->on_conflict = (baton_on_conflict)number;

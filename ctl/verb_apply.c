@@ -203,12 +203,32 @@ only_project(const struct plan *plan)
     return n ? specs[0]->project : NULL;
 }
 
+/* "PROJECT//ID" of each task of the plan: where another stands for it, the other. */
+static void
+name_tasks(const struct plan *plan, const baton_submitted *submitted, char **ret_names)
+{
+    size_t n;
+    baton_spec *const *specs = plan_specs(plan, &n);
+    for (size_t i = 0; i < submitted->n_differences; i++) {
+        const struct baton_difference *d = &submitted->differences[i];
+        if (d->kind == BATON_EXISTING && d->index < n) {
+            CHECK(asprintf(&ret_names[d->index], "%s//%s", d->task.project, d->task.id) > 0);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!ret_names[i]) {
+            CHECK(asprintf(&ret_names[i], "%s//%s", specs[i]->project, specs[i]->id) > 0);
+        }
+    }
+}
+
 /* As `baton wait` with the plan's tasks; of a plan with too many names, with its project. */
 static int
-wait_for_plan(struct ctl *ctl, const struct form *form, const struct plan *plan)
+wait_for_plan(struct ctl *ctl, const struct form *form, const struct plan *plan,
+              const baton_submitted *submitted)
 {
     size_t n, n_words = 0;
-    baton_spec *const *specs = plan_specs(plan, &n);
+    plan_specs(plan, &n);
     char **argv = xcalloc(n + 8, sizeof *argv);
     argv[n_words++] = xstrdup("wait");
     if (form->timeout) {
@@ -220,8 +240,9 @@ wait_for_plan(struct ctl *ctl, const struct form *form, const struct plan *plan)
         argv[n_words++] = xstrdup("--project");
         argv[n_words++] = xstrdup(only_project(plan));
     }
-    for (size_t i = 0; i < n && n <= WAIT_NAMED_MAX; i++) {
-        CHECK(asprintf(&argv[n_words++], "%s//%s", specs[i]->project, specs[i]->id) > 0);
+    if (n <= WAIT_NAMED_MAX) {
+        name_tasks(plan, submitted, argv + n_words);
+        n_words += n;
     }
     optind = 0; /* getopt begins anew */
     int status = verb_wait(ctl, (int)n_words, argv);
@@ -289,8 +310,11 @@ submit(struct ctl *ctl, struct form *form, struct plan *plan)
     } else {
         print_text(ctl, form, submitted);
     }
+    int status = form->wait && !form->submit.dry_run && n
+                     ? wait_for_plan(ctl, form, plan, submitted)
+                     : CTL_YES;
     baton_submitted_free(submitted);
-    return form->wait && !form->submit.dry_run && n ? wait_for_plan(ctl, form, plan) : CTL_YES;
+    return status;
 }
 
 /* Times that say no zone are of the broker's. */

@@ -71,7 +71,7 @@ static const char add_usage[] =
     "  --milestone       no work: done when all it depends on is\n"
     "  --held            waits for `baton release`\n"
     "  --unique-key K    --unique-window D\n"
-    "  --on-conflict X   reject, existing, replace, raise\n"
+    "  --on-conflict X   reject, existing, replace, raise, attach\n"
     "  --fairness-key K  shares a role evenly among keys\n"
     "  --strict          refuse dependencies that are not known\n"
     "  --update          change the task if it exists\n"

@@ -145,8 +145,8 @@ check_edges(struct checker *c, const Baton__Spec *spec)
     }
 }
 
-static int
-compare_edges(const void *a, const void *b)
+int
+spec_compare_edges(const void *a, const void *b)
 {
     const Baton__Edge *x = *(Baton__Edge *const *)a;
     const Baton__Edge *y = *(Baton__Edge *const *)b;
@@ -165,9 +165,9 @@ check_twice(struct checker *c, const Baton__Spec *spec)
     }
     Baton__Edge **sorted = arena_memdup(c->request->arena, spec->after,
                                         spec->n_after * sizeof(Baton__Edge *));
-    qsort(sorted, spec->n_after, sizeof *sorted, compare_edges);
+    qsort(sorted, spec->n_after, sizeof *sorted, spec_compare_edges);
     for (size_t i = 1; i < spec->n_after; i++) {
-        if (compare_edges(&sorted[i - 1], &sorted[i]) == 0) {
+        if (spec_compare_edges(&sorted[i - 1], &sorted[i]) == 0) {
             char what[256];
             snprintf(what, sizeof what, "%s is there twice: once is enough", sorted[i]->id);
             bad(c, BATON__CODE__CODE_INVALID, "after", what);
@@ -289,7 +289,7 @@ spec_check(struct core_request *request, Baton__Spec *spec, const char *prefix)
     check_prose(&c, "title", spec->title, TITLE_BYTES_MAX);
     check_enum(&c, "priority", (int)spec->priority, BATON__PRIORITY__PRIORITY_LOW);
     check_enum(&c, "on_deadline", (int)spec->on_deadline, BATON__ON_DEADLINE__ON_DEADLINE_ESCALATE);
-    check_enum(&c, "on_conflict", (int)spec->on_conflict, BATON__ON_CONFLICT__ON_CONFLICT_RAISE);
+    check_enum(&c, "on_conflict", (int)spec->on_conflict, BATON__ON_CONFLICT__ON_CONFLICT_ATTACH);
     check_time(&c, "deadline", spec->deadline);
     check_time(&c, "not_before", spec->not_before);
     check_duration(&c, "estimate_ms", spec->estimate_ms);

@@ -666,10 +666,24 @@ ProtobufCBinaryData spec_pack(const Baton__Spec *spec, struct arena *arena);
 /* The same of one that was checked, unless it is too large as a whole. */
 Baton__Code spec_pack_checked(struct core_request *request, const Baton__Spec *spec,
                               const char *prefix, ProtobufCBinaryData *ret);
+/* Two Edge * of one task: by task, condition and group. */
+int spec_compare_edges(const void *a, const void *b);
 Baton__Code refuse(struct core_request *request, Baton__Code code, const char *field,
                    const char *fmt, ...) PRINTF_LIKE(4, 5);
 
+/* ---- attach.c ---- */
+
+/* Ids of the submission that other tasks stand for (on_conflict attach) are these tasks' in its
+ * dependencies, which are changed in place. *ret_changed: of which tasks, one for each, in the
+ * arena; left alone when there are none. */
+Baton__Code attach_rewrite(struct core *core, struct core_request *request,
+                           const Baton__Submit *submit, bool **ret_changed);
+
 /* ---- submit.c ---- */
+
+/* Who has the spec's unique key now; NULL: it is free. */
+struct task *unique_holder(const struct core *core, struct core_request *request,
+                           const Baton__Spec *spec);
 
 Baton__Code resources_check(struct core *core, struct core_request *request,
                             Baton__Resource *const *resources, size_t n);

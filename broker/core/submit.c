@@ -254,14 +254,14 @@ unique_holder_of(const struct core *core, uint32_t project, const char *unique_k
     return ext ? task_at(core, ext->unique_slot) : NULL;
 }
 
-static struct task *
-unique_holder(const struct submission *s, const Baton__Spec *spec)
+struct task *
+unique_holder(const struct core *core, struct core_request *request, const Baton__Spec *spec)
 {
-    uint32_t project = project_find(s->core, spec->project);
-    struct task *task = unique_holder_of(s->core, project, spec->unique_key);
+    uint32_t project = project_find(core, spec->project);
+    struct task *task = unique_holder_of(core, project, spec->unique_key);
     if (task && !task_is_live(task)) {
-        int64_t window = task_unpack(task, s->request->arena)->unique_window_ms;
-        if (!window || s->request->now >= task->created_at + window) {
+        int64_t window = task_unpack(task, request->arena)->unique_window_ms;
+        if (!window || request->now >= task->created_at + window) {
             return NULL;
         }
     }
@@ -278,6 +278,7 @@ plan_unique(struct submission *s, size_t i, struct task *holder)
         plan->raise = task_is_live(holder) && (int)spec->priority < holder->priority;
         /* fall through */
     case BATON__ON_CONFLICT__ON_CONFLICT_EXISTING:
+    case BATON__ON_CONFLICT__ON_CONFLICT_ATTACH:
         plan->kind = PLAN_EXISTING;
         plan->task = holder;
         return BATON__CODE__CODE_OK;
@@ -350,7 +351,7 @@ plan_task(struct submission *s, size_t i)
     }
     plan->kind = PLAN_ADD;
     plan->task = task; /* a placeholder, or NULL */
-    struct task *holder = unique_holder(s, spec);
+    struct task *holder = unique_holder(s->core, s->request, spec);
     return holder ? plan_unique(s, i, holder) : BATON__CODE__CODE_OK;
 }
 
@@ -578,6 +579,21 @@ check_one(const struct submission *s, size_t i, const char *prefix)
     return code ? code : spec_pack_checked(s->request, spec, prefix, &s->plans[i].packed);
 }
 
+/* Those whose dependencies are others than they said are packed anew. */
+static Baton__Code
+attach(struct submission *s)
+{
+    bool *changed = NULL;
+    Baton__Code code = attach_rewrite(s->core, s->request, s->submit, &changed);
+    for (size_t i = 0; i < s->n && changed && code == BATON__CODE__CODE_OK; i++) {
+        if (changed[i]) {
+            code = spec_pack_checked(s->request, s->submit->tasks[i], place(s, i),
+                                     &s->plans[i].packed);
+        }
+    }
+    return code;
+}
+
 static Baton__Code
 check_each(struct submission *s)
 {
@@ -590,6 +606,7 @@ check_each(struct submission *s)
     }
     make_ids(s);
     Baton__Code code = check_twice(s);
+    code = code ? code : attach(s);
     for (size_t i = 0; i < s->n && code == BATON__CODE__CODE_OK; i++) {
         code = check_fits(s, i);
         if (code == BATON__CODE__CODE_OK) {

@@ -131,6 +131,7 @@ typedef enum baton_on_conflict {
     BATON_CONFLICT_EXISTING = 1,
     BATON_CONFLICT_REPLACE = 2,
     BATON_CONFLICT_RAISE = 3,
+    BATON_CONFLICT_ATTACH = 4,
 } baton_on_conflict;
 
 typedef enum baton_outcome {

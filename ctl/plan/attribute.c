@@ -317,8 +317,8 @@ static void
 read_on_conflict(struct reading *r, const struct node *node)
 {
     int n;
-    if (field_word(r->plan, r->source, node, on_conflict_number, "reject, existing, replace, raise",
-                   &n)) {
+    if (field_word(r->plan, r->source, node, on_conflict_number,
+                   "reject, existing, replace, raise, attach", &n)) {
         r->spec->on_conflict = (baton_on_conflict)n;
     }
 }

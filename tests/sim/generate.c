@@ -263,7 +263,7 @@ generate_spec(struct world *w, struct m_spec *spec)
         spec->unique = (int8_t)(1 + pick(w, 6));
         /* Keys with a window are only ever kept, so that nobody has to say whose they are. */
         bool windowed = spec->unique > 3;
-        spec->on_conflict = (int8_t)(windowed ? 0 : pick(w, 4));
+        spec->on_conflict = (int8_t)(windowed ? 0 : pick(w, 5));
         spec->window = windowed && pick(w, 2) ? some_ms(w) : 0;
     }
     spec->prompt = spec->role >= 0 ? (uint32_t)pick(w, 3) : 0;

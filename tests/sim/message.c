@@ -381,7 +381,7 @@ spoil_number(struct world *w, Baton__Spec *spec)
         spec->on_deadline = pick(w, 2) ? 4 : -1;
         break;
     case 8:
-        spec->on_conflict = pick(w, 2) ? 4 : -7;
+        spec->on_conflict = pick(w, 2) ? 5 : -7;
         break;
     case 9:
         spec->max_attempts = ATTEMPTS_MAX + 1 + (uint32_t)pick(w, 9);

@@ -292,7 +292,8 @@ void model_card_changed(struct model *m, const struct m_card *card);
 struct m_submit {
     bool dry_run, strict, update;
     int8_t actor;
-    uint32_t close; /* bit p: project p is closed with it */
+    bool attach_clash; /* two edges became one, with different policies */
+    uint32_t close;    /* bit p: project p is closed with it */
     uint64_t parent_token;
     int n;
     struct m_spec spec[M_SUBMIT_MAX];
@@ -310,6 +311,8 @@ struct m_plan {
 };
 /* True when a task of the project was ever added. */
 bool model_has_project(const struct model *m, int project);
+/* What depends on a task that is to be attached depends on the one that stands for it. */
+void model_attach(const struct model *m, struct m_submit *submit);
 codes model_submit_codes(struct model *m, const struct m_submit *submit, struct m_plan *plan);
 /* `ids[i]` is the id of a created task. */
 void model_submit(struct model *m, const struct m_submit *submit, const struct m_plan *plan,

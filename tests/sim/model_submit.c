@@ -250,6 +250,7 @@ look_at_unique(struct look *look, int i)
             look->submit->spec[k].project == spec->project &&
             (plan->fate[k] == FATE_CREATE || plan->fate[k] == FATE_REPLACE)) {
             bool joins = spec->on_conflict == BATON__ON_CONFLICT__ON_CONFLICT_EXISTING ||
+                         spec->on_conflict == BATON__ON_CONFLICT__ON_CONFLICT_ATTACH ||
                          spec->on_conflict == BATON__ON_CONFLICT__ON_CONFLICT_RAISE;
             *(joins ? &look->maybe : &look->sure) |= CODE(CONFLICT) | CODE(INVALID);
             plan->vague |= joins;
@@ -262,6 +263,7 @@ look_at_unique(struct look *look, int i)
     }
     switch (spec->on_conflict) {
     case BATON__ON_CONFLICT__ON_CONFLICT_EXISTING:
+    case BATON__ON_CONFLICT__ON_CONFLICT_ATTACH:
         plan->fate[i] = FATE_EXISTING;
         return;
     case BATON__ON_CONFLICT__ON_CONFLICT_RAISE:
@@ -439,6 +441,70 @@ closes_cycle(const struct look *look)
     return model_would_cycle(look->m, specs, n);
 }
 
+/* The live task of its key, when the task is none yet and would be attached; or -1. */
+static int
+stands_for(const struct model *m, const struct m_spec *spec)
+{
+    if (spec->on_conflict != BATON__ON_CONFLICT__ON_CONFLICT_ATTACH || !spec->unique ||
+        model_find(m, spec->project, spec->id) >= 0) {
+        return -1;
+    }
+    for (int t = 0; t < m->n_tasks; t++) {
+        if (model_is_live(m, t) && m->task[t].project == spec->project &&
+            m->task[t].spec.unique == spec->unique) {
+            return t;
+        }
+    }
+    return -1;
+}
+
+/* Edge `k` says what an earlier one says already. */
+static bool
+is_said(struct m_submit *submit, const struct m_spec *spec, int k)
+{
+    const struct m_edge *b = &spec->edges[k];
+    for (int j = 0; j < k; j++) {
+        const struct m_edge *a = &spec->edges[j];
+        if (a->id == b->id && a->project == b->project && a->condition == b->condition &&
+            a->any == b->any) {
+            submit->attach_clash |= a->policy != b->policy;
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+model_attach(const struct model *m, struct m_submit *submit)
+{
+    for (int i = 0; i < submit->n; i++) {
+        struct m_spec *spec = &submit->spec[i];
+        bool changed = false;
+        for (int k = 0; k < spec->n_edges && stands_for(m, spec) < 0; k++) {
+            struct m_edge *e = &spec->edges[k];
+            int other = -1;
+            for (int j = 0; j < submit->n; j++) {
+                const struct m_spec *to = &submit->spec[j];
+                if (to->id >= 0 && to->id == e->id && to->project == e->project) {
+                    other = stands_for(m, to);
+                }
+            }
+            if (other >= 0) {
+                e->id = m->task[other].id;
+                changed = true;
+            }
+        }
+        for (int k = 0; changed && k < spec->n_edges; k++) {
+            if (is_said(submit, spec, k)) {
+                memmove(&spec->edges[k], &spec->edges[k + 1],
+                        (size_t)(spec->n_edges - k - 1) * sizeof spec->edges[0]);
+                spec->n_edges--;
+                k--;
+            }
+        }
+    }
+}
+
 bool
 model_has_project(const struct model *m, int project)
 {
@@ -482,6 +548,7 @@ model_submit_codes(struct model *m, const struct m_submit *submit, struct m_plan
         look_at_edges(&look, i);
     }
     look_at_projects(&look);
+    look.sure |= submit->attach_clash ? CODE(INVALID) : 0;
     if (closes_cycle(&look)) {
         look.sure |= CODE(CYCLE);
     } else if (model_would_cycle(m, submit->spec, submit->n)) {

@@ -198,11 +198,15 @@ check_counts(struct world *w, const struct m_submit *submit, const struct m_plan
 }
 
 void
-submit_it(struct world *w, const struct m_submit *submit, enum step_kind kind)
+submit_it(struct world *w, const struct m_submit *asked, enum step_kind kind)
 {
     struct m_plan plan;
     int16_t ids[M_SUBMIT_MAX];
-    Baton__Submit *message = message_submit(w, submit);
+    Baton__Submit *message = message_submit(w, asked);
+    static struct m_submit as_meant;
+    const struct m_submit *submit = &as_meant;
+    as_meant = *asked;
+    model_attach(w->m, &as_meant);
     Baton__Submitted ret;
     codes expected = model_submit_codes(w->m, submit, &plan);
     if (kind == STEP_GARBAGE) {

@@ -50,6 +50,23 @@ class Apply(SystemTest):
         self.assertEqual(self.ids(), ["a", "b"])
         self.assertFalse(self.show("a")["title"])
 
+    def test_an_attached_task_is_the_other(self):
+        self.ok(self.write("tasks:\n  - {id: fetch, role: infra, unique_key: k}\n", "one.yaml"))
+        plan = self.write(
+            "tasks:\n  - {id: mine, role: infra, unique_key: k, on_conflict: attach}\n"
+            "  - {id: use, role: backend, after: [mine]}\n"
+        )
+        for created in (1, 0):
+            said = self.ok(plan)
+            self.assertEqual((said["created"], said["updated"]), (created, 0))
+            differences = [(d["kind"], d["task"]) for d in said["differences"]]
+            self.assertEqual(differences, [("existing", "fetch")])
+        self.assertEqual(self.ids(), ["fetch", "use"])
+        self.assertEqual(self.show("use")["depends_on"], ["fetch"])
+        late = self.apply("--wait", "--timeout", "50ms", plan)
+        self.assertEqual(late.status, 75, late.err)
+        self.assertIn("2 of 2 tasks", late.err)
+
     def test_again_changes_only_what_differs(self):
         plan = self.write("tasks:\n  - {id: a, role: infra}\n  - {id: b, role: infra, after: [a]}\n")
         self.ok(plan)

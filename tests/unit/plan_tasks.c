@@ -25,7 +25,7 @@ test_every_attribute_arrives(void **state)
         "  payload: '{\"x\": 1}'\n  env: {A: 1, B_2: two words}\n  workdir: src/lib\n"
         "  labels: {team: core, wip: }\n  timeout: 30m\n  idle_timeout: 5m\n  lease: 90s\n"
         "  stall: 10m\n  retries: 4\n  backoff: 2s\n  backoff_cap: 1m\n  crash_limit: 2\n"
-        "  unique_key: k\n  unique_window: 1h\n  on_conflict: raise\n"
+        "  unique_key: k\n  unique_window: 1h\n  on_conflict: attach\n"
         "  fairness: {key: team-1, weight: 3}\n");
     const baton_spec *s = spec_of(plan, "a");
     assert_string_equal(s->project, "shop");
@@ -62,7 +62,7 @@ test_every_attribute_arrives(void **state)
     assert_int_equal(s->crash_limit, 2);
     assert_string_equal(s->unique_key, "k");
     assert_int_equal(s->unique_window_ms, 3600000);
-    assert_int_equal(s->on_conflict, BATON_CONFLICT_RAISE);
+    assert_int_equal(s->on_conflict, BATON_CONFLICT_ATTACH);
     assert_string_equal(s->fairness_key, "team-1");
     assert_int_equal(s->fairness_weight, 3);
     size_t n;
