@@ -366,3 +366,38 @@ baton_backup(baton *b, const char *path, int64_t timeout_ms, struct baton_backup
     record_free(answer.record);
     return BATON_OK;
 }
+
+baton_status
+baton_gc(baton *b, bool dry_run, int64_t timeout_ms, struct baton_gc_done *ret_done)
+{
+    Baton__Gc gc = BATON__GC__INIT;
+    gc.dry_run = dry_run;
+    Baton__ToBroker message = BATON__TO_BROKER__INIT;
+    message.op_case = BATON__TO_BROKER__OP_GC;
+    message.gc = &gc;
+    struct ask ask = {
+        .message = &message,
+        .answer = BATON__FROM_BROKER__OP_COLLECTED,
+        .timeout_ms = timeout_ms > 0 ? timeout_ms : b->timeout_ms,
+        /* As with a backup: the archive takes the time that it takes. */
+        .silence_ms = timeout_ms > 0 ? timeout_ms : b->timeout_ms,
+    };
+    struct answer answer;
+    baton_status status = request(b, &ask, &answer);
+    if (status) {
+        return status;
+    }
+    const Baton__Collected *m = answer.message->collected;
+    *ret_done = (struct baton_gc_done){
+        .kept = m->kept, .kept_bytes = m->kept_bytes, .to_archive = m->to_archive};
+    size_t room = sizeof ret_done->purged / sizeof ret_done->purged[0];
+    for (size_t i = 0; i < m->n_purged && ret_done->n_purged < room; i++) {
+        ret_done->purged[ret_done->n_purged++] = (struct baton_gc_state){
+            .state = (baton_state)m->purged[i]->state,
+            .n = m->purged[i]->n,
+            .bytes = m->purged[i]->bytes,
+        };
+    }
+    record_free(answer.record);
+    return BATON_OK;
+}

@@ -88,6 +88,7 @@ task_from_message(struct record *record, const Baton__TaskView *m, baton_task *r
         .aborted_by = ref_from_message(m->aborted_by),
         .parent = ref_from_message(m->parent),
         .archived = m->archived,
+        .purged = m->purged,
         .actor = m->actor,
         .order_at = m->order_at,
         .n_unmet = m->n_unmet,

@@ -54,6 +54,11 @@ enum {
 /* Defaults of the clocks on cards. */
 #define BLOCKER_TARGET_MS INT64_C(14400000) /* 4 h */
 
+/* For how long the archive keeps the records of done, cancelled and aborted tasks, and of failed
+ * and expired ones. */
+#define KEEP_ENDED_MS INT64_C(7776000000)   /* 90 d */
+#define KEEP_FAILED_MS INT64_C(31536000000) /* 1 y */
+
 /* Durations and times that are further away are mistakes (ten years; the year 9999). */
 #define DURATION_MS_MAX INT64_C(315360000000)
 #define TIME_MS_MAX INT64_C(253402300799999)

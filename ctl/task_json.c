@@ -107,6 +107,7 @@ task_json_row(const baton_task *task)
     put(row, "progress_text", text_or_null(task->progress_text));
     put(row, "milestone", json_boolean(spec->milestone));
     put(row, "archived", json_boolean(task->archived));
+    put(row, "purged", json_boolean(task->purged));
     put(row, "alert", task->alert ? ctl_json_text(baton_alert_name(task->alert)) : json_null());
     return row;
 }

@@ -164,7 +164,9 @@ show_result(struct ctl *ctl, const baton_task *task)
             baton_outcome_name(task->orphans[i].result.outcome), task->orphans[i].worker,
             task->orphans[i].result.summary);
     }
-    if (task->archived) {
+    if (task->purged) {
+        say(ctl, "archived", "its record was purged; its outcome is all that is left");
+    } else if (task->archived) {
         say(ctl, "archived", "yes");
     }
 }

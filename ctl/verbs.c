@@ -181,6 +181,9 @@ const struct verb verbs[] = {
      "PATH\nThe broker writes it, on its own machine; nothing may be there yet."},
     {"blocker", verb_blocker, "Coordination", "Say what is in the way, and clear it",
      blocker_usage},
+    {"gc", verb_gc, "Operators", "Delete what the archive kept long enough",
+     "[--dry-run]\n  --dry-run         only count it\nWithout being told the broker does so once a "
+     "day."},
     {"take", verb_take, "Agents", "Take one task", take_usage},
     {"started", verb_started, "Agents", "Say that the work has begun", "[--token T]"},
     {"progress", verb_progress, "Agents", "Say how far it is, and keep the lease",

@@ -166,6 +166,7 @@ int verb_completion(struct ctl *ctl, int argc, char **argv);
 int verb_drain(struct ctl *ctl, int argc, char **argv);
 int verb_export(struct ctl *ctl, int argc, char **argv);
 int verb_fail(struct ctl *ctl, int argc, char **argv);
+int verb_gc(struct ctl *ctl, int argc, char **argv);
 int verb_graph(struct ctl *ctl, int argc, char **argv);
 int verb_help(struct ctl *ctl, int argc, char **argv);
 int verb_hold(struct ctl *ctl, int argc, char **argv);

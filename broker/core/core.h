@@ -197,6 +197,10 @@ uint64_t core_epoch(const struct core *core);
 size_t core_memory(const struct core *core); /* bytes, about */
 uint64_t core_n_tasks(const struct core *core);
 uint64_t core_n_archived(const struct core *core);
+/* Ended tasks that core_tick will move to the archive now. O(their number). */
+uint64_t core_n_to_archive(const struct core *core, int64_t now);
+/* The outcome that the tombstone of a task knows; 0: there is none. */
+int core_archived_state(const struct core *core, const Baton__Ref *ref);
 
 /* ---- requests that may come again ---- */
 

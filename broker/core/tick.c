@@ -181,6 +181,23 @@ archive_next_at(const struct core *core)
                : task_at(core, core->ended_first)->ended_at + core->config.hot_ended_ms;
 }
 
+uint64_t
+core_n_to_archive(const struct core *core, int64_t now)
+{
+    uint64_t excess = core->n_ended > core->config.hot_ended_max
+                          ? core->n_ended - core->config.hot_ended_max
+                          : 0;
+    uint64_t n = 0;
+    for (uint32_t slot = core->ended_first; slot; slot = task_at(core, slot)->ended_next) {
+        bool old = task_at(core, slot)->ended_at + core->config.hot_ended_ms <= now;
+        if (!old && n >= excess) {
+            break;
+        }
+        n++;
+    }
+    return n;
+}
+
 static void
 tick_archive(struct core *core, struct core_request *request)
 {

@@ -211,6 +211,14 @@ core_get(const struct core *core, struct core_request *request, const Baton__Ref
     return code;
 }
 
+int
+core_archived_state(const struct core *core, const Baton__Ref *ref)
+{
+    const char *project = ref->project[0] ? ref->project : "default";
+    const struct tombstone *tombstone = tombstone_find(core, project, ref->id);
+    return tombstone ? tombstone->state : 0;
+}
+
 bool
 core_view_record(const struct core *core, struct arena *arena, const uint8_t *data, size_t bytes,
                  Baton__TaskView *ret)

@@ -28,6 +28,7 @@ static const struct operation {
     [BATON__TO_BROKER__OP_STATUS] = {handle_status, false, false},
     [BATON__TO_BROKER__OP_WORKERS] = {handle_workers, false, false},
     [BATON__TO_BROKER__OP_EVENTS] = {handle_events, false, false},
+    [BATON__TO_BROKER__OP_GC] = {handle_gc, false, false},
     [BATON__TO_BROKER__OP_BACKUP] = {handle_backup, true, false},
     [BATON__TO_BROKER__OP_RESOURCES] = {handle_resources, true, false},
     [BATON__TO_BROKER__OP_POST] = {handle_post, true, false},

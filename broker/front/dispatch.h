@@ -50,6 +50,7 @@ handler handle_get, handle_why;                                                 
 handler handle_list;                                                                  /* list */
 handler handle_status, handle_workers;                                                /* status */
 handler handle_events;                                                                /* events */
+handler handle_gc;                                                                    /* gc */
 handler handle_backup;                                                                /* backup */
 handler handle_take, handle_report;                                                   /* work */
 

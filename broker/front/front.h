@@ -64,6 +64,9 @@ struct front {
     uint64_t ticket;     /* of the newest batch handed to the store */
     uint64_t seq_handed; /* newest fact handed to the store */
     bool is_stopping;    /* no new leases */
+    int64_t gc_at;       /* look through the archive at this time; 0: not decided */
+    uint64_t *purges;    /* keys of records to delete with the batch of this turn */
+    size_t n_purges, room_purges;
 
     bool assign_wanted;     /* something changed since work was last handed out */
     int64_t assign_at;      /* hand out work at this time at the latest */

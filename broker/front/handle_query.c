@@ -2,12 +2,17 @@
 #include "broker/front/store_ops.h"
 
 static enum answered
-ask_archive(struct call *call, uint64_t key, enum store_op_kind kind, Baton__FromBroker *reply)
+ask_archive(struct call *call, const Baton__Ref *ref, uint64_t key, enum store_op_kind kind,
+            Baton__FromBroker *reply)
 {
     struct store_op *op = store_op_begin(call, kind, reply);
     if (!op) {
         return ANSWER_NOW;
     }
+    op->get = (struct get_op){.ref = BATON__REF__INIT, .key = key};
+    op->get.ref.id = arena_strdup(&op->arena, ref->id);
+    op->get.ref.project = arena_strdup(&op->arena, ref->project[0] ? ref->project : "default");
+    op->get.state = core_archived_state(call->front->core, ref);
     op->n_awaiting = 1;
     store_read_archive(call->front->store, key, op->cookie);
     return ANSWER_LATER;
@@ -37,7 +42,7 @@ handle_get(struct call *call, Baton__FromBroker *reply)
         reply->task = view;
         return ANSWER_NOW;
     }
-    return archived_key ? ask_archive(call, archived_key, STORE_OP_GET, reply)
+    return archived_key ? ask_archive(call, ref, archived_key, STORE_OP_GET, reply)
                         : reply_refuse_as(call, reply, &request);
 }
 
@@ -58,8 +63,21 @@ handle_why(struct call *call, Baton__FromBroker *reply)
         reply->explained = explained;
         return ANSWER_NOW;
     }
-    return archived_key ? ask_archive(call, archived_key, STORE_OP_WHY, reply)
+    return archived_key ? ask_archive(call, ref, archived_key, STORE_OP_WHY, reply)
                         : reply_refuse_as(call, reply, &request);
+}
+
+/* Its record was kept for long enough: what its tombstone knows. */
+static void
+view_purged(const struct store_op *op, Baton__Spec *spec, Baton__TaskView *ret)
+{
+    spec->id = op->get.ref.id;
+    spec->project = op->get.ref.project;
+    ret->spec = spec;
+    ret->key = op->get.key;
+    ret->state = (Baton__TaskState)op->get.state;
+    ret->archived = true;
+    ret->purged = true;
 }
 
 void
@@ -69,14 +87,12 @@ get_continue(struct front *front, struct store_op *op, const struct store_answer
         store_op_refuse(front, op, BATON__CODE__CODE_INTERNAL, answer->error);
         return;
     }
-    if (answer->n_records == 0) {
-        store_op_refuse(front, op, BATON__CODE__CODE_NOT_FOUND,
-                        "the task ended long ago and is no longer kept, not even in the archive");
-        return;
-    }
     Baton__TaskView view = BATON__TASK_VIEW__INIT;
-    const struct store_record *record = &answer->records[0];
-    if (!core_view_record(front->core, &op->arena, record->data, record->bytes, &view)) {
+    Baton__Spec spec = BATON__SPEC__INIT;
+    if (answer->n_records == 0) {
+        view_purged(op, &spec, &view);
+    } else if (!core_view_record(front->core, &op->arena, answer->records[0].data,
+                                 answer->records[0].bytes, &view)) {
         store_op_refuse(front, op, BATON__CODE__CODE_INTERNAL,
                         "the task's record in the archive can't be read");
         return;

@@ -7,6 +7,7 @@
  * pays for the broker's own slowness: when a turn came late, sessions are forgiven that time, and
  * the core's clockwork waits until the workers have had time to speak. */
 #include "broker/front/loop.h"
+#include "broker/front/gc.h"
 
 #include "broker/front/assign.h"
 #include "broker/front/listen.h"
@@ -218,6 +219,9 @@ tick(struct loop *loop)
         }
     }
     tell_drained(front);
+    if (!front->is_stopping) {
+        gc_run(front);
+    }
 }
 
 /* ---- messages ---- */
@@ -470,6 +474,7 @@ close_all(struct loop *loop, int status)
         }
     }
     store_ops_fini(front);
+    free(front->purges);
     takes_fini(&front->takes);
     sessions_free(front->sessions);
     outbox_fini(&front->outbox);

@@ -32,6 +32,8 @@ enum option_number {
     OPT_LINGER,
     OPT_BACKOFF,
     OPT_HOT_ENDED,
+    OPT_KEEP_ENDED,
+    OPT_KEEP_FAILED,
     OPT_SNAPSHOT_BYTES,
     OPT_RESERVE,
     OPT_FOREGROUND,
@@ -54,6 +56,8 @@ static const struct option table[] = {
     {"linger", required_argument, NULL, OPT_LINGER},
     {"backoff", required_argument, NULL, OPT_BACKOFF},
     {"hot-ended", required_argument, NULL, OPT_HOT_ENDED},
+    {"keep-ended", required_argument, NULL, OPT_KEEP_ENDED},
+    {"keep-failed", required_argument, NULL, OPT_KEEP_FAILED},
     {"snapshot-bytes", required_argument, NULL, OPT_SNAPSHOT_BYTES},
     {"reserve", required_argument, NULL, OPT_RESERVE},
     {"foreground", no_argument, NULL, OPT_FOREGROUND},
@@ -78,7 +82,8 @@ static const char help[] =
     "\n"
     "Less often needed: --heartbeat D (5s), --start-timeout D (30s), --suspect D (60s),\n"
     "--restart-grace D (90s), --cancel-grace D (60s), --stall D (20m), --linger D (120s),\n"
-    "--backoff D (30s), --hot-ended N (100000), --snapshot-bytes SIZE (32M). See batond(8).\n";
+    "--backoff D (30s), --hot-ended N (100000), --keep-ended D (90d), --keep-failed D (365d),\n"
+    "--snapshot-bytes SIZE (32M). See batond(8).\n";
 
 /* Bytes, with K, M, G or KiB, MiB, GiB behind. */
 static bool
@@ -142,6 +147,10 @@ duration_of(struct options *options, int number)
         return &options->core.linger_ms;
     case OPT_BACKOFF:
         return &options->core.backoff_ms;
+    case OPT_KEEP_ENDED:
+        return &options->keep_ended_ms;
+    case OPT_KEEP_FAILED:
+        return &options->keep_failed_ms;
     default:
         return NULL;
     }

@@ -26,6 +26,8 @@ struct options {
     int64_t heartbeat_ms;    /* of sessions */
     uint64_t snapshot_bytes; /* journal longer than this: a new snapshot; 0: the default */
     uint64_t reserve_bytes;  /* less free on the disk: no new tasks; 0: the default */
+    int64_t keep_ended_ms;   /* records of done, cancelled, aborted tasks; 0: KEEP_ENDED_MS */
+    int64_t keep_failed_ms;  /* of failed and expired ones; 0: KEEP_FAILED_MS */
     struct core_config core; /* zeroed fields: the core's defaults */
 };
 

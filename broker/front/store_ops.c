@@ -5,6 +5,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct store_op *
+op_add(struct front *front, enum store_op_kind kind, struct asker asker)
+{
+    struct store_op *op = xcalloc(1, sizeof *op);
+    op->kind = kind;
+    op->cookie = ++front->last_cookie;
+    op->asker = asker;
+    arena_init(&op->arena);
+    op->next = front->store_ops;
+    if (op->next) {
+        op->next->prev = op;
+    }
+    front->store_ops = op;
+    front->n_store_ops++;
+    return op;
+}
+
+struct store_op *
+store_op_begin_own(struct front *front, enum store_op_kind kind)
+{
+    return op_add(front, kind, (struct asker){.client = xstrdup(""), .actor = xstrdup("")});
+}
+
 struct store_op *
 store_op_begin(struct call *call, enum store_op_kind kind, Baton__FromBroker *reply)
 {
@@ -15,18 +38,7 @@ store_op_begin(struct call *call, enum store_op_kind kind, Baton__FromBroker *re
                      (int)STORE_OPS_MAX);
         return NULL;
     }
-    struct store_op *op = xcalloc(1, sizeof *op);
-    op->kind = kind;
-    op->cookie = ++front->last_cookie;
-    op->asker = asker_of(call);
-    arena_init(&op->arena);
-    op->next = front->store_ops;
-    if (op->next) {
-        op->next->prev = op;
-    }
-    front->store_ops = op;
-    front->n_store_ops++;
-    return op;
+    return op_add(front, kind, asker_of(call));
 }
 
 struct asker *
@@ -95,6 +107,9 @@ store_ops_run(struct front *front)
                 break;
             case STORE_OP_LIST:
                 list_continue(front, op, &answer);
+                break;
+            case STORE_OP_GC:
+                gc_continue(front, op, &answer);
                 break;
             case STORE_OP_BACKUP:
                 backup_continue(front, op, &answer);

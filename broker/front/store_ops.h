@@ -4,7 +4,9 @@
 
 #include "broker/front/dispatch.h"
 
-enum store_op_kind { STORE_OP_GET, STORE_OP_WHY, STORE_OP_LIST, STORE_OP_BACKUP };
+enum store_op_kind { STORE_OP_GET, STORE_OP_WHY, STORE_OP_LIST, STORE_OP_BACKUP, STORE_OP_GC };
+
+enum { GC_STATES = 5 }; /* the terminal ones, from done on */
 
 struct store_op {
     enum store_op_kind kind;
@@ -14,6 +16,17 @@ struct store_op {
     unsigned n_awaiting; /* answers of the store that are still to come */
     char *path;          /* BACKUP; in the arena */
     uint64_t seq;        /* BACKUP: facts up to here are in it */
+    struct gc_op {
+        bool dry_run;
+        uint64_t scanned; /* keys up to here were looked at */
+        uint64_t n[GC_STATES], bytes[GC_STATES];
+        uint64_t kept, kept_bytes, to_archive;
+    } gc;
+    struct get_op {
+        Baton__Ref ref; /* texts in the arena */
+        uint64_t key;
+        int state; /* that the tombstone knows */
+    } get;
     struct list_op {
         Baton__List *list;       /* the question; in the arena */
         Baton__Listed *memory;   /* what the core knew */
@@ -30,6 +43,8 @@ struct store_op {
 /* NULL, and `reply` is a refusal: there are too many. */
 struct store_op *store_op_begin(struct call *call, enum store_op_kind kind,
                                 Baton__FromBroker *reply);
+/* One that nobody asked for. */
+struct store_op *store_op_begin_own(struct front *front, enum store_op_kind kind);
 /* Who asked, of the one with this number that is under way; NULL: there is none. O(n). */
 struct asker *store_op_find_asker(struct front *front, const char *client, uint64_t number);
 void store_op_end(struct front *front, struct store_op *op);
@@ -45,6 +60,7 @@ void store_ops_fini(struct front *front);
 /* What each kind does with its answer: answers in the end. */
 void get_continue(struct front *front, struct store_op *op, const struct store_answer *answer);
 void list_continue(struct front *front, struct store_op *op, const struct store_answer *answer);
+void gc_continue(struct front *front, struct store_op *op, const struct store_answer *answer);
 void backup_continue(struct front *front, struct store_op *op, const struct store_answer *answer);
 
 #endif

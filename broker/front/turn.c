@@ -30,18 +30,23 @@ queue_stops(struct front *front)
 }
 
 static void
-take_puts(struct core_out *out, struct store_batch *batch)
+take_puts(struct front *front, struct store_batch *batch)
 {
-    if (out->n_puts == 0) {
+    struct core_out *out = &front->out;
+    if (out->n_puts + front->n_purges == 0) {
         return;
     }
-    batch->puts = xreallocarray(NULL, out->n_puts, sizeof *batch->puts);
+    batch->puts = xreallocarray(NULL, out->n_puts + front->n_purges, sizeof *batch->puts);
     batch->n_puts = out->n_puts;
     for (size_t i = 0; i < out->n_puts; i++) {
         batch->puts[i] = (struct store_put){
             .key = out->puts[i].key, .record = out->puts[i].record, .bytes = out->puts[i].bytes};
         out->puts[i].record = NULL;
     }
+    for (size_t i = 0; i < front->n_purges; i++) {
+        batch->puts[batch->n_puts++] = (struct store_put){.key = front->purges[i]};
+    }
+    front->n_purges = 0;
 }
 
 static void
@@ -75,7 +80,7 @@ submit(struct front *front)
 {
     struct store_batch batch = {0};
     take_facts(front, &batch);
-    take_puts(&front->out, &batch);
+    take_puts(front, &batch);
     snapshot_step(&front->snapshot, front->core, front->store, room_for_snapshot(&front->space),
                   &batch);
     bool is_snapshot_end = batch.snapshot_end;

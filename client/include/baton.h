@@ -415,6 +415,7 @@ typedef struct baton_task {
     struct baton_ref aborted_by; /* id "": none */
     struct baton_ref parent;
     bool archived;
+    bool purged; /* … and its record was: id, key and state are all that is left */
     const char *actor;
     const struct baton_orphan *orphans;
     size_t n_orphans;
@@ -852,6 +853,22 @@ BATON_API BATON_MUST_CHECK baton_status baton_cards(baton *baton,
                                                     const struct baton_card_filter *filter,
                                                     baton_card_fn *each, void *context,
                                                     uint64_t *ret_event);
+
+/* Deletes the records of the archive that were kept long enough, or only counts them; what is told
+ * of such a task from then on is its outcome. */
+struct baton_gc_done {
+    struct baton_gc_state {
+        baton_state state;
+        uint64_t n;
+        uint64_t bytes;
+    } purged[5]; /* of each terminal state of which there were some */
+    size_t n_purged;
+    uint64_t kept; /* records that stay */
+    uint64_t kept_bytes;
+    uint64_t to_archive; /* ended tasks that leave the memory for the archive by themselves now */
+};
+BATON_API BATON_MUST_CHECK baton_status baton_gc(baton *baton, bool dry_run, int64_t timeout_ms,
+                                                 struct baton_gc_done *ret_done);
 
 /* ---- events -------------------------------------------------------------------------------------
  */

@@ -304,10 +304,17 @@ test_ended_tasks_leave_the_memory_and_still_count(void **unused)
         Baton__Spec *specs[] = {spec(&w, id, "infra")};
         assert_int_equal(submit(&w, specs, 1), 0);
         assert_int_equal(end(&w, take(&w, "infra"), BATON__OUTCOME__OUTCOME_DONE), 0);
+        /* Three are kept, for a week. */
+        assert_int_equal(core_n_to_archive(w.core, w.request.now), i < 3 ? 0 : 1);
+        assert_int_equal(core_n_to_archive(w.core, w.request.now + INT64_C(604800000)),
+                         i < 3 ? i + 1 : 4);
         core_tick(w.core, &w.request);
         keep(&w);
     }
     assert_string_equal(state(&w, "t0"), "archived");
+    Baton__Ref t0 = BATON__REF__INIT;
+    t0.id = arena_strdup(&w.arena, "t0");
+    assert_int_equal(core_archived_state(w.core, &t0), BATON__TASK_STATE__STATE_DONE);
     Baton__Spec *specs[] = {spec(&w, "late", "infra")};
     after(&w, specs[0], "t0");
     assert_int_equal(submit(&w, specs, 1), 0);

@@ -41,11 +41,11 @@ test_the_table_is_whole(void **state)
 {
     (void)state;
     static const char *const wanted[] = {
-        "apply",  "check",  "add",        "list",    "show",    "why",      "wait",
-        "cancel", "retry",  "hold",       "release", "pause",   "resume",   "drain",
-        "reopen", "set",    "graph",      "watch",   "status",  "workers",  "resources",
-        "ping",   "backup", "export",     "take",    "started", "progress", "complete",
-        "fail",   "return", "completion", "help",    "version", "project",
+        "apply",    "check",  "add",    "list",       "show",   "why",     "wait",
+        "cancel",   "retry",  "hold",   "release",    "pause",  "resume",  "drain",
+        "reopen",   "set",    "graph",  "watch",      "status", "workers", "resources",
+        "ping",     "backup", "gc",     "export",     "take",   "started", "progress",
+        "complete", "fail",   "return", "completion", "help",   "version", "project",
     };
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
         const struct verb *verb = verb_find(wanted[i]);
