@@ -13,7 +13,7 @@ if(TARGET baton_core)
   else()
     set(sim_commands 500000)
   endif()
-  # Every history of so many steps (7: 168,717 of them); more by hand.
+  # Every history of so many steps (7: some 175,000 of them); more by hand.
   if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT BATON_SANITIZE)
     set(sim_depth 7)
   else()
