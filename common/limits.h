@@ -16,8 +16,10 @@ enum {
     SPEC_BYTES_MAX = 1024 * 1024, /* a whole task, packed */
     ARGS_MAX = 256,               /* of a command, and variables of env */
     ARG_BYTES_MAX = 64 * 1024,
-    EDGES_MAX = 16 * 1024, /* dependencies of one task */
-    CLAIMS_MAX = 64,       /* resources of one task */
+    EDGES_MAX = 16 * 1024,     /* dependencies of one task */
+    CLAIMS_MAX = 64,           /* resources of one task */
+    PATH_NAME_BYTES_MAX = 512, /* resources that are paths, with "path:" */
+    PATH_DEPTH_MAX = 32,       /* parts of such a path */
     LABELS_MAX = 64,
     SUBMIT_TASKS_MAX = 200 * 1000,
     CHANGE_TASKS_MAX = 10 * 1000, /* tasks named in one Change */

@@ -1,6 +1,7 @@
 /* A task from options. */
 #include "ctl/spec_form.h"
 
+#include "common/path_name.h"
 #include "common/text.h"
 #include "ctl/file.h"
 
@@ -103,7 +104,7 @@ take_resource(struct spec_form *form, struct ctl *ctl, const char *value)
         claim.shared = true;
         name[bytes - (sizeof suffix - 1)] = 0;
     }
-    char *amount = strchr(name, '=');
+    char *amount = path_name_is(name) ? NULL : strchr(name, '=');
     if (amount) {
         *amount++ = 0;
         uint64_t n;
@@ -112,12 +113,20 @@ take_resource(struct spec_form *form, struct ctl *ctl, const char *value)
         }
         claim.amount = (uint32_t)n;
     }
-    claim.name = name;
-    if (!name_is_valid(name, NAME_BYTES_MAX) || spec->n_claims == CLAIMS_MAX) {
-        ctl_usage(ctl, "--resource %.200s: write NAME, NAME=N or NAME:shared, at most %d", value,
-                  CLAIMS_MAX);
+    char own[RESOURCE_NAME_ROOM];
+    const char *wrong = resource_name_read(name, own);
+    if (wrong && path_name_is(name)) {
+        ctl_usage(ctl, "--resource %.200s: %s", value, wrong);
         return false;
     }
+    if (wrong || spec->n_claims == CLAIMS_MAX) {
+        ctl_usage(ctl,
+                  "--resource %.200s: write NAME, NAME=N, path:DIRECTORY/** or path:FILE, with "
+                  ":shared behind it to share; at most %d",
+                  value, CLAIMS_MAX);
+        return false;
+    }
+    claim.name = arena_strdup(&form->arena, own);
     form->claims = list_grow(form, form->claims, spec->n_claims, sizeof claim);
     form->claims[spec->n_claims++] = claim;
     spec->claims = form->claims;

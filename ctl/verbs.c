@@ -35,7 +35,8 @@
     "  --estimate D      expected run time\n"                                                      \
     "  --after ID[:CONDITION][:POLICY]  success, finished, failed, started; hold, abort,\n"        \
     "                    ignore; 'A|B' are alternatives; again for more\n"                         \
-    "  --resource NAME[=N|:shared]  claims all of it, N units, or a share; again for more\n"       \
+    "  --resource NAME[=N|:shared]  claims all of it, N units, or a share; again for more.\n"      \
+    "                     path:DIR/** or path:FILE reserves that part of the work tree\n"          \
     "  --label N=V       again for more\n"                                                         \
     "  --prompt TEXT     for the agent's standard input; - reads it from ours\n"                   \
     "  --prompt-file F   the same from a file\n"                                                   \

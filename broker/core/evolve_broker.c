@@ -2,6 +2,7 @@
 #include "broker/core/evolve.h"
 
 #include "common/alloc.h"
+#include "common/path_name.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,10 +57,12 @@ pause_apply(struct core *core, uint32_t scope, const char *name, bool paused, bo
         break;
     }
     case BATON__PAUSE__SCOPE__LOCK: {
-        struct resource *resource = resource_find(core, name);
+        /* A path need not be claimed itself to be in the way of others. */
+        struct resource *resource = path_name_is(name) ? resource_make(core, name)
+                                                       : resource_find(core, name);
         if (resource) {
-            resource->paused = paused;
-            resource_wake(core, resource);
+            resource_set_paused(core, resource, paused);
+            resource_forget_if_unused(core, resource);
         }
         break;
     }

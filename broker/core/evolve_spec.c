@@ -28,7 +28,7 @@ claims_index(struct core *core, struct task *task, const Baton__Spec *spec)
         struct resource *resource = resource_make(core, spec->claims[i]->name);
         resource->n_claims++;
         ext->claims[i] = (struct claim){.resource = resource->number,
-                                        .amount = spec->claims[i]->amount,
+                                        .amount = resource->is_path ? 0 : spec->claims[i]->amount,
                                         .shared = spec->claims[i]->shared};
     }
 }

@@ -4,6 +4,7 @@
 #include "broker/core/state.h"
 
 #include "common/alloc.h"
+#include "common/path_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,27 +88,50 @@ resource_find(const struct core *core, const char *name)
     return resource;
 }
 
-struct resource *
-resource_make(struct core *core, const char *name)
+static struct resource *
+resource_add(struct core *core, const char *name, struct resource *above)
 {
-    struct resource *resource = resource_find(core, name);
-    if (resource) {
-        return resource;
-    }
     if (core->n_resources == 0) {
         core->n_resources = 1;
     }
-    resource = xcalloc(1, sizeof *resource);
+    struct resource *resource = xcalloc(1, sizeof *resource);
     resource->number = core->n_free_resources ? core->free_resources[--core->n_free_resources]
                                               : core->n_resources++;
     resource->name = xstrdup(name);
     resource->capacity = 1;
-    resource->paused = pause_find(core, BATON__PAUSE__SCOPE__LOCK, name) != NULL;
+    resource->is_path = path_name_is(name);
+    resource->above = above;
+    if (above) {
+        above->n_children++;
+    }
+    resource_set_paused(core, resource, pause_find(core, BATON__PAUSE__SCOPE__LOCK, name) != NULL);
     core->resources = xreallocarray(core->resources, core->n_resources, sizeof *core->resources);
     core->resources[resource->number] = resource;
     HASH_ADD_KEYPTR(by_name, core->resources_by_name, resource->name, strlen(resource->name),
                     resource);
     return resource;
+}
+
+struct resource *
+resource_make(struct core *core, const char *name)
+{
+    struct resource *resource = resource_find(core, name);
+    if (resource || !path_name_is(name)) {
+        return resource ? resource : resource_add(core, name, NULL);
+    }
+    struct resource *above = resource_find(core, PATH_NAME_ALL);
+    above = above ? above : resource_add(core, PATH_NAME_ALL, NULL);
+    if (strcmp(name, PATH_NAME_ALL) == 0) {
+        return above;
+    }
+    char *part = xstrdup(name);
+    for (char *slash = part; (slash = strchr(slash, '/')) != NULL; *slash++ = '/') {
+        *slash = 0;
+        resource = resource_find(core, part);
+        above = resource ? resource : resource_add(core, part, above);
+    }
+    free(part);
+    return resource_add(core, name, above);
 }
 
 void
@@ -132,17 +156,29 @@ number_free(uint32_t **numbers, uint32_t *n, uint32_t *room, uint32_t number)
     (*numbers)[(*n)++] = number;
 }
 
-void
-resource_forget_if_unused(struct core *core, struct resource *resource)
+static void
+resource_forget(struct core *core, struct resource *resource)
 {
-    if (resource->n_claims || resource->set || resource->used || resource->n_shared) {
-        return;
-    }
     number_free(&core->free_resources, &core->n_free_resources, &core->room_free_resources,
                 resource->number);
     core->resources[resource->number] = NULL;
     HASH_DELETE(by_name, core->resources_by_name, resource);
+    if (resource->above) {
+        resource->above->n_children--;
+    }
     resource_free(resource);
+}
+
+void
+resource_forget_if_unused(struct core *core, struct resource *resource)
+{
+    while (resource && !resource->n_claims && !resource->set && !resource->used &&
+           !resource->n_shared && !resource->n_children &&
+           !(resource->is_path && resource->paused)) {
+        struct resource *above = resource->above;
+        resource_forget(core, resource);
+        resource = above; /* a directory is known as long as something in it is */
+    }
 }
 
 struct actor *

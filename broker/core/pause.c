@@ -1,6 +1,7 @@
 /* Pauses of all scopes, and the capacities of resources. */
 #include "broker/core/state.h"
 
+#include "common/path_name.h"
 #include "common/text.h"
 
 #include <string.h>
@@ -14,14 +15,20 @@ is_name_of(const Baton__Pause *pause)
                : name_is_valid(pause->name, NAME_BYTES_MAX);
 }
 
+/* `name` gets the one form of a resource's name. */
 static Baton__Code
-check_scope(struct core_request *request, const Baton__Pause *pause)
+check_scope(struct core_request *request, const Baton__Pause *pause, char *name)
 {
     bool named = pause->scope != BATON__PAUSE__SCOPE__BROKER;
     if (pause->scope < 0 || pause->scope > BATON__PAUSE__SCOPE__SUBMITTER) {
         return refuse(request, BATON__CODE__CODE_INVALID, "scope", "no such scope");
     }
-    if (named && !is_name_of(pause)) {
+    if (named && pause->scope == BATON__PAUSE__SCOPE__LOCK) {
+        const char *wrong = resource_name_read(pause->name, name);
+        if (wrong) {
+            return refuse(request, BATON__CODE__CODE_INVALID, "name", "name: %s", wrong);
+        }
+    } else if (named && !is_name_of(pause)) {
         return refuse(request, BATON__CODE__CODE_INVALID, "name",
                       "the name is missing or not valid");
     }
@@ -102,14 +109,18 @@ emit_resumed(struct core *core, struct core_request *request, uint32_t scope, co
 }
 
 Baton__Code
-core_pause(struct core *core, struct core_request *request, const Baton__Pause *pause,
+core_pause(struct core *core, struct core_request *request, const Baton__Pause *asked,
            Baton__Done *ret)
 {
     baton__done__init(ret);
-    Baton__Code code = check_scope(request, pause);
+    char resource[RESOURCE_NAME_ROOM] = "";
+    Baton__Code code = check_scope(request, asked, resource);
     if (code != BATON__CODE__CODE_OK) {
         return code;
     }
+    Baton__Pause own = *asked;
+    own.name = own.scope == BATON__PAUSE__SCOPE__LOCK ? resource : own.name;
+    const Baton__Pause *pause = &own;
     uint32_t scope = (uint32_t)pause->scope;
     const struct pause *old = pause_find(core, scope, pause->name);
     code = old || pause->resume ? code : check_new(core, request, pause);
@@ -184,6 +195,13 @@ resource_view(const struct core *core, struct core_request *request,
     return view;
 }
 
+/* Not a directory that is only there because claimed paths lie in it. */
+static bool
+is_known(const struct resource *resource)
+{
+    return !resource->is_path || resource->n_claims || resource->paused;
+}
+
 Baton__Code
 core_resources(struct core *core, struct core_request *request, const Baton__Resources *resources,
                Baton__ResourceList *ret)
@@ -197,7 +215,7 @@ core_resources(struct core *core, struct core_request *request, const Baton__Res
     size_t room = MIN(HASH_CNT(by_name, core->resources_by_name), (unsigned)NAMED_MAX);
     ret->resources = arena_alloc(request->arena, room * sizeof *ret->resources);
     for (uint32_t i = 1; i < core->n_resources && ret->n_resources < room; i++) {
-        if (core->resources[i]) {
+        if (core->resources[i] && is_known(core->resources[i])) {
             ret->resources[ret->n_resources++] = resource_view(core, request, core->resources[i]);
         }
     }

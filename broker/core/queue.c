@@ -102,6 +102,9 @@ queue_of(const struct core *core, const struct task *task)
 static bool
 fits(const struct resource *resource, uint32_t amount, bool shared)
 {
+    if (resource->is_path) {
+        return path_fits(resource, shared);
+    }
     if (resource->paused) {
         return false;
     }
@@ -116,19 +119,58 @@ fits(const struct resource *resource, uint32_t amount, bool shared)
                : amount <= resource->capacity && resource->used <= resource->capacity - amount;
 }
 
-/* Later tasks don't pass the first of a line that waits past its time and does not fit. */
-static bool
-is_reserved(const struct core *core, const struct resource *resource, const struct task *task)
+static void
+line_add(struct core *core, struct line *line, struct task *task)
 {
+    heap_add(&line->heap, &by_order, core, task->slot);
+    path_count_waiting(core->resources[line->resource], 1);
+    task->line = line;
+}
+
+static void
+line_remove(struct core *core, struct line *line, struct task *task)
+{
+    heap_remove(&line->heap, &by_order, core, task->slot);
+    path_count_waiting(core->resources[line->resource], -1);
+    task->line = NULL;
+}
+
+/* Later tasks don't pass the first of a line that waits past its time and does not fit; unless it
+ * waits for an operator, who may have paused but a corner of a large path. */
+static bool
+lines_reserve(const struct core *core, const struct resource *resource, const struct task *task)
+{
+    bool paused = resource->lines && resource_is_paused(resource);
     for (const struct line *line = resource->lines; line; line = line->next) {
         uint32_t first = heap_top(&line->heap);
         if (first && first != task->slot && !line->scout &&
-            !fits(resource, line->amount, line->shared) &&
+            !fits(resource, line->amount, line->shared) && !paused &&
             !role_is_stopped(&core->roles[line->role]) &&
             !project_is_stopped(core->projects[line->project]) &&
             task_at(core, first)->order_at < core->queue_now &&
             order_before(core, first, task->slot)) {
             return true;
+        }
+    }
+    return false;
+}
+
+/* Kept for an earlier task that waits for it, or for a path that meets it. When a path fits whole,
+ * all below it fits too: only a share can be in the way of who waits there. */
+static bool
+is_reserved(const struct core *core, const struct resource *resource, bool shared,
+            const struct task *task)
+{
+    for (const struct resource *at = resource; at; at = at->above) {
+        if (lines_reserve(core, at, task)) {
+            return true;
+        }
+    }
+    if (resource->is_path && shared) {
+        for (const struct resource *at = resource; (at = path_next_waiting(resource, at));) {
+            if (lines_reserve(core, at, task)) {
+                return true;
+            }
         }
     }
     return false;
@@ -145,7 +187,7 @@ queue_obstacle(const struct core *core, const struct task *task, bool *ret_reser
             *ret_reserved = false;
             return resource;
         }
-        if (is_reserved(core, resource, task)) {
+        if (is_reserved(core, resource, claim->shared, task)) {
             *ret_reserved = true;
             return resource;
         }
@@ -153,20 +195,35 @@ queue_obstacle(const struct core *core, const struct task *task, bool *ret_reser
     return NULL;
 }
 
+/* One holder more (1) or less (-1). */
+static void
+count_holder(struct core *core, const struct claim *claim, int delta)
+{
+    struct resource *resource = core->resources[claim->resource];
+    uint32_t amount = claim->amount ? claim->amount : WHOLE;
+    if (resource->is_path) {
+        path_count_holder(resource, claim->shared, delta);
+    } else if (claim->shared) {
+        CHECK(delta > 0 || resource->n_shared > 0);
+        resource->n_shared += (uint32_t)delta;
+    } else {
+        CHECK(delta > 0 || resource->used >= amount);
+        resource->used = delta > 0 ? resource->used + amount : resource->used - amount;
+    }
+}
+
 void
 resource_take(struct core *core, const struct claim *claims, uint32_t n_claims)
 {
     for (uint32_t i = 0; i < n_claims; i++) {
-        struct resource *resource = core->resources[claims[i].resource];
-        if (claims[i].shared) {
-            resource->n_shared++;
-        } else {
-            resource->used += claims[i].amount ? claims[i].amount : WHOLE;
-        }
+        count_holder(core, &claims[i], 1);
     }
-    /* What was reserved for these may be free for others now. */
+    /* What was reserved for these may be free for others now; not what was taken whole. */
     for (uint32_t i = 0; i < n_claims; i++) {
-        resource_wake(core, core->resources[claims[i].resource]);
+        struct resource *resource = core->resources[claims[i].resource];
+        if (!resource->is_path || claims[i].shared) {
+            resource_wake(core, resource);
+        }
     }
 }
 
@@ -174,14 +231,7 @@ void
 resource_give_back(struct core *core, const struct claim *claims, uint32_t n_claims)
 {
     for (uint32_t i = 0; i < n_claims; i++) {
-        struct resource *resource = core->resources[claims[i].resource];
-        if (claims[i].shared) {
-            CHECK(resource->n_shared > 0);
-            resource->n_shared--;
-        } else {
-            CHECK(resource->used >= (claims[i].amount ? claims[i].amount : WHOLE));
-            resource->used -= claims[i].amount ? claims[i].amount : WHOLE;
-        }
+        count_holder(core, &claims[i], -1);
     }
     for (uint32_t i = 0; i < n_claims; i++) {
         resource_wake(core, core->resources[claims[i].resource]);
@@ -225,22 +275,77 @@ ready_remove(struct core *core, struct task *task)
     role_update(core, queue);
 }
 
-void
-resource_wake(struct core *core, struct resource *resource)
+/* The first of each line that has room now goes back into the ready queue. */
+static void
+wake_lines(struct core *core, struct resource *resource)
 {
     for (struct line *line = resource->lines; line; line = line->next) {
         uint32_t first = heap_top(&line->heap);
         if (!first || line->scout || !fits(resource, line->amount, line->shared) ||
-            is_reserved(core, resource, task_at(core, first))) {
+            is_reserved(core, resource, line->shared, task_at(core, first))) {
             continue;
         }
         struct task *task = task_at(core, first);
-        heap_remove(&line->heap, &by_order, core, first);
-        task->line = NULL;
+        line_remove(core, line, task);
         task->scout_line = line;
         line->scout = first;
         ready_add(core, task);
     }
+}
+
+/* Some line of it may have reserved it a moment ago and does not now. */
+static bool
+has_ceded(const struct resource *resource)
+{
+    if (resource->lines && resource_is_paused(resource)) {
+        return true;
+    }
+    for (const struct line *line = resource->lines; line; line = line->next) {
+        if (heap_top(&line->heap) && fits(resource, line->amount, line->shared)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+resource_wake(struct core *core, struct resource *resource)
+{
+    struct resource *top = resource;
+    /* Who waits for a directory and now has room, or is paused, reserves nothing below it. */
+    for (struct resource *at = resource->above; at; at = at->above) {
+        top = has_ceded(at) ? at : top;
+    }
+    struct resource *at = resource->is_path ? path_next_waiting(top, top) : NULL;
+    while (at) {
+        struct resource *next = path_next_waiting(top, at); /* before its last one leaves */
+        wake_lines(core, at);
+        at = next;
+    }
+    for (at = top; at; at = at->above) {
+        wake_lines(core, at);
+    }
+}
+
+void
+resource_set_paused(struct core *core, struct resource *resource, bool paused)
+{
+    if (resource->paused != paused) {
+        resource->paused = paused;
+        path_count_pause(resource, paused ? 1 : -1);
+        resource_wake(core, resource);
+    }
+}
+
+bool
+resource_is_paused(const struct resource *resource)
+{
+    for (const struct resource *at = resource; at; at = at->above) {
+        if (at->paused) {
+            return true;
+        }
+    }
+    return resource->paused_below > 0;
 }
 
 void
@@ -248,7 +353,7 @@ resource_wake_all(struct core *core)
 {
     for (uint32_t i = 1; i < core->n_resources; i++) {
         if (core->resources[i]) {
-            resource_wake(core, core->resources[i]);
+            wake_lines(core, core->resources[i]);
         }
     }
 }
@@ -273,8 +378,7 @@ line_check(struct core *core, struct line *line)
     if (line->scout && first && order_before(core, first, line->scout)) {
         struct task *scout = task_at(core, line->scout);
         ready_remove(core, scout);
-        heap_add(&line->heap, &by_order, core, scout->slot);
-        scout->line = line;
+        line_add(core, line, scout);
         scout->scout_line = NULL;
         line->scout = 0;
         resource_wake(core, core->resources[line->resource]);
@@ -290,8 +394,7 @@ step_aside(struct core *core, struct task *task, struct resource *resource)
     }
     struct line *line = line_of(resource, task, claim);
     ready_remove(core, task);
-    heap_add(&line->heap, &by_order, core, task->slot);
-    task->line = line;
+    line_add(core, line, task);
     scout_end(core, task);
     line_check(core, line);
 }
@@ -338,8 +441,7 @@ queue_leave(struct core *core, struct task *task)
         heap_remove(held_of(core, task), &by_order, core, task->slot);
     } else if (task->line) {
         struct line *line = task->line;
-        heap_remove(&line->heap, &by_order, core, task->slot);
-        task->line = NULL;
+        line_remove(core, line, task);
         resource_wake(core,
                       core->resources[line->resource]); /* it may have been reserved for this one */
     } else {

@@ -90,6 +90,27 @@ check_state(struct checkup *c, const struct task *task)
     }
 }
 
+struct use {
+    uint64_t whole, shared, whole_below, shared_below;
+};
+
+static void
+use_add(const struct core *core, const struct resource *resource, const struct claim *claims,
+        uint32_t n_claims, struct use *use)
+{
+    for (uint32_t i = 0; i < n_claims; i++) {
+        const struct resource *held = core->resources[claims[i].resource];
+        uint32_t amount = held->is_path ? 1 : claims[i].amount ? claims[i].amount : WHOLE;
+        if (held == resource) {
+            use->shared += claims[i].shared;
+            use->whole += claims[i].shared ? 0 : amount;
+        } else if (path_lies_below(held, resource)) {
+            use->shared_below += claims[i].shared;
+            use->whole_below += !claims[i].shared;
+        }
+    }
+}
+
 /* Occupancy is what the live leases hold, and the lingering claims. */
 static void
 check_resources(struct checkup *c)
@@ -100,27 +121,19 @@ check_resources(struct checkup *c)
         if (!resource) {
             continue;
         }
-        uint64_t used = 0, shared = 0;
+        struct use use = {0};
         for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
             const struct task *task = task_at(core, slot);
-            for (uint32_t i = 0; task->run && task->ext && i < task->ext->n_claims; i++) {
-                const struct claim *claim = &task->ext->claims[i];
-                if (claim->resource == r) {
-                    shared += claim->shared;
-                    used += claim->shared ? 0 : claim->amount ? claim->amount : WHOLE;
-                }
+            if (task->run && task->ext) {
+                use_add(core, resource, task->ext->claims, task->ext->n_claims, &use);
             }
         }
         for (const struct linger *linger = core->lingers; linger; linger = linger->next) {
-            for (uint32_t i = 0; i < linger->n_claims; i++) {
-                const struct claim *claim = &linger->claims[i];
-                if (claim->resource == r) {
-                    shared += claim->shared;
-                    used += claim->shared ? 0 : claim->amount ? claim->amount : WHOLE;
-                }
-            }
+            use_add(core, resource, linger->claims, linger->n_claims, &use);
         }
-        if (used != resource->used || shared != resource->n_shared) {
+        if (use.whole != resource->used || use.shared != resource->n_shared ||
+            use.whole_below != resource->whole_below ||
+            use.shared_below != resource->shared_below) {
             fail(c, "resource %s: its use is miscounted", resource->name);
         }
     }

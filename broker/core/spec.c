@@ -4,6 +4,7 @@
 #include "broker/core/state.h"
 
 #include "common/pack.h"
+#include "common/path_name.h"
 #include "common/text.h"
 
 #include <stdarg.h>
@@ -187,7 +188,13 @@ check_claims(struct checker *c, const Baton__Spec *spec)
         const Baton__Claim *claim = spec->claims[i];
         char field[64];
         snprintf(field, sizeof field, "claims[%zu]", i);
-        check_name(c, field, claim->name, NAME_BYTES_MAX, true);
+        char name[RESOURCE_NAME_ROOM];
+        const char *wrong = resource_name_read(claim->name, name);
+        if (wrong) {
+            bool is_long = strlen(claim->name) > NAME_BYTES_MAX;
+            bad(c, is_long ? BATON__CODE__CODE_TOO_LARGE : BATON__CODE__CODE_INVALID, field, wrong);
+            return;
+        }
         if (claim->amount > CAPACITY_MAX) {
             bad(c, BATON__CODE__CODE_INVALID, field, "an amount is at most 1,000,000");
         }
@@ -197,7 +204,14 @@ check_claims(struct checker *c, const Baton__Spec *spec)
         for (size_t j = 0; j < i; j++) {
             if (strcmp(spec->claims[j]->name, claim->name) == 0) {
                 bad(c, BATON__CODE__CODE_INVALID, field, "this resource is claimed twice");
+            } else if (path_names_meet(spec->claims[j]->name, claim->name)) {
+                bad(c, BATON__CODE__CODE_INVALID, field,
+                    "this path and another that is claimed lie in each other: claim the upper one");
             }
+        }
+        if (path_name_is(claim->name) && claim->amount > 1) {
+            bad(c, BATON__CODE__CODE_UNSATISFIABLE, field,
+                "a path has no amounts: it is held whole, or shared");
         }
     }
 }
@@ -274,6 +288,14 @@ spec_normalise(Baton__Spec *spec)
     for (size_t i = 0; i < spec->n_after; i++) {
         if (strcmp(spec->after[i]->project, spec->project) == 0) {
             spec->after[i]->project = (char *)(uintptr_t)protobuf_c_empty_string;
+        }
+    }
+    for (size_t i = 0; i < spec->n_claims; i++) {
+        Baton__Claim *claim = spec->claims[i];
+        char name[RESOURCE_NAME_ROOM];
+        if (path_name_is(claim->name) && !resource_name_read(claim->name, name)) {
+            memcpy(claim->name, name, strlen(name) + 1); /* never longer */
+            claim->amount = claim->amount == 1 ? 0 : claim->amount;
         }
     }
 }

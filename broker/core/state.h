@@ -202,6 +202,16 @@ struct resource {
     bool set;          /* capacity was given */
     bool paused;
     struct line *lines;
+    /* Of a path: paths.c. */
+    struct resource *above;   /* the directory that it lies in; NULL: the whole tree, or no path */
+    uint32_t n_children;      /* known paths that lie in it */
+    uint32_t whole_below;     /* who holds something below it, not shared */
+    uint32_t shared_below;    /* … shared */
+    uint32_t paused_below;    /* paths below it that are paused */
+    uint32_t n_waiting;       /* tasks in the lines of it and of all below it */
+    struct resource *waiting; /* those children at which, or below which, tasks wait */
+    struct resource *next_waiting, *prev_waiting;
+    bool is_path;
     UT_hash_handle by_name;
 };
 
@@ -573,6 +583,10 @@ void resource_take(struct core *core, const struct claim *claims, uint32_t n_cla
 void resource_give_back(struct core *core, const struct claim *claims, uint32_t n_claims);
 /* More of it may be free, or it is no longer paused. */
 void resource_wake(struct core *core, struct resource *resource);
+/* An operator paused or resumed it. */
+void resource_set_paused(struct core *core, struct resource *resource, bool paused);
+/* Nobody gets it now because of a pause: its own, or for a path, one of a path that it meets. */
+bool resource_is_paused(const struct resource *resource);
 /* The task whose unique key this is, live or not; NULL: nobody's. */
 struct task *unique_holder_of(const struct core *core, uint32_t project, const char *unique_key);
 /* Who is paused changed: what was reserved for them, or kept from them, may be had. */
@@ -580,6 +594,20 @@ void resource_wake_all(struct core *core);
 void resource_free(struct resource *resource);
 void resource_forget_if_unused(struct core *core, struct resource *resource);
 void resource_unclaim(struct core *core, const struct claim *claims, uint32_t n_claims);
+
+/* ---- paths.c: resources that are paths ---- */
+
+/* The path can be had: nobody holds it, something above it or something below it. O(depth). */
+bool path_fits(const struct resource *path, bool shared);
+/* One holder more (+1) or less (-1). O(depth). */
+void path_count_holder(struct resource *path, bool shared, int delta);
+void path_count_pause(struct resource *path, int delta);
+/* One task more (+1) or less (-1) stands in its lines. O(depth). */
+void path_count_waiting(struct resource *path, int delta);
+/* The next of the paths below `top` at which tasks may wait, in no order; NULL: that was all.
+ * Visits only those at or below which tasks wait. */
+struct resource *path_next_waiting(const struct resource *top, const struct resource *at);
+bool path_lies_below(const struct resource *path, const struct resource *above);
 
 /* ---- timers.c: when core_tick must look at a task ---- */
 

@@ -3,6 +3,7 @@
 #include "broker/core/state.h"
 
 #include "common/alloc.h"
+#include "common/path_name.h"
 #include "common/text.h"
 
 #include <stdio.h>
@@ -204,9 +205,13 @@ resources_check(struct core *core, struct core_request *request, Baton__Resource
     }
     for (size_t i = 0; i < n; i++) {
         const char *field = arena_printf(request->arena, "resources[%zu]", i);
-        if (!name_is_valid(resources[i]->name, NAME_BYTES_MAX)) {
-            return refuse(request, BATON__CODE__CODE_INVALID, field, "%s: the name is not valid",
-                          field);
+        char name[RESOURCE_NAME_ROOM];
+        const char *wrong = resource_name_read(resources[i]->name, name);
+        if (!wrong && path_name_is(name)) {
+            wrong = "a path has no capacity: it is held whole, or shared";
+        }
+        if (wrong) {
+            return refuse(request, BATON__CODE__CODE_INVALID, field, "%s: %s", field, wrong);
         }
         if (resources[i]->capacity > CAPACITY_MAX) {
             return refuse(request, BATON__CODE__CODE_INVALID, field,

@@ -44,7 +44,8 @@ view_reason(const struct core *core, const struct task *task, int64_t now)
     bool reserved;
     const struct resource *obstacle = queue_obstacle(core, task, &reserved);
     if (obstacle) {
-        return obstacle->paused ? BATON__REASON__REASON_LOCK_PAUSED : BATON__REASON__REASON_LOCK;
+        return resource_is_paused(obstacle) ? BATON__REASON__REASON_LOCK_PAUSED
+                                            : BATON__REASON__REASON_LOCK;
     }
     if (role->workers == 0) {
         return BATON__REASON__REASON_NO_WORKER;

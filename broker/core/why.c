@@ -2,6 +2,8 @@
  * act; and the terms of its place in the order. */
 #include "broker/core/board/board.h"
 
+#include "common/path_name.h"
+
 #include <string.h>
 
 enum { CAUSES_MAX = 64 };
@@ -182,24 +184,58 @@ why_pause(struct why *w, uint32_t scope, const char *name, unsigned reason, cons
     }
 }
 
+/* A task with a lease that holds the resource, or a path that meets it; NULL: who held it is gone.
+ */
+static const struct task *
+holder_of(const struct core *core, const struct resource *resource, const char **ret_held)
+{
+    for (uint32_t w = 1; w < core->n_workers; w++) {
+        for (uint32_t slot = core->workers[w]->first; slot;) {
+            const struct task *task = task_at(core, slot);
+            for (uint32_t i = 0; task->ext && i < task->ext->n_claims; i++) {
+                const char *name = core->resources[task->ext->claims[i].resource]->name;
+                if (path_names_meet(name, resource->name)) {
+                    *ret_held = name;
+                    return task;
+                }
+            }
+            slot = task->run->next;
+        }
+    }
+    return NULL;
+}
+
 static void
 why_claims(struct why *w)
 {
     const struct task_ext *ext = w->task->ext;
     for (uint32_t i = 0; ext && i < ext->n_claims; i++) {
         const struct resource *resource = w->core->resources[ext->claims[i].resource];
-        why_pause(w, BATON__PAUSE__SCOPE__LOCK, resource->name, BATON__REASON__REASON_LOCK_PAUSED,
-                  SAY("resource %s", resource->name));
+        for (const struct pause *pause = w->core->pauses; pause; pause = pause->next) {
+            if (pause->scope == BATON__PAUSE__SCOPE__LOCK &&
+                path_names_meet(pause->name, resource->name)) {
+                why_pause(w, BATON__PAUSE__SCOPE__LOCK, pause->name,
+                          BATON__REASON__REASON_LOCK_PAUSED, SAY("resource %s", pause->name));
+            }
+        }
     }
     bool reserved;
     const struct resource *obstacle = queue_obstacle(w->core, w->task, &reserved);
-    if (obstacle && !obstacle->paused) {
+    if (obstacle && !resource_is_paused(obstacle)) {
         Baton__Cause *cause = add(
             w, BATON__REASON__REASON_LOCK, "the tasks that hold it",
-            reserved
-                ? SAY("resource %s is kept for a task that comes first", obstacle->name)
+            reserved ? SAY("resource %s is kept for a task that comes first", obstacle->name)
+            : obstacle->is_path
+                ? SAY("%s is taken, or a path above or below it", obstacle->name)
                 : SAY("resource %s is taken (capacity %u)", obstacle->name, obstacle->capacity));
         cause->name = obstacle->name;
+        const char *held = NULL;
+        const struct task *holder = reserved ? NULL : holder_of(w->core, obstacle, &held);
+        if (holder) {
+            cause->task = ref_make(w->request->arena, w->core, holder);
+            cause->text = SAY("resource %s is taken: %s holds %s", obstacle->name, holder->id,
+                              held);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 /* Named resources: what a task claims, and how much there is. */
 #include "common/alloc.h"
 #include "common/limits.h"
+#include "common/path_name.h"
 #include "common/text.h"
 #include "ctl/plan/inner.h"
 
@@ -9,16 +10,32 @@
 static const char *const claim_keys[] = {"name", "amount", "shared", NULL};
 
 static bool
+read_name(struct plan *plan, const struct source *source, const struct node *node, const char **ret)
+{
+    if (!node->text || !path_name_is(node->text)) {
+        return field_name(plan, source, node, NAME_BYTES_MAX, ret);
+    }
+    char name[RESOURCE_NAME_ROOM];
+    const char *wrong = resource_name_read(node->text, name);
+    if (wrong) {
+        plan_fail(plan, place_of(source, node), "resource %s: %s", quote(plan, node->text), wrong);
+        return false;
+    }
+    *ret = arena_strdup(&plan->arena, name);
+    return true;
+}
+
+static bool
 read_claim(struct plan *plan, const struct source *source, const struct node *node,
            struct baton_claim *claim)
 {
     if (node->kind != NODE_MAP) {
-        return field_name(plan, source, node, NAME_BYTES_MAX, &claim->name);
+        return read_name(plan, source, node, &claim->name);
     }
     bool ok = true;
     for (const struct node *item = node->first; item; item = item->next) {
         if (strcmp(item->key, "name") == 0) {
-            ok = field_name(plan, source, item, NAME_BYTES_MAX, &claim->name) && ok;
+            ok = read_name(plan, source, item, &claim->name) && ok;
         } else if (strcmp(item->key, "amount") == 0) {
             ok = field_count(plan, source, item, 1, CAPACITY_MAX, &claim->amount) && ok;
         } else if (strcmp(item->key, "shared") == 0) {
@@ -33,6 +50,11 @@ read_claim(struct plan *plan, const struct source *source, const struct node *no
     if (ok && claim->shared && claim->amount > 1) {
         plan_fail(plan, place_of(source, node),
                   "a resource is claimed shared or by an amount, not both; remove one of them");
+        ok = false;
+    }
+    if (ok && claim->name && path_name_is(claim->name) && claim->amount > 1) {
+        plan_fail(plan, place_of(source, node),
+                  "a path has no amounts: it is held whole, or with shared: true; remove amount");
         ok = false;
     }
     if (ok && !claim->name) {
@@ -66,6 +88,10 @@ claims_read(struct plan *plan, const struct source *source, struct draft *draft,
                           "resource %s is claimed twice; write the "
                           "sum as amount:",
                           quote(plan, claim.name));
+            } else if (path_names_meet(claims[i].name, claim.name)) {
+                plan_fail(plan, place_of(source, item),
+                          "paths %s and %s lie in each other; claim the upper one",
+                          quote(plan, claims[i].name), quote(plan, claim.name));
             }
         }
         claims[n++] = claim;
@@ -110,7 +136,10 @@ capacities_read(struct plan *plan, const struct source *source, const struct nod
     for (const struct node *item = map->first; item; item = item->next) {
         struct place at = {source->at.file, item->key_line};
         struct baton_resource resource = {.name = item->key};
-        if (!name_is_valid(item->key, NAME_BYTES_MAX)) {
+        if (path_name_is(item->key)) {
+            plan_fail(plan, at, "%s: a path has no capacity: it is held whole, or shared",
+                      quote(plan, item->key));
+        } else if (!name_is_valid(item->key, NAME_BYTES_MAX)) {
             plan_fail(plan, at,
                       "%s can't be the name of a resource; use letters, digits and . _ : "
                       "@ / + ~ -",

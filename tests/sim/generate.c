@@ -173,9 +173,12 @@ generate_claims(struct world *w, struct m_spec *spec)
         claim.shared = pick(w, 3) == 0;
         claim.amount = claim.shared || pick(w, 3) == 0 ? 0
                                                        : 1 + (int32_t)(pick(w, 8) ? 0 : pick(w, 4));
+        if (model_is_path(claim.resource)) {
+            claim.amount = 0;
+        }
         bool again = false;
         for (int k = 0; k < spec->n_claims; k++) {
-            again |= spec->claims[k].resource == claim.resource;
+            again |= model_meet(spec->claims[k].resource, claim.resource);
         }
         if (!again) {
             spec->claims[spec->n_claims++] = claim;
@@ -376,8 +379,8 @@ generate_submit(struct world *w, struct m_submit *submit)
         submit->close = 1u << (pick(w, 4) ? submit->spec[0].project : (int)pick(w, M_PROJECTS));
     }
     if (pick(w, 12) == 0) {
-        submit->n_resources = 1;
         submit->resource[0] = (int8_t)pick(w, (uint64_t)w->rates.resources);
+        submit->n_resources = !model_is_path(submit->resource[0]);
         submit->capacity[0] = (uint32_t)pick(w, 5);
     }
 }

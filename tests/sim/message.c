@@ -57,6 +57,9 @@ message_claims(struct world *w, const struct m_spec *spec, Baton__Spec *ret)
         Baton__Claim *claim = arena_alloc(&w->arena, sizeof *claim);
         baton__claim__init(claim);
         claim->name = arena_strdup(&w->arena, sim_resources[spec->claims[i].resource]);
+        if (model_is_path(spec->claims[i].resource) && !strchr(claim->name, '*') && pick(w, 2)) {
+            claim->name = arena_printf(&w->arena, "%s%s", claim->name, pick(w, 2) ? "/**" : "/");
+        }
         claim->amount = (uint32_t)spec->claims[i].amount;
         claim->shared = spec->claims[i].shared;
         ret->claims[i] = claim;

@@ -18,7 +18,7 @@ enum {
     M_IDS_USER = 1900, /* names from here on are not counted in n_ids */
     M_PROJECTS = 3,
     M_ROLES = 6,
-    M_RESOURCES = 5,
+    M_RESOURCES = 11,
     M_WORKERS = 4,
     M_ACTORS = 3, /* that submit */
     M_FAIR = 3,
@@ -241,6 +241,10 @@ void model_order(struct model *m);
  * *ret_waits_for: the resources that have no room for it. */
 reasons model_obstacles(const struct model *m, int t, uint32_t reserved, bool with_vague,
                         uint32_t *ret_waits_for);
+extern const char *const sim_resources[M_RESOURCES];
+/* True when the resources are the same, or paths of which one lies in the other. */
+bool model_meet(int a, int b);
+bool model_is_path(int resource);
 /* Units of the resource in use; 1 at least when it is held whole or shared. */
 uint32_t model_used(const struct model *m, int resource, bool with_vague);
 

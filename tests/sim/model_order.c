@@ -1,6 +1,7 @@
 /* The reference model: the order of the ready ones, and what they need to run. */
 #include "model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,6 +176,51 @@ add_claims(const struct m_claim *claims, int n, struct use use[M_RESOURCES])
     }
 }
 
+bool
+model_is_path(int resource)
+{
+    return strncmp(sim_resources[resource], "path:", 5) == 0;
+}
+
+bool
+model_meet(int a, int b)
+{
+    if (a == b || !model_is_path(a) || !model_is_path(b)) {
+        return a == b;
+    }
+    char x[64], y[64];
+    snprintf(x, sizeof x, "/%s/", sim_resources[a] + 5);
+    snprintf(y, sizeof y, "/%s/", sim_resources[b] + 5);
+    return strcmp(x, "/**/") == 0 || strcmp(y, "/**/") == 0 || strncmp(x, y, strlen(x)) == 0 ||
+           strncmp(x, y, strlen(y)) == 0;
+}
+
+/* What is in the way of a claim on r: use of r, and of the paths that it meets. */
+static struct use
+use_met(const struct use use[M_RESOURCES], int r)
+{
+    struct use all = {0};
+    for (int i = 0; i < M_RESOURCES; i++) {
+        if (model_meet(i, r)) {
+            all.exclusive |= use[i].exclusive;
+            all.shared |= use[i].shared;
+            all.units += use[i].units;
+        }
+    }
+    return all;
+}
+
+static bool
+lock_is_paused(const struct model *m, int r)
+{
+    for (int i = 0; i < M_RESOURCES; i++) {
+        if (m->lock[i].on && model_meet(i, r)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 fits(const struct m_claim *claim, const struct use *u, uint32_t capacity)
 {
@@ -221,9 +267,14 @@ model_obstacles(const struct model *m, int t, uint32_t reserved, bool with_vague
     use_now(m, with_vague, use);
     for (int i = 0; i < spec->n_claims; i++) {
         int r = spec->claims[i].resource;
-        bool room = fits(&spec->claims[i], &use[r], m->capacity[r]);
-        why |= m->lock[r].on ? WHY(LOCK_PAUSED) : 0;
-        why |= !room || (reserved & (1u << r)) ? WHY(LOCK) : 0;
+        struct use met = use_met(use, r);
+        bool room = fits(&spec->claims[i], &met, m->capacity[r]);
+        bool kept = false;
+        for (int k = 0; k < M_RESOURCES; k++) {
+            kept |= (reserved & (1u << k)) && model_meet(k, r);
+        }
+        why |= lock_is_paused(m, r) ? WHY(LOCK_PAUSED) : 0;
+        why |= !room || kept ? WHY(LOCK) : 0;
         *ret_waits_for |= room ? 0 : 1u << r;
     }
     return why;

@@ -20,7 +20,6 @@ enum {
 };
 
 extern const char *const sim_projects[M_PROJECTS];
-extern const char *const sim_resources[M_RESOURCES];
 extern const char *const sim_workers[M_WORKERS];
 extern const char *const sim_actors[M_ACTORS];
 

@@ -393,7 +393,8 @@ draw_pause(struct world *w, Baton__Pause *pause)
         return &m->project[i];
     case BATON__PAUSE__SCOPE__LOCK:
         i = (int)pick(w, (uint64_t)w->rates.resources);
-        pause->name = arena_strdup(&w->arena, sim_resources[i]);
+        pause->name = arena_printf(&w->arena, "%s%s", sim_resources[i],
+                                   model_is_path(i) && i != 9 && pick(w, 2) ? "/" : "");
         return &m->lock[i];
     case BATON__PAUSE__SCOPE__WORKER:
         i = (int)pick(w, (uint64_t)w->rates.workers);
@@ -498,6 +499,10 @@ step_resources(struct world *w)
     } else if (pick(w, 12) == 0) {
         resource.name = arena_strdup(&w->arena, "a\x1b[0m");
         expected = CODE(INVALID);
+    }
+    if (model_is_path(r)) {
+        expected |= CODE(INVALID);
+        expected &= ~CODE(OK);
     }
     trace_message(w, "resources", &message.base);
     Baton__Code code = core_resources(w->core, world_request(w, "ops@desk"), &message, &ret);

@@ -38,8 +38,10 @@ claims_any(const struct model *m, int t, uint32_t resources)
 {
     const struct m_spec *spec = &m->task[t].spec;
     for (int i = 0; i < spec->n_claims; i++) {
-        if (resources & (1u << spec->claims[i].resource)) {
-            return true;
+        for (int r = 0; r < M_RESOURCES; r++) {
+            if ((resources & (1u << r)) && model_meet(r, spec->claims[i].resource)) {
+                return true;
+            }
         }
     }
     return false;
