@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void *
 xmalloc(size_t bytes)
@@ -51,4 +52,13 @@ xmemdup(const void *p, size_t bytes)
         memcpy(q, p, bytes);
     }
     return q;
+}
+
+void *
+xmalloc_huge(size_t bytes)
+{
+    void *p = aligned_alloc(HUGE_BYTES, (bytes + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES);
+    CHECK(p);
+    (void)madvise(p, bytes, MADV_HUGEPAGE); /* a wish */
+    return p;
 }

@@ -21,7 +21,7 @@ evolve_leased(struct core *core, const Baton__Fact *fact, uint64_t seq, struct c
     CHECK(task->worker);
     task->attempt++;
     index64_put(&core->by_token, seq, task->slot);
-    struct run *run = xcalloc(1, sizeof *run);
+    struct run *run = run_new(core);
     run->lease_ms = leased->lease_ms;
     run->sessionless = leased->sessionless;
     run->lease_until = fact->at + leased->lease_ms;
@@ -185,8 +185,7 @@ static void
 lease_close(struct core *core, struct task *task, bool unclean, int64_t at)
 {
     worker_list_remove(core, task);
-    free(task->run);
-    task->run = NULL;
+    run_free(core, task);
     if (task->ext && task->ext->n_claims) {
         if (unclean) {
             linger_add(core, task, at + core->config.linger_ms);

@@ -76,7 +76,7 @@ run_restore(struct core *core, struct task *task, const Baton__TaskRecord *r,
     if (!task->worker) {
         return false;
     }
-    struct run *run = xcalloc(1, sizeof *run);
+    struct run *run = run_new(core);
     run->lease_ms = r->lease_ms;
     run->sessionless = r->sessionless;
     run->stalled = r->stalled;

@@ -110,7 +110,10 @@ slot_take(struct core *core)
     uint32_t slot = core->n_slots++;
     if (slot >> CHUNK_BITS >= core->n_chunks) {
         core->chunks = xreallocarray(core->chunks, core->n_chunks + 1, sizeof *core->chunks);
-        core->chunks[core->n_chunks++] = xmalloc(CHUNK_TASKS * sizeof(struct task));
+        size_t bytes = CHUNK_TASKS * sizeof(struct task);
+        /* The first one may be all that is ever used. */
+        core->chunks[core->n_chunks] = core->n_chunks ? xmalloc_huge(bytes) : xmalloc(bytes);
+        core->n_chunks++;
     }
     return slot;
 }
@@ -133,19 +136,26 @@ task_new(struct core *core, uint32_t project, const char *id)
     return task;
 }
 
+static void
+spec_free(struct core *core, struct task *task)
+{
+    size_t bytes = strlen(task->id) + 1 + task->spec_bytes;
+    core->bytes -= bytes;
+    slab_free(&core->slab, task->id, bytes);
+}
+
 void
 task_set_spec(struct core *core, struct task *task, const char *id, const uint8_t *spec,
               size_t bytes)
 {
     size_t id_bytes = strlen(id) + 1;
-    char *block = xmalloc(id_bytes + bytes);
+    char *block = slab_alloc(&core->slab, id_bytes + bytes);
     memcpy(block, id, id_bytes);
     if (bytes) {
         memcpy(block + id_bytes, spec, bytes);
     }
     if (task->id) {
-        core->bytes -= strlen(task->id) + 1 + task->spec_bytes;
-        free(task->id);
+        spec_free(core, task);
     }
     core->bytes += id_bytes + bytes;
     task->id = block;
@@ -178,7 +188,7 @@ ext_free(struct core *core, struct task *task)
     free(ext->reason_text);
     free(ext->progress_text);
     free(ext->result);
-    free(ext);
+    slab_free(&core->slab, ext, sizeof *ext);
     task->ext = NULL;
 }
 
@@ -195,9 +205,8 @@ task_free(struct core *core, struct task *task)
     }
     actor_drop(core, task->actor);
     ext_free(core, task);
-    core->bytes -= strlen(task->id) + 1 + task->spec_bytes;
+    spec_free(core, task);
     core->projects[task->project]->n_tasks--;
-    free(task->id);
     free(task->outs);
     uint32_t slot = task->slot;
     *task = (struct task){.next = core->free_slot};
@@ -208,10 +217,24 @@ struct task_ext *
 task_ext(struct core *core, struct task *task)
 {
     if (!task->ext) {
-        task->ext = xcalloc(1, sizeof *task->ext);
+        task->ext = slab_alloc(&core->slab, sizeof *task->ext);
+        *task->ext = (struct task_ext){0};
         core->bytes += sizeof *task->ext;
     }
     return task->ext;
+}
+
+struct run *
+run_new(struct core *core)
+{
+    return memset(slab_alloc(&core->slab, sizeof(struct run)), 0, sizeof(struct run));
+}
+
+void
+run_free(struct core *core, struct task *task)
+{
+    slab_free(&core->slab, task->run, task->run ? sizeof(struct run) : 0);
+    task->run = NULL;
 }
 
 Baton__Spec *
@@ -285,10 +308,10 @@ tasks_free_all(struct core *core)
             continue; /* a free slot */
         }
         ext_free(core, task);
-        free(task->id);
+        spec_free(core, task);
+        run_free(core, task);
         free(task->ins);
         free(task->outs);
-        free(task->run);
     }
     for (uint32_t i = 0; i < core->n_chunks; i++) {
         free(core->chunks[i]);
@@ -372,6 +395,7 @@ core_free(struct core *core)
     for (int r = 0; r < ROLES_N; r++) {
         free(core->roles[r].queues);
     }
+    slab_fini(&core->slab);
     arena_fini(&core->scratch);
     free(core->tombstones);
     free(core->settle);

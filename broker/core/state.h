@@ -12,6 +12,7 @@
 #include "broker/core/index.h"
 #include "common/limits.h"
 #include "common/rng.h"
+#include "common/slab.h"
 
 #include <uthash.h>
 
@@ -24,7 +25,7 @@ enum {
     WHOLE = 1 << 30,              /* of a resource: more than any capacity */
     RUNTIME_SLACK_MS = 30 * 1000, /* the worker ends a task at its longest run time first */
     CANCEL_SLACK_MS = 10 * 1000,  /* for the answer of the worker after the grace */
-    CHUNK_BITS = 12,
+    CHUNK_BITS = 13,              /* about HUGE_BYTES of tasks */
     CHUNK_TASKS = 1 << CHUNK_BITS,
 };
 
@@ -369,6 +370,7 @@ struct core {
 
     struct task **chunks;
     uint32_t n_chunks;
+    struct slab slab; /* of tasks' ids and specs, runs */
     uint32_t n_slots; /* ever used, plus the unused 0 */
     uint32_t free_slot;
     uint32_t n_tasks; /* without placeholders */
@@ -487,6 +489,8 @@ void task_free(struct core *core, struct task *task);
 void task_set_spec(struct core *core, struct task *task, const char *id, const uint8_t *spec,
                    size_t bytes);
 struct task_ext *task_ext(struct core *core, struct task *task); /* made when absent */
+struct run *run_new(struct core *core);                          /* zeroed */
+void run_free(struct core *core, struct task *task);             /* the task's, if it has one */
 Baton__Spec *task_unpack(const struct task *task, struct arena *arena);
 const char *task_project(const struct core *core, const struct task *task);
 void set_text(char **text, const char *to); /* "" and NULL: none */
