@@ -63,13 +63,6 @@ name_hash(const char *project, const char *id)
     return h ^ h >> 15;
 }
 
-static uint32_t
-name_hash_of(const void *context, uint32_t slot)
-{
-    const struct walk *walk = context;
-    return name_hash(walk->tasks[slot - 1].spec->project, walk->tasks[slot - 1].spec->id);
-}
-
 static void
 link_add(struct walk *walk, uint32_t *head, uint32_t to)
 {
@@ -108,8 +101,8 @@ walk_init(struct walk *walk, struct core *core, const struct new_task *tasks, si
     size_t n_edges = 0;
     for (size_t i = 0; i < n; i++) {
         n_edges += tasks[i].spec->n_after;
-        slotset_add(&walk->by_id, (uint32_t)i + 1, name_hash_of(walk, (uint32_t)i + 1),
-                    name_hash_of, walk);
+        slotset_add(&walk->by_id, (uint32_t)i + 1,
+                    name_hash(tasks[i].spec->project, tasks[i].spec->id));
         if (tasks[i].slot) {
             index64_put(&walk->by_slot, tasks[i].slot, (uint32_t)i + 1);
         }

@@ -124,70 +124,68 @@ slotset_find(const struct slotset *set, uint32_t hash, slotset_equal_fn *equal, 
         return 0;
     }
     size_t mask = set->room - 1;
-    for (size_t i = hash & mask; set->slots[i] != 0; i = (i + 1) & mask) {
-        if (equal(context, set->slots[i])) {
-            return set->slots[i];
+    for (size_t i = hash & mask; set->entries[i].slot != 0; i = (i + 1) & mask) {
+        if (set->entries[i].hash == hash && equal(context, set->entries[i].slot)) {
+            return set->entries[i].slot;
         }
     }
     return 0;
 }
 
 static void
-slotset_place(struct slotset *set, uint32_t slot, uint32_t hash)
+slotset_place(struct slotset *set, struct slotset_entry entry)
 {
     size_t mask = set->room - 1;
-    size_t i = hash & mask;
-    while (set->slots[i] != 0) {
+    size_t i = entry.hash & mask;
+    while (set->entries[i].slot != 0) {
         i = (i + 1) & mask;
     }
-    set->slots[i] = slot;
+    set->entries[i] = entry;
 }
 
 void
-slotset_add(struct slotset *set, uint32_t slot, uint32_t hash, slotset_hash_fn *hash_of,
-            const void *context)
+slotset_add(struct slotset *set, uint32_t slot, uint32_t hash)
 {
     CHECK(slot != 0);
     if ((set->n + 1) * 3 > set->room * 2) {
         struct slotset bigger = {.room = set->room ? set->room * 2 : ROOM_MIN, .n = set->n};
-        bigger.slots = xcalloc(bigger.room, sizeof *bigger.slots);
+        bigger.entries = xcalloc(bigger.room, sizeof *bigger.entries);
         for (size_t i = 0; i < set->room; i++) {
-            if (set->slots[i] != 0) {
-                slotset_place(&bigger, set->slots[i], hash_of(context, set->slots[i]));
+            if (set->entries[i].slot != 0) {
+                slotset_place(&bigger, set->entries[i]);
             }
         }
-        free(set->slots);
+        free(set->entries);
         *set = bigger;
     }
-    slotset_place(set, slot, hash);
+    slotset_place(set, (struct slotset_entry){.slot = slot, .hash = hash});
     set->n++;
 }
 
 void
-slotset_remove(struct slotset *set, uint32_t slot, uint32_t hash, slotset_hash_fn *hash_of,
-               const void *context)
+slotset_remove(struct slotset *set, uint32_t slot, uint32_t hash)
 {
     CHECK(set->n > 0);
     size_t mask = set->room - 1;
     size_t gap = hash & mask;
-    while (set->slots[gap] != slot) {
-        CHECK(set->slots[gap] != 0);
+    while (set->entries[gap].slot != slot) {
+        CHECK(set->entries[gap].slot != 0);
         gap = (gap + 1) & mask;
     }
-    for (size_t i = (gap + 1) & mask; set->slots[i] != 0; i = (i + 1) & mask) {
-        size_t home = hash_of(context, set->slots[i]) & mask;
+    for (size_t i = (gap + 1) & mask; set->entries[i].slot != 0; i = (i + 1) & mask) {
+        size_t home = set->entries[i].hash & mask;
         if (((i - home) & mask) >= ((i - gap) & mask)) {
-            set->slots[gap] = set->slots[i];
+            set->entries[gap] = set->entries[i];
             gap = i;
         }
     }
-    set->slots[gap] = 0;
+    set->entries[gap].slot = 0;
     set->n--;
 }
 
 void
 slotset_fini(struct slotset *set)
 {
-    free(set->slots);
+    free(set->entries);
     *set = (struct slotset){0};
 }

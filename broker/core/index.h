@@ -26,23 +26,23 @@ void index64_put(struct index64 *index, uint64_t key, uint32_t value); /* replac
 void index64_remove(struct index64 *index, uint64_t key);
 void index64_fini(struct index64 *index);
 
-/* A set of slots found by a hash that each slot's owner keeps; the owner compares. Slot 0 can't be
+/* A set of slots found by a hash; the owner compares those whose hash is the same. Slot 0 can't be
  * in it. */
 struct slotset {
-    uint32_t *slots;
+    struct slotset_entry {
+        uint32_t slot; /* 0: a free place */
+        uint32_t hash;
+    } * entries;
     size_t room;
     size_t n;
 };
 
 typedef bool slotset_equal_fn(const void *context, uint32_t slot);
-typedef uint32_t slotset_hash_fn(const void *context, uint32_t slot);
 
 uint32_t slotset_find(const struct slotset *set, uint32_t hash, slotset_equal_fn *equal,
                       const void *context);
-void slotset_add(struct slotset *set, uint32_t slot, uint32_t hash, slotset_hash_fn *hash_of,
-                 const void *context);
-void slotset_remove(struct slotset *set, uint32_t slot, uint32_t hash, slotset_hash_fn *hash_of,
-                    const void *context);
+void slotset_add(struct slotset *set, uint32_t slot, uint32_t hash);
+void slotset_remove(struct slotset *set, uint32_t slot, uint32_t hash);
 void slotset_fini(struct slotset *set);
 
 #endif

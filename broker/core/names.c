@@ -295,12 +295,6 @@ identity_hash(const struct core *core, const char *project, const char *id, uint
     *ret_lo = h.low64;
 }
 
-static uint32_t
-tombstone_hash(const void *core, uint32_t slot)
-{
-    return (uint32_t)((const struct core *)core)->tombstones[slot - 1].hash_lo;
-}
-
 struct tombstone_probe {
     const struct core *core;
     uint64_t hi, lo;
@@ -337,5 +331,5 @@ tombstone_add(struct core *core, uint64_t hi, uint64_t lo, uint64_t key, unsigne
     }
     core->tombstones[core->n_tombstones++] = (struct tombstone){
         .hash_hi = hi, .hash_lo = lo, .key = key, .state = (uint8_t)state};
-    slotset_add(&core->tombstones_by_hash, core->n_tombstones, (uint32_t)lo, tombstone_hash, core);
+    slotset_add(&core->tombstones_by_hash, core->n_tombstones, (uint32_t)lo);
 }

@@ -51,16 +51,9 @@ id_hash(const struct core *core, uint32_t project, const char *id)
     return (uint32_t)XXH3_64bits_withSeed(id, strlen(id), core->config.hash_seed ^ project);
 }
 
-static uint32_t
-hash_of_slot(const void *core, uint32_t slot)
-{
-    return task_at(core, slot)->hash;
-}
-
 struct id_probe {
     const struct core *core;
     uint32_t project;
-    uint32_t hash;
     const char *id;
 };
 
@@ -69,8 +62,7 @@ id_equal(const void *context, uint32_t slot)
 {
     const struct id_probe *probe = context;
     const struct task *task = task_at(probe->core, slot);
-    return task->hash == probe->hash && task->project == probe->project &&
-           strcmp(task->id, probe->id) == 0;
+    return task->project == probe->project && strcmp(task->id, probe->id) == 0;
 }
 
 struct task *
@@ -79,9 +71,8 @@ task_find(const struct core *core, uint32_t project, const char *id)
     if (project == 0) {
         return NULL;
     }
-    struct id_probe probe = {
-        .core = core, .project = project, .hash = id_hash(core, project, id), .id = id};
-    uint32_t slot = slotset_find(&core->by_id, probe.hash, id_equal, &probe);
+    struct id_probe probe = {.core = core, .project = project, .id = id};
+    uint32_t slot = slotset_find(&core->by_id, id_hash(core, project, id), id_equal, &probe);
     return slot ? task_at(core, slot) : NULL;
 }
 
@@ -128,10 +119,9 @@ task_new(struct core *core, uint32_t project, const char *id)
                           .role = ROLE_NONE,
                           .effective = NEVER,
                           .order_at = NEVER,
-                          .timer_at = NEVER,
-                          .hash = id_hash(core, project, id)};
+                          .timer_at = NEVER};
     task_set_spec(core, task, id, NULL, 0);
-    slotset_add(&core->by_id, slot, task->hash, hash_of_slot, core);
+    slotset_add(&core->by_id, slot, id_hash(core, project, id));
     core->projects[project]->n_tasks++;
     return task;
 }
@@ -196,7 +186,7 @@ void
 task_free(struct core *core, struct task *task)
 {
     CHECK(!task->heap_pos && !task->timer_pos && !task->run && task->n_outs == 0 && !task->ins);
-    slotset_remove(&core->by_id, task->slot, task->hash, hash_of_slot, core);
+    slotset_remove(&core->by_id, task->slot, id_hash(core, task->project, task->id));
     if (task->token) {
         index64_remove(&core->by_token, task->token);
     }

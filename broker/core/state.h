@@ -170,7 +170,6 @@ struct task {
     uint32_t n_abort;     /* … that can't, with policy abort */
     uint32_t n_forward;   /* pending edges to placeholders */
     uint32_t n_live_outs; /* edges to tasks that are not terminal */
-    uint32_t hash;
     uint32_t slot;
     uint32_t timer_pos;
     uint32_t heap_pos;       /* in its ready queue or its waiting line */

@@ -22,7 +22,6 @@ struct plan {
     bool made_id;
     uint64_t diff;
     ProtobufCBinaryData packed;
-    uint32_t hash; /* of its id */
 };
 
 struct submission {
@@ -59,13 +58,6 @@ compare_names(const void *a, const void *b)
     const Baton__Spec *y = *(Baton__Spec *const *)b;
     int by = strcmp(x->id, y->id);
     return by ? by : strcmp(x->project, y->project);
-}
-
-static uint32_t
-hash_at(const void *context, uint32_t slot)
-{
-    const struct submission *s = context;
-    return s->plans[slot - 1].hash;
 }
 
 struct name_probe {
@@ -160,8 +152,7 @@ check_twice(struct submission *s)
                           "%s is there twice in the submission: give one of them another id",
                           spec->id);
         }
-        s->plans[i].hash = id_hash(s, spec->id);
-        slotset_add(&s->names, (uint32_t)i + 1, s->plans[i].hash, hash_at, s);
+        slotset_add(&s->names, (uint32_t)i + 1, id_hash(s, spec->id));
     }
     return BATON__CODE__CODE_OK;
 }

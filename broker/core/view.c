@@ -539,9 +539,9 @@ size_t
 core_memory(const struct core *core)
 {
     return core->bytes + (size_t)core->n_chunks * CHUNK_TASKS * sizeof(struct task) +
-           core->by_id.room * sizeof *core->by_id.slots +
+           core->by_id.room * sizeof *core->by_id.entries +
            core->by_key.room * sizeof *core->by_key.blocks +
            core->by_token.room * sizeof *core->by_token.blocks +
            core->room_tombstones * sizeof *core->tombstones +
-           core->tombstones_by_hash.room * sizeof *core->tombstones_by_hash.slots;
+           core->tombstones_by_hash.room * sizeof *core->tombstones_by_hash.entries;
 }
