@@ -45,7 +45,7 @@ run_chain(const struct options *options)
     parts_submit(&parts, n, client);
     int64_t added = now_ns();
     int64_t last = crew_join(crew);
-    need(atomic_load(&ran.done) == n, "tasks", "not every task ran");
+    need(ran_count(&ran) == n, "tasks", "not every task ran");
     print_run(options, began, added, crew_first_ns(crew), last);
     parts_fini(&parts);
     free(edges);
@@ -117,7 +117,7 @@ run_layers(const struct options *options)
     }
     int64_t added = now_ns();
     int64_t last = crew_join(crew);
-    need(atomic_load(&ran.done) == options->n, "tasks", "not every task ran");
+    need(ran_count(&ran) == options->n, "tasks", "not every task ran");
     print_run(options, began, added, crew_first_ns(crew), last > added ? last : added);
     parts_fini(&parts);
     free(edges);

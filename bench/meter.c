@@ -161,7 +161,6 @@ ran_init(struct ran *ran, uint32_t n)
 {
     ran->n = n;
     ran->once = alloc(n, sizeof *ran->once);
-    atomic_init(&ran->done, 0);
 }
 
 void
@@ -170,7 +169,16 @@ ran_once(struct ran *ran, uint64_t number)
     need(number < ran->n, "tasks", "one came that this run did not add");
     unsigned char before = atomic_fetch_add_explicit(&ran->once[number], 1, memory_order_relaxed);
     need(before == 0, "tasks", "one ran twice");
-    atomic_fetch_add_explicit(&ran->done, 1, memory_order_release);
+}
+
+uint32_t
+ran_count(const struct ran *ran)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < ran->n; i++) {
+        n += atomic_load_explicit(&ran->once[i], memory_order_relaxed);
+    }
+    return n;
 }
 
 void

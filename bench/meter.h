@@ -57,10 +57,10 @@ void samples_fini(struct samples *samples);
 struct ran {
     atomic_uchar *once;
     uint32_t n;
-    atomic_uint done;
 };
 void ran_init(struct ran *ran, uint32_t n);
 void ran_once(struct ran *ran, uint64_t number); /* ends the program when it is the second time */
+uint32_t ran_count(const struct ran *ran);       /* how many have; O(n) */
 void ran_fini(struct ran *ran);
 
 /* The payload of a task: its number, then filler. */

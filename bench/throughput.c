@@ -33,7 +33,7 @@ run_throughput(const struct options *options)
     }
     if (consumes) {
         ended = crew_join(crew);
-        need(atomic_load(&ran.done) == options->n, "tasks", "not every task ran");
+        need(ran_count(&ran) == options->n, "tasks", "not every task ran");
     }
     print_begin();
     print_field("seconds", (double)(ended - began) / 1e9);
@@ -140,7 +140,7 @@ length_measure(const struct options *options, struct ran *ran, uint32_t length, 
     struct options some = *options;
     some.first = first;
     struct crew_work work = {.options = &some, .ran = ran, .want = options->n};
-    uint32_t before = atomic_load(&ran->done);
+    uint32_t before = ran_count(ran);
     struct crew *crew = crew_new(&work);
     struct producers producers;
     producers_init(&producers, &some);
@@ -152,7 +152,7 @@ length_measure(const struct options *options, struct ran *ran, uint32_t length, 
     int64_t worked = crew_join(crew);
     ended = worked > ended ? worked : ended;
     int64_t used = process_cpu_ns(options->pid) - cpu;
-    need(atomic_load(&ran->done) - before == options->n, "tasks", "not every task ran once");
+    need(ran_count(ran) - before == options->n, "tasks", "not every task ran once");
     crew_free(crew);
     print_begin();
     print_field("length", length);

@@ -167,7 +167,8 @@ work(void *context)
     load_begin(load);
     uint32_t wanted = window;
     bool waits = false;
-    unsigned ends = 0;
+    unsigned ends = 0; /* to be acknowledged */
+    unsigned said = 0; /* not to be */
     while (!atomic_load_explicit(&load->stop, memory_order_relaxed)) {
         struct round round = {.tasks_due = waits ? 1 : wanted, .ends_due = ends};
         if (waits) {
@@ -176,7 +177,11 @@ work(void *context)
             protocol->ask(&wire, wanted);
         }
         wire_flush(&wire);
-        while ((round.tasks_due || round.ends_due)) {
+        if (said) {
+            load_ended(load, said);
+            said = 0;
+        }
+        while (round.tasks_due || round.ends_due) {
             struct reply reply = next_reply(load, &wire);
             if (reply.kind == REPLY_NONE) {
                 wire_flush(&wire);
@@ -192,9 +197,8 @@ work(void *context)
         }
         if (protocol->ends_are_acknowledged) {
             ends = round.came;
-        } else if (round.came) {
-            wire_flush(&wire);
-            load_ended(load, round.came);
+        } else {
+            said = round.came; /* goes with the next requests */
         }
         /* As many as are there: more than came last time, and with patience when none came. */
         wanted = 2 * round.came < window ? 2 * round.came + 1 : window;
@@ -243,7 +247,7 @@ run_throughput(struct load *load)
     uint32_t n_workers = strcmp(options->verb, "enqueue") == 0 ? 0 : options->workers;
     need(options->n % options->producers == 0, "--n", "must be a multiple of --producers");
     int64_t took = load_run(load, n_producers, n_workers, produce);
-    need(!n_workers || atomic_load(&load->ran.done) == options->n, "tasks", "not every task ran");
+    need(!n_workers || ran_count(&load->ran) == options->n, "tasks", "not every task ran");
     print_begin();
     print_field("seconds", (double)took / 1e9);
     print_field("rate", (double)options->n * 1e9 / (double)took);

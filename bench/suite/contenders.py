@@ -95,11 +95,13 @@ def baton():
 
 PIPELINES = {
     "beanstalkd": ["--window", "256", "--slots", "32"],
-    "gearmand": ["--window", "256", "--slots", "32"],
+    "gearmand": ["--window", "256", "--slots", "128"],
     "redis": ["--window", "1000", "--slots", "100"],
     "nats": ["--window", "1000", "--slots", "200"],
 }
-ROUND_TRIPS = ["--producers", "6", "--window", "1", "--slots", "1"]
+# A task at a time where workers compete with producers, or where each command is synced: pipelines starve each other there.
+BEANSTALKD_WEAK = {"both": ["--window", "256", "--slots", "1"]}
+BEANSTALKD_STRONG = {"both": ["--producers", "6", "--window", "1", "--slots", "1"]}
 
 
 def peer_load(protocol, extra=(), by_verb=None):
@@ -119,11 +121,10 @@ def speed(n, **more):
 
 def byte_queues():
     yield Contender("beanstalkd", "no log", "weakest", lambda place, d: servers.Beanstalkd(d),
-                    peer_load("beanstalkd"), speed(150000), program_missing("beanstalkd"))
-    # Pipelines do not help where each command is synced, and starve each other there.
+                    peer_load("beanstalkd", by_verb=BEANSTALKD_WEAK), speed(150000), program_missing("beanstalkd"))
     yield Contender("beanstalkd", "log, fsync each (-f0)", "strongest",
                     lambda place, d: servers.Beanstalkd(d, "-b", "{directory}", "-f0"),
-                    peer_load("beanstalkd", by_verb={"both": ROUND_TRIPS}), speed(6000), program_missing("beanstalkd"))
+                    peer_load("beanstalkd", by_verb=BEANSTALKD_STRONG), speed(6000), program_missing("beanstalkd"))
     yield Contender("beanstalkd", "log, fsync each 50 ms", "", lambda place, d: servers.Beanstalkd(d, "-b", "{directory}"),
                     peer_load("beanstalkd"), {"memory": 1000000}, program_missing("beanstalkd"))
     yield Contender("gearmand", "memory", "weakest", lambda place, d: servers.Gearmand(d), peer_load("gearmand"),
@@ -133,10 +134,10 @@ def byte_queues():
                                                       "--libsqlite3-table=q"),
                     peer_load("gearmand"), speed(3000), program_missing("gearmand"))
     yield Contender("Redis list", "no AOF", "weakest", lambda place, d: servers.Redis(d, "--appendonly", "no"),
-                    peer_load("redis", ["--producers", "2"]), speed(400000), program_missing("redis-server"))
+                    peer_load("redis", ["--producers", "6"]), speed(480000), program_missing("redis-server"))
     yield Contender("Redis list", "AOF, fsync always", "strongest",
                     lambda place, d: servers.Redis(d, "--appendonly", "yes", "--appendfsync", "always"),
-                    peer_load("redis", ["--producers", "2"]), speed(400000), program_missing("redis-server"))
+                    peer_load("redis", ["--producers", "6"]), speed(480000), program_missing("redis-server"))
     yield Contender("NATS JetStream", "memory", "weakest", lambda place, d: servers.Nats(d),
                     peer_load("nats", ["--storage", "memory"]), speed(100000), program_missing("nats-server"))
     yield Contender("NATS JetStream", "file, answers before fsync", "strongest", lambda place, d: servers.Nats(d),
@@ -162,7 +163,7 @@ def node_missing(program, package):
 
 
 def library_queues():
-    bullmq = node_load("bullmq", {"chain": ["--workers", "6"], "layers": ["--slots", "100"]})
+    bullmq = node_load("bullmq", {"chain": ["--workers", "1"], "layers": ["--slots", "100"]})
     has_redis = node_missing(lambda: servers.find("redis-server"), "bullmq")
     graphs = {"chain": 1000, "layers": 10000}
     yield Contender("BullMQ", "no AOF", "weakest", lambda place, d: servers.Redis(d, "--appendonly", "no"), bullmq,
