@@ -74,26 +74,41 @@ layer_come(void *context, const baton_assignment *assignment, int64_t at_ns)
 /* A layer's tasks, then the barrier that waits for all of them: a milestone, which no worker runs.
  */
 static void
-layer_submit(const struct options *options, uint32_t layer, struct parts *parts,
-             struct baton_edge *edges, baton *client)
+layer_describe(uint32_t layer, uint32_t n, struct parts *parts, struct baton_edge *edges,
+               struct baton_edge *after)
 {
-    uint32_t n = options->n / options->layers;
-    char before[32];
-    struct baton_edge after = {.id = before};
-    snprintf(before, sizeof before, "barrier%u", layer - 1);
+    uint32_t at = layer * (n + 1);
     for (uint32_t i = 0; i < n; i++) {
-        parts_set(parts, i, layer * n + i);
-        parts->specs[i]->after = &after;
-        parts->specs[i]->n_after = layer > 0;
-        edges[i].id = parts->ids[i];
+        parts_set(parts, at + i, layer * n + i);
+        parts->specs[at + i]->after = after;
+        parts->specs[at + i]->n_after = layer > 0;
+        edges[i].id = parts->ids[at + i];
     }
-    baton_spec *barrier = parts->specs[n];
-    snprintf(parts->ids[n], sizeof parts->ids[n], "barrier%u", layer);
+    baton_spec *barrier = parts->specs[at + n];
+    snprintf(parts->ids[at + n], sizeof parts->ids[at + n], "barrier%u", layer);
     barrier->milestone = true;
     barrier->payload_bytes = 0;
     barrier->after = edges;
     barrier->n_after = n;
-    parts_submit(parts, n + 1, client);
+}
+
+/* One submission, as of a plan. */
+static void
+layers_submit(const struct options *options, baton *client)
+{
+    uint32_t n = options->n / options->layers;
+    struct parts parts;
+    parts_init(&parts, options->layers * (n + 1));
+    struct baton_edge *edges = alloc(options->n, sizeof *edges);
+    struct baton_edge *after = alloc(options->layers, sizeof *after);
+    for (uint32_t layer = 0; layer < options->layers; layer++) {
+        after[layer].id = layer > 0 ? parts.ids[layer * (n + 1) - 1] : NULL;
+        layer_describe(layer, n, &parts, edges + (size_t)layer * n, &after[layer]);
+    }
+    parts_submit(&parts, parts.room, client);
+    parts_fini(&parts);
+    free(edges);
+    free(after);
 }
 
 void
@@ -107,20 +122,13 @@ run_layers(const struct options *options)
         .options = options, .ran = &ran, .want = options->n, .come = layer_come, .context = &order};
     struct crew *crew = crew_new(&work);
     baton *client = client_open(options);
-    struct parts parts;
-    parts_init(&parts, n + 1);
-    struct baton_edge *edges = alloc(n, sizeof *edges);
     crew_go(crew);
     int64_t began = now_ns();
-    for (uint32_t layer = 0; layer < options->layers; layer++) {
-        layer_submit(options, layer, &parts, edges, client);
-    }
+    layers_submit(options, client);
     int64_t added = now_ns();
     int64_t last = crew_join(crew);
     need(ran_count(&ran) == options->n, "tasks", "not every task ran");
     print_run(options, began, added, crew_first_ns(crew), last > added ? last : added);
-    parts_fini(&parts);
-    free(edges);
     free(order.come);
     baton_close(&client);
     crew_free(crew);

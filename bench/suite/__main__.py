@@ -1,5 +1,6 @@
 """scripts/bench behind its build: measures Baton and its peers in one run, and says which goals are met."""
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -122,10 +123,13 @@ def main():
         file.write("\n".join(parts))
     drawn = plot.pictures(results)
     for name, svg in drawn.items():
-        with open(f"{options.out}/{name}", "w", encoding="utf-8") as file:
-            file.write(svg)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{options.out}/{name}")  # of an earlier run
+        if svg:
+            with open(f"{options.out}/{name}", "w", encoding="utf-8") as file:
+                file.write(svg)
     print(record if options.json == "-" else "\n".join(parts))
-    print(f"bench: table.md and {len(drawn)} pictures are in {options.out}", file=sys.stderr)
+    print(f"bench: table.md and {sum(map(bool, drawn.values()))} pictures are in {options.out}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -73,10 +73,11 @@ class Contender:
 # The load with which each does best on two cores; found by trying.
 BATON_TUNING = {
     "enqueue": ["--producers", "2", "--batch", "1000"],
-    "consume": ["--slots", "1000", "--threads", "2"],
-    "both": ["--producers", "2", "--batch", "1000", "--slots", "1000", "--threads", "2"],
-    "layers": ["--slots", "200"],
-    "lengths": ["--producers", "2", "--batch", "1000", "--slots", "1000", "--threads", "2"],
+    "consume": ["--slots", "1000", "--threads", "1"],
+    "both": ["--producers", "2", "--batch", "1000", "--slots", "1000", "--threads", "1"],
+    "chain": ["--slots", "10", "--threads", "6"],
+    "layers": ["--slots", "1000"],
+    "lengths": ["--producers", "2", "--batch", "1000", "--slots", "1000", "--threads", "1"],
 }
 
 

@@ -89,6 +89,7 @@ class Goals:
         self.results = results
         self.judges = judges  # a smoke test has no figures worth a verdict
         self.rows = []
+        self.unmeasured = []
 
     def get(self, work, name, metric):
         for label, found in self.results.get(work, {}).items():
@@ -99,7 +100,7 @@ class Goals:
     def judge(self, work, goal, relation, bound, values):
         unit = f"{relation} {bound}"
         if not values:
-            self.rows.append([work, goal, unit, "not measured", ""])
+            self.unmeasured.append(f"{work} against {goal}")
             return
         median = statistics.median(values)
         is_met = median >= bound if relation == "≥" else median <= bound
@@ -158,7 +159,12 @@ class Goals:
     def table(self):
         for part in (self.throughput, self.latency, self.graphs, self.memory, self.scale):
             part()
-        return "### Goals: Baton ÷ the other\n\n" + table(["work", "against", "goal", "measured", ""], self.rows) + "\n"
+        parts = ["### Goals: Baton ÷ the other\n"]
+        if self.rows:
+            parts.append(table(["work", "against", "goal", "measured", ""], self.rows) + "\n")
+        if self.unmeasured:
+            parts.append(f"Not measured in this run: {'; '.join(self.unmeasured)}.\n")
+        return "\n".join(parts)
 
 
 def compare(before, now):
