@@ -1,4 +1,5 @@
 /* Submitting tasks, and the operators' verbs on them. */
+#include "client/card.h"
 #include "client/handle.h"
 #include "client/spec.h"
 
@@ -21,6 +22,11 @@ submit_build(struct record *scratch, baton_spec *const *specs, size_t n_specs,
                                                   options->n_resources);
         submit->close = pb_texts(options->close);
         submit->n_close = options->n_close;
+        submit->cards = record_array(scratch, options->n_cards, sizeof(Baton__Card *));
+        submit->n_cards = options->n_cards;
+        for (size_t i = 0; submit->cards && i < options->n_cards; i++) {
+            submit->cards[i] = card_to_message(scratch, &options->cards[i]);
+        }
     }
     return !scratch->failed;
 }
@@ -31,8 +37,17 @@ submitted_fill(struct record *record, const Baton__Submitted *m, baton_submitted
     struct baton_difference *differences = record_array(record, m->n_differences,
                                                         sizeof *differences);
     struct baton_ref *forward_refs = refs_from_messages(record, m->forward_refs, m->n_forward_refs);
-    if (!differences || !forward_refs) {
+    struct baton_card_difference *cards = record_array(record, m->n_cards, sizeof *cards);
+    if (!differences || !forward_refs || !cards) {
         return false;
+    }
+    for (size_t i = 0; i < m->n_cards; i++) {
+        cards[i] = (struct baton_card_difference){
+            .kind = (enum baton_difference_kind)m->cards[i]->kind,
+            .card_kind = (baton_card_kind)m->cards[i]->card_kind,
+            .project = m->cards[i]->project,
+            .name = m->cards[i]->name,
+        };
     }
     for (size_t i = 0; i < m->n_differences; i++) {
         const Baton__Difference *d = m->differences[i];
@@ -54,6 +69,8 @@ submitted_fill(struct record *record, const Baton__Submitted *m, baton_submitted
         .n_forward_refs_named = m->n_forward_refs,
         .n_forward_refs = m->forward_refs_total,
         .event = m->event,
+        .cards = cards,
+        .n_cards = m->n_cards,
     };
     return true;
 }

@@ -44,6 +44,7 @@ enum {
     SPAWN_FANOUT_MAX = 50,
     UPSTREAM_BYTES_MAX = 256 * 1024,
     PRIORITY_WEIGHT_MAX = 1000,
+    SUBMIT_CARDS_MAX = 1000,
     CARDS_MAX = 20 * 1000,           /* open cards on the board, rules too */
     CARDS_ENDED_KEPT = 20 * 1000,    /* ended ones in memory */
     CARD_BYTES_MAX = 256 * 1024,     /* one card, packed */

@@ -2,6 +2,7 @@
  * the machine. Not thread-safe where units.h says so. */
 #include "common/units.h"
 
+#include "common/alloc.h"
 #include "common/check.h"
 #include "common/limits.h"
 
@@ -264,16 +265,34 @@ zone_is_known(const char *zone)
     return known;
 }
 
-/* libc converts for one zone a process: TZ is set, used and put back. Hence: one thread. */
+/* libc converts for one zone a process: TZ is set, used and put back. Hence: one thread. Returns
+ * what zone_leave needs, NULL: TZ was not set. */
+static char *
+zone_enter(const char *zone)
+{
+    const char *old = getenv("TZ");
+    char *kept = old ? xstrdup(old) : NULL;
+    setenv("TZ", zone, 1);
+    tzset();
+    return kept;
+}
+
+static void
+zone_leave(char *kept)
+{
+    if (kept) {
+        setenv("TZ", kept, 1);
+    } else {
+        unsetenv("TZ");
+    }
+    tzset();
+    free(kept);
+}
+
 static bool
 civil_zone_ms(const struct civil *c, const char *zone, int64_t *ret_ms)
 {
     if (!zone_is_known(zone)) {
-        return false;
-    }
-    const char *old = getenv("TZ");
-    char *kept = old ? strdup(old) : NULL;
-    if (old && !kept) {
         return false;
     }
     struct tm tm = {.tm_year = c->year - 1900,
@@ -283,17 +302,10 @@ civil_zone_ms(const struct civil *c, const char *zone, int64_t *ret_ms)
                     .tm_min = c->minute,
                     .tm_sec = c->second,
                     .tm_isdst = -1};
-    bool ok = setenv("TZ", zone, 1) == 0;
-    tzset();
+    char *kept = zone_enter(zone);
     time_t seconds = mktime(&tm);
-    if (kept) {
-        setenv("TZ", kept, 1);
-    } else {
-        unsetenv("TZ");
-    }
-    tzset();
-    free(kept);
-    if (!ok || seconds < 0) {
+    zone_leave(kept);
+    if (seconds < 0) {
         return false;
     }
     *ret_ms = (int64_t)seconds * SECOND_MS;
@@ -448,6 +460,28 @@ time_needs_zone(const char *s)
     s = skip_spaces(s);
     /* A date is ten characters; behind it only an offset has a sign or a letter Z. */
     return is_digit(*s) && strlen(s) >= 10 && !strpbrk(s + 10, "Zz+-");
+}
+
+const char *
+time_format_minute(int64_t ms, const char *zone, char *out, size_t room)
+{
+    ms = MAX(0, MIN(ms, TIME_MS_MAX));
+    struct civil c;
+    civil_of(ms, &c);
+    if (!zone_is_utc(zone) && zone_is_known(zone)) {
+        char *kept = zone_enter(zone);
+        time_t seconds = (time_t)(ms / SECOND_MS);
+        struct tm tm;
+        localtime_r(&seconds, &tm);
+        zone_leave(kept);
+        c = (struct civil){.year = tm.tm_year + 1900,
+                           .month = tm.tm_mon + 1,
+                           .day = tm.tm_mday,
+                           .hour = tm.tm_hour,
+                           .minute = tm.tm_min};
+    }
+    snprintf(out, room, "%04d-%02d-%02d %02d:%02d", c.year, c.month, c.day, c.hour, c.minute);
+    return out;
 }
 
 const char *

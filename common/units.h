@@ -29,4 +29,8 @@ bool zone_is_known(const char *zone);
 /* RFC 3339 in UTC with milliseconds only if there are any: "2025-08-12T18:00:00Z". Returns out. */
 const char *time_format(int64_t ms, char *out, size_t room);
 
+/* "2025-08-12 18:00" in the zone (NULL, "" or one that is not known: UTC). Returns out. As
+ * time_parse: not thread-safe with a zone. */
+const char *time_format_minute(int64_t ms, const char *zone, char *out, size_t room);
+
 #endif

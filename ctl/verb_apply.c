@@ -123,6 +123,18 @@ difference_json(struct ctl *ctl, const struct baton_difference *difference)
                      task_json_ref(&difference->task, ctl->project), "fields", fields);
 }
 
+static json_t *
+card_difference_json(const struct baton_card_difference *difference)
+{
+    static const char *const words[] = {"created", "updated", "unchanged", "existing"};
+    json_t *object = json_object();
+    json_object_set_new(object, "change", json_string(words[difference->kind]));
+    json_object_set_new(object, "kind", ctl_json_text(baton_card_kind_name(difference->card_kind)));
+    json_object_set_new(object, "project", ctl_json_text(difference->project));
+    json_object_set_new(object, "name", ctl_json_text(difference->name));
+    return object;
+}
+
 static void
 print_json(struct ctl *ctl, const struct form *form, const baton_submitted *submitted)
 {
@@ -134,12 +146,16 @@ print_json(struct ctl *ctl, const struct form *form, const baton_submitted *subm
     for (size_t i = 0; i < submitted->n_forward_refs_named; i++) {
         json_array_append_new(forward, task_json_ref(&submitted->forward_refs[i], ctl->project));
     }
-    ctl_print_json(ctl, json_pack("{s:b, s:i, s:i, s:i, s:o, s:i, s:o, s:I}", "dry_run",
+    json_t *rules = json_array();
+    for (size_t i = 0; i < submitted->n_cards; i++) {
+        json_array_append_new(rules, card_difference_json(&submitted->cards[i]));
+    }
+    ctl_print_json(ctl, json_pack("{s:b, s:i, s:i, s:i, s:o, s:i, s:o, s:o, s:I}", "dry_run",
                                   (int)form->submit.dry_run, "created", (int)submitted->created,
                                   "updated", (int)submitted->updated, "unchanged",
                                   (int)submitted->unchanged, "differences", differences,
                                   "n_forward_refs", (int)submitted->n_forward_refs, "forward_refs",
-                                  forward, "event", (json_int_t)submitted->event));
+                                  forward, "rules", rules, "event", (json_int_t)submitted->event));
 }
 
 static void
@@ -165,14 +181,42 @@ print_difference(struct ctl *ctl, const struct baton_difference *difference)
 }
 
 static void
+print_card_difference(struct ctl *ctl, const struct baton_card_difference *difference)
+{
+    if (difference->kind != BATON_UNCHANGED) {
+        ctl_print(ctl, "%c %s ", kind_signs[difference->kind],
+                  baton_card_kind_name(difference->card_kind));
+        ctl_print_text(ctl, difference->name);
+        ctl_print(ctl, "\n");
+    }
+}
+
+static void
+print_card_counts(struct ctl *ctl, const baton_submitted *submitted)
+{
+    size_t n[4] = {0};
+    for (size_t i = 0; i < submitted->n_cards; i++) {
+        n[submitted->cards[i].kind]++;
+    }
+    if (submitted->n_cards) {
+        ctl_print(ctl, "rules: + %zu created, ~ %zu updated, = %zu unchanged\n", n[BATON_CREATED],
+                  n[BATON_UPDATED], n[BATON_UNCHANGED]);
+    }
+}
+
+static void
 print_text(struct ctl *ctl, const struct form *form, const baton_submitted *submitted)
 {
     for (size_t i = 0; i < submitted->n_differences; i++) {
         print_difference(ctl, &submitted->differences[i]);
     }
+    for (size_t i = 0; i < submitted->n_cards; i++) {
+        print_card_difference(ctl, &submitted->cards[i]);
+    }
     ctl_print(ctl, "%s+ %u created, ~ %u updated, = %u unchanged\n",
               form->submit.dry_run ? "dry run, nothing is changed: " : "", submitted->created,
               submitted->updated, submitted->unchanged);
+    print_card_counts(ctl, submitted);
     if (submitted->n_forward_refs == 0) {
         return;
     }
@@ -284,16 +328,48 @@ closes_of(const struct form *form, const struct plan *plan, size_t *ret_n)
     return names;
 }
 
+/* The plan's rules, ours to free. Handoffs and blockers are no plan: applied twice they would be
+ * two. */
+static int
+take_rules(struct ctl *ctl, const struct plan *plan, struct baton_card **ret_rules, size_t *ret_n)
+{
+    size_t n;
+    const struct plan_card *cards = plan_cards(plan, &n);
+    struct baton_card *rules = xcalloc(n + 1, sizeof *rules);
+    for (size_t i = 0; i < n; i++) {
+        if (cards[i].verb != BATON_CARD_SET) {
+            free(rules);
+            return ctl_fail(ctl, CTL_DATA, "not_a_rule",
+                            "give it by `baton handoff` or `baton blocker`, or put it into the "
+                            "inbox of a mirror",
+                            "%s: a %s happens once, so it can't be applied", cards[i].place,
+                            baton_card_kind_name(cards[i].card.kind));
+        }
+        rules[i] = cards[i].card;
+    }
+    *ret_rules = rules;
+    *ret_n = n;
+    return CTL_YES;
+}
+
 static int
 submit(struct ctl *ctl, struct form *form, struct plan *plan)
 {
     size_t n;
     baton_spec *const *specs = plan_specs(plan, &n);
     form->submit.resources = plan_resources(plan, &form->submit.n_resources);
-    if (n == 0 && form->submit.n_resources == 0) {
+    struct baton_card *rules = NULL;
+    int status = take_rules(ctl, plan, &rules, &form->submit.n_cards);
+    if (status != CTL_YES) {
+        return status;
+    }
+    form->submit.cards = rules;
+    if (n == 0 && form->submit.n_resources == 0 && form->submit.n_cards == 0) {
+        free(rules);
         return ctl_fail(ctl, CTL_DATA, "empty_plan", NULL, "there are no tasks in the plan");
     }
     if (form->wait && n > WAIT_NAMED_MAX && !only_project(plan)) {
+        free(rules);
         return ctl_usage(ctl, "--wait takes at most %d tasks, or those of one project",
                          WAIT_NAMED_MAX);
     }
@@ -302,6 +378,7 @@ submit(struct ctl *ctl, struct form *form, struct plan *plan)
     baton_submitted *submitted;
     baton_status answer = baton_submit(ctl->baton, specs, n, &form->submit, &submitted);
     free(closes);
+    free(rules);
     if (answer != BATON_OK) {
         return report_refusal(ctl, plan, answer);
     }
@@ -310,9 +387,8 @@ submit(struct ctl *ctl, struct form *form, struct plan *plan)
     } else {
         print_text(ctl, form, submitted);
     }
-    int status = form->wait && !form->submit.dry_run && n
-                     ? wait_for_plan(ctl, form, plan, submitted)
-                     : CTL_YES;
+    status = form->wait && !form->submit.dry_run && n ? wait_for_plan(ctl, form, plan, submitted)
+                                                      : CTL_YES;
     baton_submitted_free(submitted);
     return status;
 }

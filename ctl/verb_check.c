@@ -23,16 +23,19 @@ print_json(struct ctl *ctl, const struct plan *plan)
     for (size_t i = 0; i < facts->n_for_later; i++) {
         json_array_append_new(later, ctl_json_text(facts->for_later[i]));
     }
+    size_t n_cards;
+    (void)plan_cards(plan, &n_cards);
     json_t *warnings = json_array();
     for (size_t i = 0; plan_warning(plan, i); i++) {
         json_array_append_new(warnings, ctl_json_text(plan_warning(plan, i)));
     }
-    ctl_print_json(
-        ctl, json_pack("{s:b, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:o, s:o}", "ok", 1, "tasks",
-                       (json_int_t)facts->n_tasks, "milestones", (json_int_t)facts->n_milestones,
-                       "edges", (json_int_t)facts->n_edges, "depth", (json_int_t)facts->depth,
-                       "roles", roles, "n_forward_refs", (json_int_t)facts->n_forward,
-                       "forward_refs", forward, "for_later", later, "warnings", warnings));
+    ctl_print_json(ctl,
+                   json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:o, s:o}", "ok", 1,
+                             "cards", (json_int_t)n_cards, "tasks", (json_int_t)facts->n_tasks,
+                             "milestones", (json_int_t)facts->n_milestones, "edges",
+                             (json_int_t)facts->n_edges, "depth", (json_int_t)facts->depth, "roles",
+                             roles, "n_forward_refs", (json_int_t)facts->n_forward, "forward_refs",
+                             forward, "for_later", later, "warnings", warnings));
 }
 
 static void
@@ -49,6 +52,11 @@ print_text(struct ctl *ctl, const struct plan *plan)
     }
     if (facts->n_milestones) {
         ctl_print(ctl, "  %-12s %zu\n", "milestones", facts->n_milestones);
+    }
+    size_t n_cards;
+    (void)plan_cards(plan, &n_cards);
+    if (n_cards) {
+        ctl_print(ctl, "  %-12s %zu\n", "cards", n_cards);
     }
     if (facts->n_forward) {
         ctl_print(ctl, "forward references (these tasks wait until the others come): %zu\n",

@@ -25,6 +25,11 @@
     "  --prefix TEXT     only ids that begin so\n"                                                 \
     "  --open            only what has not ended\n"
 
+#define DEPENDENCY                                                                                 \
+    "  --role R          only this role (again for more)\n"                                        \
+    "  --label N=V       only with this label\n"                                                   \
+    "  --prefix TEXT     only ids that begin so\n"
+
 #define SPEC                                                                                       \
     "  --role R          infra, backend, frontend, realtime, integration, testing\n"               \
     "  --title TEXT      one line for people\n"                                                    \
@@ -180,6 +185,17 @@ const struct verb verbs[] = {
     {"ping", verb_ping, "Operators", "Is the broker there?", ""},
     {"backup", verb_backup, "Operators", "Copy the store while the broker runs",
      "PATH\nThe broker writes it, on its own machine; nothing may be there yet."},
+    {"ready", verb_ready, "Coordination", "List what may run now", "[ID…] [OPTION…]\n" DEPENDENCY},
+    {"blocked", verb_blocked, "Coordination", "List what waits, and for what",
+     "[ID…] [OPTION…]\n" DEPENDENCY "  --limit N         at most (200)\n"},
+    {"mirror", verb_mirror, "Coordination", "Keep files of handoffs, status, decisions up to date",
+     "DIR [OPTION…]\n"
+     "  --once            write what differs and end\n"
+     "DIR/handoffs, status, decisions are written; DIR/inbox takes handoffs and blockers.\n"
+     "What a hand changed is kept as a conflict copy."},
+    {"rules", verb_rules, "Coordination", "List the rules in force, or remove one",
+     "list [KIND] | remove KIND NAME\n"
+     "Kinds: area, level, target, role, schedule, budget. They are set by `baton apply`."},
     {"blocker", verb_blocker, "Coordination", "Say what is in the way, and clear it",
      blocker_usage},
     {"gc", verb_gc, "Operators", "Delete what the archive kept long enough",

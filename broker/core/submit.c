@@ -1,6 +1,6 @@
 /* Submitting tasks: whole or not at all. First everything is checked (nothing changes), then the
  * facts are emitted. */
-#include "broker/core/state.h"
+#include "broker/core/board/board.h"
 
 #include "common/alloc.h"
 #include "common/path_name.h"
@@ -703,6 +703,7 @@ decide(struct submission *s)
     code = code ? code : check_parent(s);
     code = code ? code : check_open(s);
     code = code ? code : check_closings(s);
+    code = code ? code : carried_check(core, s->request, s->submit, s->ret);
     code = code ? code : list_forward_refs(s);
     return code ? code : check_graph(s);
 }
@@ -828,6 +829,7 @@ core_submit(struct core *core, struct core_request *request, const Baton__Submit
         for (size_t i = 0; i < s.n; i++) {
             emit_task(&s, i);
         }
+        carried_emit(core, request, submit);
         emit_closings(&s);
     }
     ret->event = core->event;

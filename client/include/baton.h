@@ -307,6 +307,111 @@ typedef struct baton_spec {
 BATON_API baton_spec *baton_spec_new(void);
 BATON_API void baton_spec_free(baton_spec *spec);
 
+/* ---- the board: cards ---------------------------------------------------------------------------
+ * Handoffs, signals, blockers, decisions, incidents, rules: docs/coordination.md says which fields
+ * and verbs each kind has. Numbers of the enums are those of proto/card.proto. */
+
+typedef enum baton_card_kind {
+    BATON_CARD_NONE = 0,
+    BATON_CARD_HANDOFF = 1,
+    BATON_CARD_SIGNAL = 2,
+    BATON_CARD_BLOCKER = 3,
+    BATON_CARD_DECISION = 4,
+    BATON_CARD_INCIDENT = 5,
+    BATON_CARD_STATUS = 6,
+    BATON_CARD_RESERVATION = 7,
+    BATON_CARD_AREA = 20,
+    BATON_CARD_LEVEL = 21,
+    BATON_CARD_TARGET = 22,
+    BATON_CARD_ROLE = 23,
+    BATON_CARD_SCHEDULE = 24,
+    BATON_CARD_BUDGET = 25,
+} baton_card_kind;
+
+typedef enum baton_card_state {
+    BATON_CARD_STATE_NONE = 0,
+    BATON_CARD_OPEN = 1,
+    BATON_CARD_TAKEN = 2,
+    BATON_CARD_SUBMITTED = 3,
+    BATON_CARD_IN_FORCE = 4,
+    BATON_CARD_STALE = 5,
+    BATON_CARD_RESOLVED = 10, /* from here on: ended */
+    BATON_CARD_ACCEPTED = 11,
+    BATON_CARD_REJECTED = 12,
+    BATON_CARD_WITHDRAWN = 13,
+    BATON_CARD_SUPERSEDED = 14,
+    BATON_CARD_EXPIRED = 15,
+} baton_card_state;
+
+typedef enum baton_card_verb {
+    BATON_CARD_VERB_NONE = 0,
+    BATON_CARD_RAISE = 1,
+    BATON_CARD_SET = 2,
+    BATON_CARD_TAKE = 3,
+    BATON_CARD_RESOLVE = 4,
+    BATON_CARD_ACCEPT = 5,
+    BATON_CARD_REJECT = 6,
+    BATON_CARD_REVIEW = 7,
+    BATON_CARD_DECIDE = 8,
+    BATON_CARD_ACKNOWLEDGE = 9,
+    BATON_CARD_WITHDRAW = 10,
+    BATON_CARD_REMOVE = 11,
+    BATON_CARD_AMEND = 12,
+} baton_card_verb;
+
+/* "" for a number without a name; -1 for a name without a number. */
+BATON_API const char *baton_card_kind_name(baton_card_kind kind);
+BATON_API const char *baton_card_state_name(baton_card_state state);
+BATON_API const char *baton_card_verb_name(baton_card_verb verb);
+BATON_API int baton_card_kind_of(const char *name);
+BATON_API int baton_card_state_of(const char *name);
+
+/* A line of a card: an artifact, a step, a review, a summoned role. */
+struct baton_item {
+    const char *tag;
+    const char *name;
+    const char *text;
+    const char *by;
+    int64_t at;
+    double value;
+    const char *unit;
+    uint64_t number;
+};
+
+/* Fields: proto/card.proto. In requests NULL stands for "". */
+struct baton_card {
+    uint64_t number;
+    baton_card_kind kind;
+    const char *project;
+    const char *name;
+    baton_card_state state;
+    const char *title;
+    const char *text;
+    const char *task;
+    const char *role;
+    const char *to_role;
+    const char *owner;
+    uint32_t severity; /* 1 to 4: P0 to P3 */
+    const char *by;
+    int64_t created_at;
+    int64_t changed_at;
+    int64_t due_at;
+    int64_t rings_at;
+    int64_t ended_at;
+    uint32_t rung;
+    uint64_t token;
+    const struct baton_item *items;
+    size_t n_items;
+    const void *body;
+    size_t body_bytes;
+    const char *outcome;
+    const char *ended_by;
+};
+
+/* ---- submitting
+ * ----------------------------------------------------------------------------------
+ */
+
 struct baton_submit_options {
     bool dry_run;
     bool strict;
@@ -316,6 +421,8 @@ struct baton_submit_options {
     size_t n_resources;
     const char *const *close; /* projects that are closed with this */
     size_t n_close;
+    const struct baton_card *cards; /* rules that are set with this */
+    size_t n_cards;
 };
 
 enum baton_difference_kind {
@@ -333,6 +440,13 @@ struct baton_difference {
     size_t index; /* in the submission */
 };
 
+struct baton_card_difference {
+    enum baton_difference_kind kind; /* created, updated, unchanged */
+    baton_card_kind card_kind;
+    const char *project;
+    const char *name;
+};
+
 typedef struct baton_submitted {
     uint32_t created;
     uint32_t updated;
@@ -343,6 +457,8 @@ typedef struct baton_submitted {
     size_t n_forward_refs_named;
     uint32_t n_forward_refs;
     uint64_t event;
+    const struct baton_card_difference *cards; /* of the cards given, in their order */
+    size_t n_cards;
 } baton_submitted;
 
 /* Adds tasks, whole or not at all. `options` may be NULL. A submission that does not fit in one
@@ -707,105 +823,7 @@ BATON_API BATON_MUST_CHECK baton_status baton_backup(baton *baton, const char *p
                                                      struct baton_backup_done *ret_done);
 
 /* ---- the board ----------------------------------------------------------------------------------
- * Handoffs, signals, blockers, decisions, incidents, rules: docs/coordination.md says which fields
- * and verbs each kind has. Numbers of the enums are those of proto/card.proto. */
-
-typedef enum baton_card_kind {
-    BATON_CARD_NONE = 0,
-    BATON_CARD_HANDOFF = 1,
-    BATON_CARD_SIGNAL = 2,
-    BATON_CARD_BLOCKER = 3,
-    BATON_CARD_DECISION = 4,
-    BATON_CARD_INCIDENT = 5,
-    BATON_CARD_STATUS = 6,
-    BATON_CARD_RESERVATION = 7,
-    BATON_CARD_AREA = 20,
-    BATON_CARD_LEVEL = 21,
-    BATON_CARD_TARGET = 22,
-    BATON_CARD_ROLE = 23,
-    BATON_CARD_SCHEDULE = 24,
-    BATON_CARD_BUDGET = 25,
-} baton_card_kind;
-
-typedef enum baton_card_state {
-    BATON_CARD_STATE_NONE = 0,
-    BATON_CARD_OPEN = 1,
-    BATON_CARD_TAKEN = 2,
-    BATON_CARD_SUBMITTED = 3,
-    BATON_CARD_IN_FORCE = 4,
-    BATON_CARD_STALE = 5,
-    BATON_CARD_RESOLVED = 10, /* from here on: ended */
-    BATON_CARD_ACCEPTED = 11,
-    BATON_CARD_REJECTED = 12,
-    BATON_CARD_WITHDRAWN = 13,
-    BATON_CARD_SUPERSEDED = 14,
-    BATON_CARD_EXPIRED = 15,
-} baton_card_state;
-
-typedef enum baton_card_verb {
-    BATON_CARD_VERB_NONE = 0,
-    BATON_CARD_RAISE = 1,
-    BATON_CARD_SET = 2,
-    BATON_CARD_TAKE = 3,
-    BATON_CARD_RESOLVE = 4,
-    BATON_CARD_ACCEPT = 5,
-    BATON_CARD_REJECT = 6,
-    BATON_CARD_REVIEW = 7,
-    BATON_CARD_DECIDE = 8,
-    BATON_CARD_ACKNOWLEDGE = 9,
-    BATON_CARD_WITHDRAW = 10,
-    BATON_CARD_REMOVE = 11,
-    BATON_CARD_AMEND = 12,
-} baton_card_verb;
-
-/* "" for a number without a name; -1 for a name without a number. */
-BATON_API const char *baton_card_kind_name(baton_card_kind kind);
-BATON_API const char *baton_card_state_name(baton_card_state state);
-BATON_API const char *baton_card_verb_name(baton_card_verb verb);
-BATON_API int baton_card_kind_of(const char *name);
-BATON_API int baton_card_state_of(const char *name);
-
-/* A line of a card: an artifact, a step, a review, a summoned role. */
-struct baton_item {
-    const char *tag;
-    const char *name;
-    const char *text;
-    const char *by;
-    int64_t at;
-    double value;
-    const char *unit;
-    uint64_t number;
-};
-
-/* Fields: proto/card.proto. In requests NULL stands for "". */
-struct baton_card {
-    uint64_t number;
-    baton_card_kind kind;
-    const char *project;
-    const char *name;
-    baton_card_state state;
-    const char *title;
-    const char *text;
-    const char *task;
-    const char *role;
-    const char *to_role;
-    const char *owner;
-    uint32_t severity; /* 1 to 4: P0 to P3 */
-    const char *by;
-    int64_t created_at;
-    int64_t changed_at;
-    int64_t due_at;
-    int64_t rings_at;
-    int64_t ended_at;
-    uint32_t rung;
-    uint64_t token;
-    const struct baton_item *items;
-    size_t n_items;
-    const void *body;
-    size_t body_bytes;
-    const char *outcome;
-    const char *ended_by;
-};
+ */
 
 struct baton_post {
     baton_card_verb verb;

@@ -12,13 +12,6 @@ static const struct block {
     bool by_name; /* a map of entries, each with `keys`; else the block has the keys itself */
     const char *keys[BLOCK_KEYS_MAX];
 } blocks[] = {
-    {"handoff_template",
-     false,
-     {"from_agent", "to_agent", "timestamp", "task_completed", "dependencies_ready", "blockers",
-      "next_steps", "artifacts", "notes"}},
-    {"conflict_resolution", true, {"owner", "reviewers", "decision_maker"}},
-    {"agent_metrics", true, {"target", "measurement"}},
-    {"severity_levels", true, {"description", "response_time", "agents_required"}},
     {"dashboard_config", false, {"refresh_interval", "widgets"}},
 };
 

@@ -17,6 +17,10 @@ static const char *const top_keys[] = {"version",
                                        "milestones",
                                        "task_queue",
                                        "handoff_template",
+                                       "handoff",
+                                       "handoffs",
+                                       "blocker",
+                                       "blockers",
                                        "conflict_resolution",
                                        "agent_metrics",
                                        "severity_levels",
@@ -98,7 +102,7 @@ read_part(struct plan *plan, struct source *source, const struct node *node)
         phases_read(plan, source, node, false);
     } else if (strcmp(node->key, "task_queue") == 0) {
         strategy_read_queue(plan, source, node);
-    } else {
+    } else if (!cards_read(plan, source, node)) {
         block_read(plan, source, node);
     }
 }

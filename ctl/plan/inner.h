@@ -91,6 +91,9 @@ struct plan {
     struct zoneless *zoneless; /* heap */
     size_t n_zoneless;
     size_t room_zoneless;
+    struct plan_card *cards; /* heap; what they point to is the arena's */
+    size_t n_cards;
+    size_t room_cards;
     const char **for_later; /* heap */
     size_t n_for_later;
     size_t room_for_later;
@@ -210,6 +213,9 @@ extern const struct attribute attributes[]; /* ended by a key of NULL */
 
 /* One YAML document, or a JSON text that says the same. */
 void document_read(struct plan *plan, struct source *source, const struct node *root);
+
+/* Cards of the board: false when the key is none of theirs (cards.c). */
+bool cards_read(struct plan *plan, const struct source *source, const struct node *node);
 
 /* `task_queue:` (strategy.c), and blocks of the strategy that a later version uses (blocks.c). */
 void strategy_read_queue(struct plan *plan, struct source *source, const struct node *queue);

@@ -67,6 +67,7 @@ plan_free(struct plan *plan)
     free(plan->unsettled);
     free(plan->zoneless);
     free(plan->for_later);
+    free(plan->cards);
     free(plan->closes);
     index_free(plan->index);
     arena_fini(&plan->arena);

@@ -64,6 +64,16 @@ const struct baton_resource *plan_resources(const struct plan *plan, size_t *ret
 /* Projects that the files close ("closed: true"), each once; borrowed. */
 const char *const *plan_closes(const struct plan *plan, size_t *ret_n);
 
+/* A card of the board that a file says: rules are set, handoffs and blockers are raised. */
+struct plan_card {
+    struct baton_card card;
+    baton_card_verb verb;
+    const char *place; /* "file:line" */
+};
+
+/* After plan_finish was true. In the order of the files; borrowed. */
+const struct plan_card *plan_cards(const struct plan *plan, size_t *ret_n);
+
 /* "file:line" of the n-th spec. */
 const char *plan_source_of(struct plan *plan, size_t n);
 

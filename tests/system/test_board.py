@@ -97,5 +97,63 @@ class Blockers(BoardTest):
         self.assertEqual(self.reason("A")[0], "ready")
 
 
+STRATEGY = """
+conflict_resolution:
+  database_schema:
+    owner: "Backend Agent"
+    reviewers: ["Infrastructure Agent"]
+    decision_maker: "Backend Agent"
+severity_levels:
+  P3_low:
+    description: "Cosmetic issue"
+    response_time: "Next business day"
+    agents_required: ["Any available"]
+agent_metrics:
+  blocker_resolution_time:
+    target: "< 4 hours"
+    measurement: "Time from blocker raised to resolved"
+"""
+
+
+class Rules(BoardTest):
+    def apply(self, text, *args, status=0):
+        plan = self.dir / "plan.yaml"
+        plan.write_text(text)
+        done = self.baton(self.running, "apply", plan, *args)
+        self.assertEqual(done.status, status, done.err)
+        return done
+
+    def test_a_plan_sets_rules_and_applied_again_changes_what_differs(self):
+        first = self.apply(STRATEGY, "--dry-run").json()["rules"]
+        self.assertEqual({(r["kind"], r["change"]) for r in first},
+                         {("area", "created"), ("level", "created"), ("target", "created")})
+        self.assertEqual(self.baton(self.running, "rules", "list").status, 1)
+        self.apply(STRATEGY)
+        again = self.apply(STRATEGY).json()["rules"]
+        self.assertEqual({r["change"] for r in again}, {"unchanged"})
+        self.running.restart()
+        other = self.apply(STRATEGY.replace("< 4 hours", "< 2 hours")).json()["rules"]
+        self.assertEqual([r["name"] for r in other if r["change"] == "updated"],
+                         ["blocker_resolution_time"])
+        area = self.ok("rules", "list", "area").lines()[0]
+        self.assertEqual((area["name"], area["owner"], area["items"][0]["name"]),
+                         ("database_schema", "backend", "infra"))
+        self.ok("rules", "remove", "area", "database_schema")
+        self.no(1, "no such card", "rules", "remove", "area", "database_schema")
+
+    def test_rules_and_tasks_are_applied_together_or_not_at_all(self):
+        cycle = "tasks:\n  - {id: A, role: infra, after: [B]}\n"
+        self.apply("tasks: [{id: B, role: infra, after: [A]}]")
+        self.apply(STRATEGY + cycle, status=65)
+        self.assertEqual(self.baton(self.running, "rules", "list").status, 1)
+        bad = STRATEGY.replace('"Any available"', '"plumber"')
+        self.apply(bad + "tasks:\n  - {id: C, role: infra}\n", status=65)
+        self.assertEqual(self.baton(self.running, "show", "C").status, 1)
+
+    def test_what_happens_once_is_not_applied(self):
+        self.apply("blocker: {title: x, role: infra}", status=65)
+        self.assertEqual(self.baton(self.running, "blocker", "list").status, 1)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -67,13 +67,25 @@ test_levels_of_the_queue(void **state)
 }
 
 static void
-test_blocks_for_later_are_recognised(void **state)
+test_blocks_of_rules_are_cards(void **state)
 {
     (void)state;
     struct plan *plan = plan_of_file(data_path("blocks.yaml"));
     assert_int_equal(plan_facts(plan)->n_tasks, 0);
-    assert_int_equal(plan_facts(plan)->n_for_later, 5);
-    assert_non_null(strstr(plan_facts(plan)->for_later[1], "conflict_resolution"));
+    assert_int_equal(plan_facts(plan)->n_for_later, 1);
+    assert_non_null(strstr(plan_facts(plan)->for_later[0], "dashboard_config"));
+    size_t n;
+    const struct plan_card *cards = plan_cards(plan, &n);
+    assert_int_equal(n, 3);
+    assert_int_equal(cards[0].card.kind, BATON_CARD_AREA);
+    assert_string_equal(cards[0].card.name, "database_schema");
+    assert_string_equal(cards[0].card.owner, "backend");
+    assert_string_equal(cards[0].card.items[0].name, "infra");
+    assert_string_equal(cards[1].card.items[0].name, "above");
+    assert_true(cards[1].card.items[0].value == 90);
+    assert_int_equal(cards[2].card.severity, 1);
+    assert_true(cards[2].card.items[0].value == 900000);
+    assert_string_equal(cards[2].card.items[2].name, "backend");
     plan_free(plan);
     assert_refused("a.yaml", "conflict_resolution:\n  x:\n    ownr: B\n",
                    "a.yaml:3: unknown key 'ownr' in conflict_resolution; did you mean 'owner'?");
@@ -121,7 +133,7 @@ test_every_block_of_the_strategy_itself(void **state)
     }
     char *text = read_whole(path);
     int n_blocks = 0;
-    size_t n_tasks = 0, n_later = 0;
+    size_t n_tasks = 0, n_later = 0, n_cards = 0;
     for (char *p = text; (p = strstr(p, "```yaml\n"));) {
         p += strlen("```yaml\n");
         char *end = strstr(p, "```");
@@ -130,6 +142,9 @@ test_every_block_of_the_strategy_itself(void **state)
         struct plan *plan = plan_good("strategy.yaml", p);
         n_tasks += plan_facts(plan)->n_tasks;
         n_later += plan_facts(plan)->n_for_later;
+        size_t n;
+        (void)plan_cards(plan, &n);
+        n_cards += n;
         if (plan_facts(plan)->n_tasks) {
             assert_is_the_queue(plan);
         }
@@ -139,7 +154,8 @@ test_every_block_of_the_strategy_itself(void **state)
     }
     assert_int_equal(n_blocks, 6);
     assert_int_equal(n_tasks, 3);
-    assert_int_equal(n_later, 5);
+    assert_int_equal(n_later, 1);
+    assert_int_equal(n_cards, 3 + 4 + 4);
     free(text);
 }
 
@@ -173,7 +189,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_task_queue),
         cmocka_unit_test(test_levels_of_the_queue),
-        cmocka_unit_test(test_blocks_for_later_are_recognised),
+        cmocka_unit_test(test_blocks_of_rules_are_cards),
         cmocka_unit_test(test_dependencies_of_the_checker),
         cmocka_unit_test(test_every_block_of_the_strategy_itself),
         cmocka_unit_test(test_the_example_is_whole),

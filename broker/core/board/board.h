@@ -72,6 +72,7 @@ struct card_kind {
     const char *name; /* "blocker" */
     uint32_t gives;   /* GIVES_…: fields that RAISE, SET and AMEND may give */
     bool named;       /* has a name, unique in its project and kind */
+    bool is_rule;     /* a submission may carry it */
     bool slugged;     /* … which is made a slug: "Database Ready" is "database-ready" */
     card_verb_fn *verbs[CARD_VERBS_N];
     /* Its clock has rung: emits what follows (board_ring), and must move or stop the clock. */
@@ -131,8 +132,21 @@ Baton__Item *card_item_add(struct core_request *request, Baton__Card *next, cons
 void card_items_own(struct core_request *request, Baton__Card *next);
 Baton__Code post_illegal(struct posting *posting, const char *what);
 
+/* Would the request be done? Fills in *p: what the card would be, and *ret_changed: another one
+ * than it is. Changes nothing. */
+Baton__Code posting_decide(struct posting *p, struct core *core, struct core_request *request,
+                           const Baton__Post *post, bool *ret_changed);
+
+/* ---- carried.c: cards of a submission ---- */
+
+/* May all be set? Fills in ret->cards. */
+Baton__Code carried_check(struct core *core, struct core_request *request,
+                          const Baton__Submit *submit, Baton__Submitted *ret);
+/* Sets them; they were checked. */
+void carried_emit(struct core *core, struct core_request *request, const Baton__Submit *submit);
+
 /* ---- the kinds ---- */
 
-extern const struct card_kind card_blocker;
+extern const struct card_kind card_blocker, card_area, card_level, card_target;
 
 #endif

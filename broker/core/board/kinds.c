@@ -3,4 +3,7 @@
 
 const struct card_kind *const card_kinds[CARD_KINDS_N] = {
     [KIND(BLOCKER)] = &card_blocker,
+    [KIND(AREA)] = &card_area,
+    [KIND(LEVEL)] = &card_level,
+    [KIND(TARGET)] = &card_target,
 };

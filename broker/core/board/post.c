@@ -295,8 +295,10 @@ begin(struct posting *p)
         return refuse(p->request, BATON__CODE__CODE_INVALID, "card.kind", "no such kind of card");
     }
     if (p->card) {
+        Baton__Code strange = is_making(p->post->verb) ? check_fields(p->request, kind, given)
+                                                       : BATON__CODE__CODE_OK;
         p->next = board_copy(p->card);
-        return find_task(p);
+        return strange == BATON__CODE__CODE_OK ? find_task(p) : strange;
     }
     Baton__Code code = check_named(p, kind, name);
     if (code == BATON__CODE__CODE_OK) {
@@ -378,45 +380,59 @@ carry_out(struct posting *p, Baton__Posted *ret)
     }
     uint64_t seq = board_emit(p->core, p->request, &p->next, p->post->verb);
     uint64_t number = p->next.number ? p->next.number : seq;
+    struct card *card = board_find(p->core, number);
+    p->card = card;
+    p->next = board_copy(card); /* what it pointed to may be gone */
     if (p->then) {
-        p->then(p, board_find(p->core, number));
+        p->then(p, card);
     }
     ret->card = answer_card(p->request, board_find(p->core, number)->message);
     return BATON__CODE__CODE_OK;
 }
 
 Baton__Code
-core_post(struct core *core, struct core_request *request, const Baton__Post *post,
-          Baton__Posted *ret)
+posting_decide(struct posting *p, struct core *core, struct core_request *request,
+               const Baton__Post *post, bool *ret_changed)
 {
     static const Baton__Card nothing = BATON__CARD__INIT;
-    baton__posted__init(ret);
-    struct posting p = {.core = core, .request = request, .post = post};
-    p.given = post->card ? post->card : &nothing;
+    *p = (struct posting){.core = core, .request = request, .post = post};
+    p->given = post->card ? post->card : &nothing;
     if ((unsigned)post->verb == 0 || (unsigned)post->verb >= CARD_VERBS_N) {
         return refuse(request, BATON__CODE__CODE_INVALID, "verb", "no such verb");
     }
-    Baton__Code code = check_form(request, p.given);
+    Baton__Code code = check_form(request, p->given);
     if (code == BATON__CODE__CODE_OK) {
-        code = find_under(&p);
+        code = find_under(p);
     }
     if (code == BATON__CODE__CODE_OK) {
-        code = begin(&p);
+        code = begin(p);
     }
     if (code != BATON__CODE__CODE_OK) {
         return code;
     }
-    const struct card_kind *kind = card_kinds[p.next.kind];
+    const struct card_kind *kind = card_kinds[p->next.kind];
     card_verb_fn *verb = kind->verbs[post->verb];
     if (!verb) {
         return refuse(request, BATON__CODE__CODE_INVALID, "verb", "a %s can't be %s", kind->name,
                       card_verb_name((int)post->verb));
     }
-    code = verb(&p);
+    code = verb(p);
+    *ret_changed = code == BATON__CODE__CODE_OK && (post->verb == VERB(REMOVE) || !is_same(p));
+    return code;
+}
+
+Baton__Code
+core_post(struct core *core, struct core_request *request, const Baton__Post *post,
+          Baton__Posted *ret)
+{
+    baton__posted__init(ret);
+    struct posting p;
+    bool changed;
+    Baton__Code code = posting_decide(&p, core, request, post, &changed);
     if (code != BATON__CODE__CODE_OK) {
         return code;
     }
-    ret->changed = post->verb == VERB(REMOVE) || !is_same(&p);
+    ret->changed = changed;
     if (post->dry_run || !ret->changed) {
         ret->card = answer_card(request, &p.next);
     } else {

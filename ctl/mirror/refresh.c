@@ -1,0 +1,216 @@
+/* From the board to the pages. */
+#include "ctl/mirror/mirror.h"
+
+#include "common/alloc.h"
+#include "ctl/mirror/pages.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+unsigned
+mirror_pages_of(const struct baton_event *event)
+{
+    if (event->kind == BATON_EVENT_TASK || event->kind == BATON_EVENT_PROGRESS ||
+        event->kind == BATON_EVENT_UPDATED) {
+        return PAGE_STATUS;
+    }
+    if (event->kind != BATON_EVENT_CARD || !event->card) {
+        return 0;
+    }
+    switch ((int)event->card->kind) {
+    case BATON_CARD_HANDOFF:
+        return PAGE_HANDOFFS;
+    case BATON_CARD_BLOCKER:
+        return PAGE_BLOCKERS | PAGE_STATUS;
+    case BATON_CARD_DECISION:
+        return PAGE_DECISIONS;
+    case BATON_CARD_STATUS:
+        return PAGE_STATUS;
+    default:
+        return 0;
+    }
+}
+
+static bool
+write_page(struct mirror *mirror, const char *sub, const char *name, const struct buf *text)
+{
+    char conflict[FOLDER_PATH_BYTES_MAX];
+    switch (folder_write(&mirror->folder, sub, name, text, ctl_now(), conflict)) {
+    case FOLDER_SAME:
+        return true;
+    case FOLDER_WRITTEN:
+        ctl_remark(mirror->ctl, "wrote %s/%s", sub, name);
+        return true;
+    case FOLDER_CONFLICT:
+        ctl_remark(mirror->ctl, "%s/%s was changed by hand: the change is kept as %s/%s", sub, name,
+                   sub, conflict);
+        return true;
+    case FOLDER_FAILED:
+    default:
+        mirror->status = ctl_fail(mirror->ctl, CTL_CREATE, "cannot_write", NULL, "%s/%s: %s", sub,
+                                  name, mirror->folder.error);
+        return false;
+    }
+}
+
+static bool
+read_cards(struct mirror *mirror, baton_card_kind kind, bool open, baton_card_fn *each,
+           void *context)
+{
+    struct ctl *ctl = mirror->ctl;
+    struct baton_card_filter filter = {.kinds = &kind, .n_kinds = 1, .open = open};
+    if (ctl->project_given) {
+        filter.projects = &ctl->project;
+        filter.n_projects = 1;
+    }
+    baton_status answer = baton_cards(ctl->baton, &filter, each, context, NULL);
+    if (answer != BATON_OK) {
+        mirror->status = ctl_fail_status(ctl, answer);
+    }
+    return answer == BATON_OK;
+}
+
+/* ---- handoffs: a page a day and role ---- */
+
+struct day_page {
+    char name[64];
+    struct buf text;
+};
+
+struct day_pages {
+    struct mirror *mirror;
+    struct day_page *pages;
+    size_t n;
+};
+
+static bool
+add_handoff(const struct baton_card *card, void *context)
+{
+    struct day_pages *days = context;
+    char date[16], name[64];
+    page_date(card->created_at, days->mirror->zone, date);
+    snprintf(name, sizeof name, "%s-%.20s-handoff.md", date, card->role[0] ? card->role : "agent");
+    size_t i = days->n;
+    while (i > 0 && strcmp(days->pages[i - 1].name, name) != 0) {
+        i--;
+    }
+    if (i == 0) {
+        days->pages = xreallocarray(days->pages, days->n + 1, sizeof *days->pages);
+        struct day_page *page = &days->pages[days->n++];
+        *page = (struct day_page){0};
+        memcpy(page->name, name, sizeof name);
+        page_handoffs_begin(&page->text, date, card->role);
+        i = days->n;
+    }
+    page_handoff(&days->pages[i - 1].text, card, days->mirror->zone);
+    return true;
+}
+
+static bool
+refresh_handoffs(struct mirror *mirror)
+{
+    struct day_pages days = {.mirror = mirror};
+    bool ok = read_cards(mirror, BATON_CARD_HANDOFF, false, add_handoff, &days);
+    for (size_t i = 0; i < days.n; i++) {
+        ok = ok && write_page(mirror, "handoffs", days.pages[i].name, &days.pages[i].text);
+        buf_fini(&days.pages[i].text);
+    }
+    free(days.pages);
+    return ok;
+}
+
+/* ---- blockers ---- */
+
+struct blocker_page {
+    const char *zone;
+    struct buf open, ended;
+    size_t n_open;
+};
+
+static bool
+add_blocker(const struct baton_card *card, void *context)
+{
+    struct blocker_page *page = context;
+    bool is_open = card->state < BATON_CARD_RESOLVED;
+    page->n_open += is_open;
+    page_blocker(is_open ? &page->open : &page->ended, card, page->zone);
+    return true;
+}
+
+static bool
+refresh_blockers(struct mirror *mirror)
+{
+    struct blocker_page page = {.zone = mirror->zone};
+    page_blockers_begin(&page.open);
+    bool ok = read_cards(mirror, BATON_CARD_BLOCKER, false, add_blocker, &page);
+    page_blockers_middle(&page.open, page.n_open);
+    if (page.ended.bytes) {
+        buf_add(&page.open, page.ended.data, page.ended.bytes);
+    } else {
+        buf_add_text(&page.open, "\nNone\n");
+    }
+    ok = ok && write_page(mirror, "status", "blockers.md", &page.open);
+    buf_fini(&page.open);
+    buf_fini(&page.ended);
+    return ok;
+}
+
+/* ---- decisions: those about tools and techniques apart ---- */
+
+struct decision_pages {
+    const char *zone;
+    struct buf architecture, tech;
+};
+
+static bool
+is_tech(const struct baton_card *card)
+{
+    for (size_t i = 0; i < card->n_items; i++) {
+        if (strcmp(card->items[i].tag, "category") == 0) {
+            return strcmp(card->items[i].name, "tech") == 0;
+        }
+    }
+    return false;
+}
+
+static bool
+add_decision(const struct baton_card *card, void *context)
+{
+    struct decision_pages *pages = context;
+    page_decision(is_tech(card) ? &pages->tech : &pages->architecture, card, pages->zone);
+    return true;
+}
+
+static bool
+refresh_decisions(struct mirror *mirror)
+{
+    struct decision_pages pages = {.zone = mirror->zone};
+    page_decisions_begin(&pages.architecture, "Architecture Decisions");
+    page_decisions_begin(&pages.tech, "Tech Choices");
+    bool ok = read_cards(mirror, BATON_CARD_DECISION, false, add_decision, &pages) &&
+              write_page(mirror, "decisions", "architecture-decisions.md", &pages.architecture) &&
+              write_page(mirror, "decisions", "tech-choices.md", &pages.tech);
+    buf_fini(&pages.architecture);
+    buf_fini(&pages.tech);
+    return ok;
+}
+
+bool
+mirror_refresh(struct mirror *mirror)
+{
+    static const struct {
+        unsigned page;
+        bool (*refresh)(struct mirror *mirror);
+    } pages[] = {
+        {PAGE_HANDOFFS, refresh_handoffs},
+        {PAGE_BLOCKERS, refresh_blockers},
+        {PAGE_DECISIONS, refresh_decisions},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+        if ((mirror->stale & pages[i].page) && !pages[i].refresh(mirror)) {
+            return false;
+        }
+        mirror->stale &= ~pages[i].page;
+    }
+    return true;
+}

@@ -1,0 +1,518 @@
+/* Cards of the board in a plan: the strategy's blocks as they stand, handoffs and blockers.
+ * docs/coordination.md says what each kind's fields are. */
+#include "common/alloc.h"
+#include "common/limits.h"
+#include "common/units.h"
+#include "common/words.h"
+#include "ctl/plan/inner.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A card being read. */
+struct card_draft {
+    struct plan *plan;
+    const struct source *source;
+    struct baton_card card;
+    struct baton_item *items; /* in the arena */
+    size_t n_items, room_items;
+};
+
+static void
+begin(struct card_draft *draft, struct plan *plan, const struct source *source,
+      baton_card_kind kind)
+{
+    *draft = (struct card_draft){.plan = plan, .source = source};
+    draft->card.kind = kind;
+    draft->card.project = source_project(plan, source);
+}
+
+static struct baton_item *
+add_item(struct card_draft *draft, const char *tag)
+{
+    if (draft->n_items == draft->room_items) {
+        size_t room = draft->room_items ? draft->room_items * 2 : 8;
+        struct baton_item *items = arena_calloc(&draft->plan->arena, room, sizeof *items);
+        if (draft->n_items) {
+            memcpy(items, draft->items, draft->n_items * sizeof *items);
+        }
+        draft->items = items;
+        draft->room_items = room;
+    }
+    struct baton_item *item = &draft->items[draft->n_items++];
+    *item = (struct baton_item){.tag = tag};
+    return item;
+}
+
+static void
+end(struct card_draft *draft, baton_card_verb verb, struct place at)
+{
+    struct plan *plan = draft->plan;
+    if (draft->n_items > CARD_ITEMS_MAX) {
+        plan_fail(plan, at, "a card has at most %d lines of all kinds", (int)CARD_ITEMS_MAX);
+        return;
+    }
+    draft->card.items = draft->items;
+    draft->card.n_items = draft->n_items;
+    if (plan->n_cards == plan->room_cards) {
+        plan->room_cards = plan->room_cards ? plan->room_cards * 2 : 16;
+        plan->cards = xreallocarray(plan->cards, plan->room_cards, sizeof *plan->cards);
+    }
+    plan->cards[plan->n_cards++] = (struct plan_card){
+        .card = draft->card,
+        .verb = verb,
+        .place = arena_printf(&plan->arena, "%s:%u", at.file, at.line),
+    };
+}
+
+/* ---- values ---- */
+
+/* A role as people write it. */
+static const char *
+read_role(struct card_draft *draft, const struct node *node)
+{
+    const char *text;
+    if (!field_text(draft->plan, draft->source, node, NAME_BYTES_MAX, &text)) {
+        return NULL;
+    }
+    const char *role = baton_role_of(text);
+    if (!role) {
+        plan_fail(draft->plan, place_of(draft->source, node),
+                  "%s%s is none of the six roles: infra, backend, frontend, realtime, integration, "
+                  "testing",
+                  node->key ? arena_printf(&draft->plan->arena, "%s: ", node->key) : "",
+                  quote(draft->plan, node->text));
+    }
+    return role;
+}
+
+/* One text or a list of them, each an item. */
+static void
+read_items(struct card_draft *draft, const struct node *node, const char *tag)
+{
+    if (node->kind == NODE_NULL) {
+        return;
+    }
+    const struct node *first = node->kind == NODE_LIST ? node->first : node;
+    for (const struct node *item = first; item; item = item->next) {
+        const char *text;
+        if (field_text(draft->plan, draft->source, item, CARD_TEXT_BYTES_MAX, &text)) {
+            add_item(draft, tag)->text = text;
+        }
+        if (node->kind != NODE_LIST) {
+            break;
+        }
+    }
+}
+
+static void
+unknown_key(struct card_draft *draft, const struct node *node, const char *where,
+            const char *const *keys)
+{
+    plan_fail(draft->plan, (struct place){draft->source->at.file, node->key_line},
+              "unknown key %s in %s%s", quote(draft->plan, node->key), where,
+              did_you_mean(draft->plan, node->key, keys));
+}
+
+static bool
+is(const struct node *node, const char *key)
+{
+    return strcmp(node->key, key) == 0;
+}
+
+/* ---- conflict_resolution ---- */
+
+static void
+read_area(struct plan *plan, const struct source *source, const struct node *entry)
+{
+    static const char *const keys[] = {"owner", "reviewers", "decision_maker", NULL};
+    struct card_draft draft;
+    begin(&draft, plan, source, BATON_CARD_AREA);
+    draft.card.name = entry->key;
+    for (const struct node *node = entry->first; node; node = node->next) {
+        if (is(node, "owner")) {
+            draft.card.role = read_role(&draft, node);
+        } else if (is(node, "decision_maker")) {
+            draft.card.owner = read_role(&draft, node);
+        } else if (is(node, "reviewers")) {
+            if (node->kind != NODE_NULL && field_is(plan, source, node, NODE_LIST)) {
+                for (const struct node *item = node->first; item; item = item->next) {
+                    add_item(&draft, "reviewer")->name = read_role(&draft, item);
+                }
+            }
+        } else {
+            unknown_key(&draft, node, "conflict_resolution", keys);
+        }
+    }
+    if (!draft.card.owner) {
+        draft.card.owner = draft.card.role; /* who owns it decides */
+    }
+    end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});
+}
+
+/* ---- severity_levels ---- */
+
+/* "P0_critical": P0. 0: none. */
+static uint32_t
+severity_of(const char *name)
+{
+    bool ok = (name[0] == 'P' || name[0] == 'p') && name[1] >= '0' && name[1] <= '3' &&
+              (name[2] == 0 || name[2] == '_' || name[2] == '-');
+    return ok ? (uint32_t)(name[1] - '0') + 1 : 0;
+}
+
+/* "15 minutes", or "Next business day". */
+static void
+read_response(struct card_draft *draft, const struct node *node)
+{
+    int64_t ms = 0;
+    const char *text;
+    if (!field_text(draft->plan, draft->source, node, TITLE_BYTES_MAX, &text)) {
+        return;
+    }
+    struct baton_item *item = add_item(draft, "response");
+    item->text = text;
+    if (strcasecmp(text, "next business day") == 0) {
+        item->name = "next_business_day";
+    } else if (duration_parse(text, &ms) && ms > 0) {
+        item->value = (double)ms;
+        item->unit = "ms";
+    } else {
+        plan_fail(draft->plan, place_of(draft->source, node),
+                  "response_time: a duration such as \"15 minutes\", or \"Next business day\", not "
+                  "%s",
+                  quote(draft->plan, text));
+    }
+}
+
+/* The six roles, and the three ways in which the strategy names nobody in particular. */
+static void
+read_required(struct card_draft *draft, const struct node *list)
+{
+    if (list->kind == NODE_NULL || !field_is(draft->plan, draft->source, list, NODE_LIST)) {
+        return;
+    }
+    for (const struct node *node = list->first; node; node = node->next) {
+        const char *text;
+        if (!field_text(draft->plan, draft->source, node, NAME_BYTES_MAX, &text)) {
+            continue;
+        }
+        const char *name = strcasecmp(text, "any available") == 0   ? "any"
+                           : strcasecmp(text, "feature owner") == 0 ? "owner"
+                           : strcasecmp(text, "relevant feature owner") == 0
+                               ? "owner"
+                               : read_role(draft, node);
+        struct baton_item *item = add_item(draft, "required");
+        item->name = name;
+        item->text = text;
+    }
+}
+
+static void
+read_level(struct plan *plan, const struct source *source, const struct node *entry)
+{
+    static const char *const keys[] = {"description", "response_time", "agents_required",
+                                       "yield",       "contacts",      NULL};
+    struct card_draft draft;
+    begin(&draft, plan, source, BATON_CARD_LEVEL);
+    draft.card.name = entry->key;
+    draft.card.severity = severity_of(entry->key);
+    if (!draft.card.severity) {
+        plan_fail(plan, (struct place){source->at.file, entry->key_line},
+                  "severity_levels: %s does not begin with P0, P1, P2 or P3",
+                  quote(plan, entry->key));
+    }
+    for (const struct node *node = entry->first; node; node = node->next) {
+        bool yields = false;
+        if (is(node, "description")) {
+            field_text(plan, source, node, TITLE_BYTES_MAX, &draft.card.title);
+        } else if (is(node, "response_time")) {
+            read_response(&draft, node);
+        } else if (is(node, "agents_required")) {
+            read_required(&draft, node);
+        } else if (is(node, "contacts")) {
+            read_items(&draft, node, "contact");
+        } else if (is(node, "yield")) {
+            if (field_bool(plan, source, node, &yields) && yields) {
+                add_item(&draft, "yield")->value = 1;
+            }
+        } else {
+            unknown_key(&draft, node, "severity_levels", keys);
+        }
+    }
+    end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});
+}
+
+/* ---- agent_metrics ---- */
+
+/* "90%", "< 4 hours", "> 10": a bound, its direction and its unit. */
+static void
+read_target(struct card_draft *draft, const struct node *node)
+{
+    const char *text;
+    if (!field_text(draft->plan, draft->source, node, TITLE_BYTES_MAX, &text)) {
+        return;
+    }
+    struct baton_item *item = add_item(draft, "target");
+    const char *p = text;
+    item->text = text;
+    item->name = *p == '<' ? "below" : "above";
+    p += *p == '<' || *p == '>';
+    p += *p == '=';
+    p += strspn(p, " ");
+    char *after;
+    double value = strtod(p, &after);
+    int64_t ms;
+    if (after != p && isfinite(value) && strcmp(after, "%") == 0) {
+        item->value = value;
+        item->unit = "%";
+    } else if (after != p && isfinite(value) && *after == 0) {
+        item->value = value;
+    } else if (duration_parse(p, &ms)) {
+        item->value = (double)ms;
+        item->unit = "ms";
+    } else {
+        plan_fail(draft->plan, place_of(draft->source, node),
+                  "target: %s is no bound; write 90%%, \"< 4 hours\" or a number",
+                  quote(draft->plan, text));
+    }
+}
+
+static void
+read_metric(struct plan *plan, const struct source *source, const struct node *entry)
+{
+    static const char *const keys[] = {"target", "measurement", NULL};
+    struct card_draft draft;
+    begin(&draft, plan, source, BATON_CARD_TARGET);
+    draft.card.name = entry->key;
+    for (const struct node *node = entry->first; node; node = node->next) {
+        if (is(node, "target")) {
+            read_target(&draft, node);
+        } else if (is(node, "measurement")) {
+            field_text(plan, source, node, CARD_TEXT_BYTES_MAX, &draft.card.text);
+        } else {
+            unknown_key(&draft, node, "agent_metrics", keys);
+        }
+    }
+    end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});
+}
+
+/* ---- handoffs ---- */
+
+static void
+read_artifacts(struct card_draft *draft, const struct node *list)
+{
+    static const char *const keys[] = {"path", "description", NULL};
+    if (list->kind == NODE_NULL || !field_is(draft->plan, draft->source, list, NODE_LIST)) {
+        return;
+    }
+    for (const struct node *entry = list->first; entry; entry = entry->next) {
+        struct baton_item *item = add_item(draft, "artifact");
+        if (entry->kind == NODE_SCALAR) {
+            field_text(draft->plan, draft->source, entry, TITLE_BYTES_MAX, &item->name);
+            continue;
+        }
+        if (!field_is(draft->plan, draft->source, entry, NODE_MAP)) {
+            continue;
+        }
+        for (const struct node *node = entry->first; node; node = node->next) {
+            if (is(node, "path")) {
+                field_text(draft->plan, draft->source, node, TITLE_BYTES_MAX, &item->name);
+            } else if (is(node, "description")) {
+                field_text(draft->plan, draft->source, node, CARD_TEXT_BYTES_MAX, &item->text);
+            } else {
+                unknown_key(draft, node, "artifacts", keys);
+            }
+        }
+    }
+}
+
+static const char *const handoff_keys[] = {"task",
+                                           "from_agent",
+                                           "to_agent",
+                                           "timestamp",
+                                           "task_completed",
+                                           "dependencies_ready",
+                                           "blockers",
+                                           "next_steps",
+                                           "artifacts",
+                                           "notes",
+                                           NULL};
+
+static void
+read_handoff_field(struct card_draft *draft, const struct node *node)
+{
+    static const struct {
+        const char *key;
+        const char *tag;
+    } lists[] = {{"task_completed", "completed"},
+                 {"dependencies_ready", "ready"},
+                 {"blockers", "blocker"},
+                 {"next_steps", "next_step"}};
+    int64_t at;
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        if (is(node, lists[i].key)) {
+            read_items(draft, node, lists[i].tag);
+            return;
+        }
+    }
+    if (is(node, "from_agent")) {
+        draft->card.role = read_role(draft, node);
+    } else if (is(node, "to_agent")) {
+        draft->card.to_role = read_role(draft, node);
+    } else if (is(node, "task")) {
+        field_name(draft->plan, draft->source, node, ID_BYTES_MAX, &draft->card.task);
+    } else if (is(node, "timestamp")) {
+        if (field_time(draft->plan, draft->source, node, true, &at)) {
+            add_item(draft, "timestamp")->at = at;
+        }
+    } else if (is(node, "artifacts")) {
+        read_artifacts(draft, node);
+    } else if (is(node, "notes")) {
+        field_text(draft->plan, draft->source, node, CARD_TEXT_BYTES_MAX, &draft->card.text);
+    } else {
+        unknown_key(draft, node, "a handoff", handoff_keys);
+    }
+}
+
+static void
+read_handoff(struct plan *plan, const struct source *source, const struct node *map)
+{
+    struct card_draft draft;
+    if (!field_is(plan, source, map, NODE_MAP)) {
+        return;
+    }
+    begin(&draft, plan, source, BATON_CARD_HANDOFF);
+    for (const struct node *node = map->first; node; node = node->next) {
+        if (node->kind != NODE_NULL) {
+            read_handoff_field(&draft, node);
+        }
+    }
+    end(&draft, BATON_CARD_RAISE, place_of(source, map));
+}
+
+/* The strategy's block holds words in place of values ("Agent Name", "ISO 8601"): a form to copy,
+ * not a handoff. */
+static bool
+is_template(const struct node *map)
+{
+    const struct node *from = node_get(map, "from_agent");
+    const struct node *at = node_get(map, "timestamp");
+    int64_t ms;
+    return (!from || from->kind != NODE_SCALAR || !baton_role_of(from->text)) &&
+           (!at || at->kind != NODE_SCALAR || !time_parse(at->text, NULL, 0, &ms));
+}
+
+static void
+check_template(struct plan *plan, const struct source *source, const struct node *map)
+{
+    struct card_draft draft;
+    begin(&draft, plan, source, BATON_CARD_HANDOFF);
+    for (const struct node *node = map->first; node; node = node->next) {
+        size_t i = 0;
+        while (handoff_keys[i] && !is(node, handoff_keys[i])) {
+            i++;
+        }
+        if (!handoff_keys[i]) {
+            unknown_key(&draft, node, "handoff_template", handoff_keys);
+        }
+    }
+}
+
+/* ---- blockers ---- */
+
+static void
+read_blocker(struct plan *plan, const struct source *source, const struct node *map)
+{
+    static const char *const keys[] = {"title", "task",     "role", "text",
+                                       "owner", "severity", "due",  NULL};
+    struct card_draft draft;
+    if (!field_is(plan, source, map, NODE_MAP)) {
+        return;
+    }
+    begin(&draft, plan, source, BATON_CARD_BLOCKER);
+    for (const struct node *node = map->first; node; node = node->next) {
+        const char *text;
+        if (is(node, "title")) {
+            field_text(plan, source, node, TITLE_BYTES_MAX, &draft.card.title);
+        } else if (is(node, "text")) {
+            field_text(plan, source, node, CARD_TEXT_BYTES_MAX, &draft.card.text);
+        } else if (is(node, "task")) {
+            field_name(plan, source, node, ID_BYTES_MAX, &draft.card.task);
+        } else if (is(node, "role")) {
+            draft.card.role = read_role(&draft, node);
+        } else if (is(node, "owner")) {
+            field_text(plan, source, node, NAME_BYTES_MAX, &draft.card.owner);
+        } else if (is(node, "due")) {
+            field_time(plan, source, node, false, &draft.card.due_at);
+        } else if (is(node, "severity")) {
+            if (field_text(plan, source, node, NAME_BYTES_MAX, &text) &&
+                !(draft.card.severity = severity_of(text))) {
+                plan_fail(plan, place_of(source, node), "severity: P0, P1, P2 or P3");
+            }
+        } else {
+            unknown_key(&draft, node, "a blocker", keys);
+        }
+    }
+    end(&draft, BATON_CARD_RAISE, place_of(source, map));
+}
+
+/* ---- the keys at the top of a document ---- */
+
+typedef void entry_fn(struct plan *plan, const struct source *source, const struct node *entry);
+
+static void
+each_of(struct plan *plan, const struct source *source, const struct node *node,
+        enum node_kind kind, entry_fn *read)
+{
+    if (!field_is(plan, source, node, kind)) {
+        return;
+    }
+    for (const struct node *entry = node->first; entry; entry = entry->next) {
+        if (kind == NODE_LIST || field_is(plan, source, entry, NODE_MAP)) {
+            read(plan, source, entry);
+        }
+    }
+}
+
+bool
+cards_read(struct plan *plan, const struct source *source, const struct node *node)
+{
+    static const struct {
+        const char *key;
+        enum node_kind kind;
+        entry_fn *read;
+    } parts[] = {
+        {"conflict_resolution", NODE_MAP, read_area}, {"severity_levels", NODE_MAP, read_level},
+        {"agent_metrics", NODE_MAP, read_metric},     {"handoffs", NODE_LIST, read_handoff},
+        {"blockers", NODE_LIST, read_blocker},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        if (is(node, parts[i].key)) {
+            each_of(plan, source, node, parts[i].kind, parts[i].read);
+            return true;
+        }
+    }
+    if (is(node, "blocker")) {
+        read_blocker(plan, source, node);
+        return true;
+    }
+    bool is_form = is(node, "handoff_template");
+    if (!is_form && !is(node, "handoff")) {
+        return false;
+    }
+    if (is_form && node->kind == NODE_MAP && is_template(node)) {
+        check_template(plan, source, node);
+        return true;
+    }
+    read_handoff(plan, source, node);
+    return true;
+}
+
+const struct plan_card *
+plan_cards(const struct plan *plan, size_t *ret_n)
+{
+    *ret_n = plan->n_cards;
+    return plan->cards;
+}

@@ -1,0 +1,135 @@
+"""baton mirror: the customer's files, made from the board, kept by a hand's side."""
+
+import os
+import unittest
+
+from harness import STOP_S, Process, SystemTest, program, wait_until
+
+
+class Mirror(SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.running = self.broker()
+        self.out = self.dir / "deployment"
+        self.ok("add", "API-1", "--role", "backend")
+
+    def ok(self, *args, **fields):
+        done = self.baton(self.running, *args, **fields)
+        self.assertEqual(done.status, 0, done.err)
+        return done
+
+    def once(self, status=0):
+        done = self.baton(self.running, "mirror", self.out, "--once", json_out=False)
+        self.assertEqual(done.status, status, done.err)
+        return done.err
+
+    def page(self, path):
+        return (self.out / path).read_text()
+
+    def raise_blocker(self, title="Database not ready"):
+        return self.ok("blocker", "raise", title, "--task", "API-1").json()["number"]
+
+    def test_blockers_are_on_their_page_and_nothing_is_written_twice(self):
+        number = self.raise_blocker()
+        self.once()
+        page = self.page("status/blockers.md")
+        self.assertIn(f"### #{number}: Database not ready", page)
+        self.assertLess(page.index("## Open"), page.index("Database not ready"))
+        before = (self.out / "status/blockers.md").stat().st_ino
+        self.assertEqual(self.once(), "")
+        self.assertEqual((self.out / "status/blockers.md").stat().st_ino, before)
+        self.ok("blocker", "resolve", number, "it is there")
+        self.once()
+        page = self.page("status/blockers.md")
+        self.assertLess(page.index("## Ended"), page.index("Database not ready"))
+        self.assertIn("**Resolution**: it is there", page)
+
+    def test_text_from_outside_is_no_markup(self):
+        self.raise_blocker("<script>alert(1)</script> \\# not a heading")
+        self.once()
+        self.assertNotIn("<script>", self.page("status/blockers.md"))
+
+    def test_a_hand_edit_is_kept_and_told(self):
+        self.once()
+        path = self.out / "status/blockers.md"
+        path.write_text("mine\n")
+        self.raise_blocker()
+        self.assertIn("changed by hand", self.once())
+        copies = list(path.parent.glob("blockers.conflict-*.md"))
+        self.assertEqual([c.read_text() for c in copies], ["mine\n"])
+        self.assertIn("Database not ready", path.read_text())
+
+    def test_it_never_leaves_its_directory(self):
+        self.once()
+        elsewhere = self.dir / "elsewhere"
+        elsewhere.mkdir()
+        (self.out / "status/blockers.md").unlink()
+        (self.out / "status/blockers.md").symlink_to(elsewhere / "stolen.md")
+        self.raise_blocker()
+        self.assertIn("blockers.md", self.once(status=73))
+        (self.out / "status/blockers.md").unlink()
+        for file in (self.out / "status").iterdir():
+            file.unlink()
+        (self.out / "status").rmdir()
+        (self.out / "status").symlink_to(elsewhere)
+        self.once(status=73)
+        self.assertEqual(list(elsewhere.iterdir()), [])
+
+    def test_the_inbox_takes_blockers_and_refuses_the_rest(self):
+        self.once()
+        inbox = self.out / "inbox"
+        (inbox / "a.yaml").write_text("blocker: {title: no keys, task: API-1, owner: Maria}\n")
+        (inbox / "b.yaml").write_text("blocker: {title: x, task: ../etc}\n")
+        (inbox / "c.yaml").write_text("tasks: [{id: A, role: backend}]\n")
+        (inbox / "d.json").write_text('{"blocker": {"title": "x", "task": "GHOST"}}')
+        (inbox / "note.txt").write_text("not for you\n")
+        self.once()
+        self.assertEqual([c["title"] for c in self.ok("blocker", "list").lines()], ["no keys"])
+        self.assertTrue((inbox / "done/a.yaml").exists())
+        refused = {p.name for p in (inbox / "refused").iterdir()}
+        self.assertEqual(refused, {f"{n}{r}" for n in ("b.yaml", "c.yaml", "d.json")
+                                   for r in ("", ".reason.txt")})
+        self.assertIn("baton apply", self.page("inbox/refused/c.yaml.reason.txt"))
+        self.assertIn("GHOST", self.page("inbox/refused/d.json.reason.txt"))
+        self.assertTrue((inbox / "note.txt").exists())
+        # The same content again, as after a crash between filing and moving, is the same request.
+        (inbox / "a.yaml").write_text("blocker: {title: no keys, task: API-1, owner: Maria}\n")
+        self.once()
+        self.assertEqual(len(self.ok("blocker", "list").lines()), 1)
+
+    def test_it_follows_the_feed_through_a_restart_of_the_broker(self):
+        env = {"BATON_ENDPOINT": self.running.endpoint}
+        argv = [program("baton"), "mirror", self.out]
+        mirror = self.own(Process(argv, self.dir / "mirror.log", env=env))
+        path = self.out / "status/blockers.md"
+        wait_until("the first pages", path.exists)
+        first = self.raise_blocker("one")
+        wait_until("the blocker on its page", lambda: "one" in path.read_text())
+        other = Process(argv, self.dir / "second.log", env=env)
+        self.own(other)
+        self.assertEqual(other.wait(), 73)
+        self.assertIn("another mirror", other.output())
+        self.running.restart()
+        self.ok("blocker", "resolve", first, "gone")
+        wait_until("what came after the restart", lambda: "gone" in path.read_text())
+        mirror.terminate()
+        self.assertEqual(mirror.wait(STOP_S), 0)
+
+
+class ReadyAndBlocked(SystemTest):
+    def test_they_say_what_may_run_and_what_waits_for_what(self):
+        broker = self.broker()
+        for args in (["A", "--role", "infra"], ["B", "--role", "backend", "--after", "A"]):
+            self.assertEqual(self.baton(broker, "add", *args).status, 0)
+        ready = self.baton(broker, "ready").lines()
+        self.assertEqual([t["id"] for t in ready], ["A"])
+        blocked = self.baton(broker, "blocked").lines()
+        self.assertEqual([t["id"] for t in blocked], ["B"])
+        self.assertEqual(blocked[0]["causes"][0]["task"], "A")
+        self.assertEqual(self.baton(broker, "blocked", "--role", "infra").status, 1)
+        self.assertIn("waits for A", self.baton(broker, "blocked", json_out=False).out)
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    unittest.main()
