@@ -205,7 +205,10 @@ uint8_t *
 pack_new(const ProtobufCMessage *message, size_t *ret_bytes)
 {
     struct buf buf = {0};
+    buf_reserve(&buf, PACK_ROOM);
     pack(&buf, message);
     *ret_bytes = buf.bytes;
-    return xrealloc(buf.data, MAX(buf.bytes, (size_t)1));
+    uint8_t *packed = xmemdup(buf.data, buf.bytes);
+    buf_fini(&buf);
+    return packed;
 }

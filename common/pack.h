@@ -7,6 +7,10 @@
 
 #include <protobuf-c/protobuf-c.h>
 
+enum {
+    PACK_ROOM = 512
+}; /* most of our messages fit: reserved before, it saves growing by copying */
+
 /* Appends the packed message. Its fields are of the types that our messages have; another is a bug.
  */
 void pack(struct buf *buf, const ProtobufCMessage *message);

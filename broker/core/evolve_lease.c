@@ -112,7 +112,7 @@ attempt_record(struct core *core, struct task *task)
     ext->attempts = xreallocarray(ext->attempts, ext->n_attempts + 1, sizeof *ext->attempts);
     Baton__AttemptRecord *record = xmalloc(sizeof *record);
     baton__attempt_record__init(record);
-    record->summary = xstrdup("");
+    record->summary = (char *)(uintptr_t)protobuf_c_empty_string;
     ext->attempts[ext->n_attempts++] = record;
     return record;
 }
@@ -130,8 +130,10 @@ attempt_close(struct core *core, struct task *task, const Baton__AttemptEnded *e
     record->exit_status = ended->result ? ended->result->exit_status : 0;
     const char *summary = ended->result && ended->result->summary[0] ? ended->result->summary
                                                                      : ended->text;
-    free(record->summary);
-    record->summary = xstrdup(summary);
+    if (record->summary != protobuf_c_empty_string) {
+        free(record->summary);
+    }
+    record->summary = summary[0] ? xstrdup(summary) : (char *)(uintptr_t)protobuf_c_empty_string;
     struct task_ext *ext = task->ext;
     free(ext->result);
     ext->result = NULL;

@@ -566,6 +566,7 @@ ProtobufCBinaryData
 spec_pack(const Baton__Spec *spec, struct arena *arena)
 {
     struct buf packed = {0};
+    buf_reserve(&packed, PACK_ROOM);
     pack(&packed, &spec->base);
     ProtobufCBinaryData data = {.len = packed.bytes,
                                 .data = arena_memdup(arena, packed.data, packed.bytes)};
