@@ -123,6 +123,20 @@ static const char take_usage[] = "--role R [OPTION…]\n"
                                  "  --worker NAME     who takes it\n"
                                  "Status 75: nothing to take. Set BATON_TOKEN to the token.";
 
+static const char handoff_usage[] =
+    "give [FILE] [OPTION…] | list [OPTION…] | show N | accept N [TEXT] | reject N REASON\n"
+    "give (prints the number): FILE (-: standard input) has one handoff: or handoff_template:\n"
+    "  --task ID         whose work it hands on; an agent's own task by itself\n"
+    "  --from R  --to R  roles; from that of the task\n"
+    "  --completed TEXT  --ready TEXT  --blocker TEXT  --next TEXT\n"
+    "                    lines of it; each may be said again\n"
+    "  --artifact PATH[=DESCRIPTION]\n"
+    "  --notes TEXT\n"
+    "list:\n"
+    "  --unanswered      only those that nobody has answered\n"
+    "  --role R  --task ID\n"
+    "A task that depends on it and ends done without a word has accepted it.";
+
 static const char blocker_usage[] =
     "raise TITLE | list | show N | take N | resolve N [OUTCOME] | withdraw N [OUTCOME]\n"
     "raise (prints the number):\n"
@@ -196,6 +210,8 @@ const struct verb verbs[] = {
     {"rules", verb_rules, "Coordination", "List the rules in force, or remove one",
      "list [KIND] | remove KIND NAME\n"
      "Kinds: area, level, target, role, schedule, budget. They are set by `baton apply`."},
+    {"handoff", verb_handoff, "Coordination", "Hand work on, answer what was handed on",
+     handoff_usage},
     {"blocker", verb_blocker, "Coordination", "Say what is in the way, and clear it",
      blocker_usage},
     {"gc", verb_gc, "Operators", "Delete what the archive kept long enough",

@@ -139,6 +139,9 @@ emit_attempt_ended(struct core *core, struct core_request *request, const struct
     fact.what_case = BATON__FACT__WHAT_ATTEMPT_ENDED;
     fact.attempt_ended = &ended;
     emit(core, request, &fact);
+    if (ending->to == (Baton__TaskState)DONE && core->board.n_unanswered) {
+        handoffs_accept(core, request, task);
+    }
 }
 
 void

@@ -348,9 +348,10 @@ struct board {
     uint32_t n_slots, room_slots;
     uint32_t *free;
     uint32_t n_free;
-    uint32_t n;           /* cards */
-    uint32_t n_ended;     /* of them */
-    uint32_t first, last; /* by number */
+    uint32_t n;            /* cards */
+    uint32_t n_ended;      /* of them */
+    uint32_t n_unanswered; /* handoffs */
+    uint32_t first, last;  /* by number */
     struct index64 by_number;
     struct card *by_identity;
     struct card_group *groups;
@@ -768,6 +769,9 @@ void emit_attempt_ended(struct core *core, struct core_request *request, const s
                         const Baton__Result *result, const struct ending *ending);
 
 /* The lease ends by itself: OUTCOME_LOST, or RELEASED. */
+/* The task is done: the unanswered handoffs of what it depends on are accepted (board/handoff.c).
+ */
+void handoffs_accept(struct core *core, struct core_request *request, const struct task *task);
 void lease_end(struct core *core, struct core_request *request, struct task *task, unsigned outcome,
                const char *summary);
 /* The lease runs again from now, for extend_ms or its own length. */

@@ -13,8 +13,8 @@ pick_card(struct world *w)
 }
 
 /* Ended cards make room. False: there is none. */
-static bool
-make_room(struct model *m)
+bool
+board_make_room(struct model *m)
 {
     int n = 0;
     for (int i = 0; i < m->n_cards && m->n_cards == M_CARDS_MAX; i++) {
@@ -26,8 +26,8 @@ make_room(struct model *m)
     return m->n_cards < M_CARDS_MAX;
 }
 
-static Baton__Code
-post(struct world *w, Baton__Post *message, Baton__Posted *ret, codes expected)
+Baton__Code
+board_post(struct world *w, Baton__Post *message, Baton__Posted *ret, codes expected)
 {
     trace_message(w, "post", &message->base);
     Baton__Code code = core_post(w->core, world_request(w, "agent@desk"), message, ret);
@@ -96,14 +96,14 @@ raise_blocker(struct world *w)
     Baton__Post message = BATON__POST__INIT;
     Baton__Posted ret;
     struct m_card made;
-    if (!make_room(w->m)) {
+    if (!board_make_room(w->m)) {
         return;
     }
     message.verb = BATON__CARD_VERB__CARD_RAISE;
     message.card = &card;
     message.dry_run = pick(w, 12) == 0;
     codes expected = draw_blocker(w, &card, &made);
-    if (post(w, &message, &ret, expected) == BATON__CODE__CODE_OK && !message.dry_run) {
+    if (board_post(w, &message, &ret, expected) == BATON__CODE__CODE_OK && !message.dry_run) {
         made.number = ret.card->number;
         w->m->cards[w->m->n_cards++] = made;
         model_card_changed(w->m, &made);
@@ -126,6 +126,7 @@ change_blocker(struct world *w)
     };
     size_t i = pick(w, ARRAY_LEN(changes));
     const struct m_card *of = pick_card(w);
+    of = of && of->kind == BATON__CARD_KIND__CARD_BLOCKER ? of : NULL;
     Baton__Card card = BATON__CARD__INIT;
     Baton__Post message = BATON__POST__INIT;
     Baton__Posted ret;
@@ -138,7 +139,7 @@ change_blocker(struct world *w)
                      : !changes[i].to            ? CODE(INVALID)
                      : model_card_is_open(known) ? CODE(OK)
                                                  : CODE(ILLEGAL_TRANSITION);
-    if (post(w, &message, &ret, expected) == BATON__CODE__CODE_OK) {
+    if (board_post(w, &message, &ret, expected) == BATON__CODE__CODE_OK) {
         known->state = (uint8_t)changes[i].to;
         model_card_changed(w->m, known);
         model_settle(w->m);
@@ -148,7 +149,9 @@ change_blocker(struct world *w)
 void
 step_board(struct world *w)
 {
-    if (pick(w, 2)) {
+    if (pick(w, 3) == 0) {
+        step_handoff(w);
+    } else if (pick(w, 2)) {
         raise_blocker(w);
     } else {
         change_blocker(w);
@@ -163,6 +166,10 @@ board_take_event(struct world *w, const Baton__Event *e)
     struct m_card *card = e->card ? model_card(w->m, e->card->number) : NULL;
     if (!e->card) {
         sim_fail(w, "event %llu is of a card and has none", (unsigned long long)e->number);
+    }
+    if (card && card->kind == BATON__CARD_KIND__CARD_HANDOFF) {
+        handoff_take_event(w, e, card);
+        return;
     }
     if (e->text[0]) {
         return; /* a verb: its step compares */

@@ -126,6 +126,9 @@ take_task_event(struct world *w, const Baton__Event *e, int t)
     if (m->state[t] != to) {
         fire_towards(w, t, to, (int)e->reason);
     }
+    if (to == DONE && (from == LEASED || from == RUNNING || from == CANCELLING || e->token)) {
+        handoff_done(w, t);
+    }
     if (to == READY) {
         /* Also when it is only passing through: its share was charged. */
         m->task[t].anchor_due |= !m->task[t].was_ready;
@@ -655,6 +658,7 @@ check_step(struct world *w)
 {
     take_facts(w);
     take_events(w);
+    handoff_check(w);
     check_projects(w);
     for (size_t i = 0; i < w->out.n_puts; i++) {
         take_put(w, &w->out.puts[i]);

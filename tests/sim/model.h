@@ -179,6 +179,9 @@ struct m_card {
     int8_t project, role; /* role -1: none */
     int16_t task;         /* slot, or -1 */
     int64_t rings_at;     /* 0: it does not ring any more */
+    int8_t to_role;       /* handoff: -1: none */
+    bool owed;            /* handoff: it must be accepted in this step */
+    bool owed_old;        /* handoff: … superseded */
 };
 
 struct model {

@@ -189,6 +189,17 @@ void board_take_event(struct world *w, const Baton__Event *e);
 /* After a tick: no clock is due any more. When the next one rings. */
 int64_t board_check_due(struct world *w);
 void board_check(struct world *w);
+/* Room for one more card in the model. False: there is none. */
+bool board_make_room(struct model *m);
+Baton__Code board_post(struct world *w, Baton__Post *message, Baton__Posted *ret, codes expected);
+
+/* ---- board_handoff.c ---- */
+void step_handoff(struct world *w);
+/* Task t is done: what it depends on is accepted. */
+void handoff_done(struct world *w, int t);
+void handoff_take_event(struct world *w, const Baton__Event *e, struct m_card *card);
+/* After a step: nothing is owed. */
+void handoff_check(struct world *w);
 
 /* ---- check.c ---- */
 /* Takes in the events that came out and compares all tasks that changed. */

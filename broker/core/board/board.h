@@ -147,6 +147,7 @@ void carried_emit(struct core *core, struct core_request *request, const Baton__
 
 /* ---- the kinds ---- */
 
+extern const struct card_kind card_handoff;
 extern const struct card_kind card_blocker, card_area, card_level, card_target;
 
 #endif

@@ -1,0 +1,241 @@
+/* Handoffs: what an agent leaves to whoever goes on with its work. The latest one of a task counts:
+ * it supersedes those that nobody has answered. A task that depends on it and ends done without a
+ * word has accepted it. */
+#include "broker/core/board/board.h"
+
+#include "common/words.h"
+
+#include <string.h>
+
+static bool
+is_unanswered(const struct card *card)
+{
+    return card->message->kind == KIND(HANDOFF) && card->message->state == CARD(SUBMITTED);
+}
+
+/* ---- give ---- */
+
+static Baton__Code
+bad_item(struct posting *p, size_t i, const char *what)
+{
+    const char *field = arena_printf(p->request->arena, "card.items[%zu]", i);
+    return refuse(p->request, BATON__CODE__CODE_INVALID, field, "%s: %s", field, what);
+}
+
+/* Relative, and it stays below where it begins. */
+static bool
+path_is_fine(const char *path)
+{
+    if (!path[0] || path[0] == '/') {
+        return false;
+    }
+    for (const char *part = path; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL) {
+        if (part[0] == '.' && part[1] == '.' && (!part[2] || part[2] == '/')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static Baton__Code
+check_handoff_items(struct posting *p)
+{
+    static const char *const tags[] = {"completed", "ready", "blocker", "next_step"};
+    for (size_t i = 0; i < p->next.n_items; i++) {
+        const Baton__Item *item = p->next.items[i];
+        if (strcmp(item->tag, "artifact") == 0) {
+            if (!path_is_fine(item->name)) {
+                return bad_item(p, i, "an artifact has a relative path without '..' as its name");
+            }
+            if (item->unit[0] && strcmp(item->unit, "missing") != 0) {
+                return bad_item(p, i, "an artifact has no unit, or \"missing\"");
+            }
+            continue;
+        }
+        if (strcmp(item->tag, "timestamp") == 0) {
+            if (!item->at) {
+                return bad_item(p, i, "a timestamp has a time");
+            }
+            continue;
+        }
+        bool known = false;
+        for (size_t k = 0; k < ARRAY_LEN(tags); k++) {
+            known |= strcmp(item->tag, tags[k]) == 0;
+        }
+        if (!known) {
+            return bad_item(p, i,
+                            "a handoff has completed, ready, blocker, next_step, artifact, "
+                            "timestamp");
+        }
+        if (!item->text[0]) {
+            return bad_item(p, i, "it has no text");
+        }
+    }
+    return BATON__CODE__CODE_OK;
+}
+
+/* From whom: the task's role, unless the task has none or is in the archive. */
+static Baton__Code
+check_giver(struct posting *p)
+{
+    Baton__Card *next = &p->next;
+    const char *of_task = p->task && p->task->role < ROLES_N ? role_names[p->task->role] : NULL;
+    if (!next->task[0]) {
+        return refuse(p->request, BATON__CODE__CODE_INVALID, "card.task",
+                      "of which task? a handoff hands on the work of a task");
+    }
+    if (p->under && p->under != p->task) {
+        return refuse(p->request, BATON__CODE__CODE_DENIED, "card.task",
+                      "task '%s' is another's: the token is of task '%s'", next->task,
+                      p->under->id);
+    }
+    if (!next->role[0] && !of_task) {
+        return refuse(p->request, BATON__CODE__CODE_INVALID, "card.role",
+                      "from which role? task '%s' says none any more", next->task);
+    }
+    if (next->role[0] && of_task && strcmp(next->role, of_task) != 0) {
+        return refuse(p->request, BATON__CODE__CODE_INVALID, "card.role",
+                      "task '%s' is of the role %s, not %s", next->task, of_task, next->role);
+    }
+    if (!next->role[0]) {
+        next->role = (char *)(uintptr_t)of_task;
+    }
+    return BATON__CODE__CODE_OK;
+}
+
+static void
+emit_end(struct core *core, struct core_request *request, const struct card *card, unsigned verb,
+         unsigned state, const char *outcome)
+{
+    Baton__Card next = board_copy(card);
+    next.state = (Baton__CardState)state;
+    next.outcome = (char *)(uintptr_t)outcome;
+    next.ended_at = request->now;
+    board_emit(core, request, &next, verb);
+}
+
+/* Those of the same task that nobody has answered are superseded. */
+static void
+supersede(struct posting *p, struct card *by)
+{
+    const Baton__Card *newest = by->message;
+    const char *outcome = arena_printf(p->request->arena, "superseded by #%llu",
+                                       (unsigned long long)newest->number);
+    struct card *card = board_first_of(p->core, newest->project, newest->task);
+    for (; card; card = board_next_of(p->core, card)) {
+        if (card != by && is_unanswered(card)) {
+            emit_end(p->core, p->request, card, VERB(RAISE), CARD(SUPERSEDED), outcome);
+        }
+    }
+}
+
+static Baton__Code
+handoff_give(struct posting *p)
+{
+    Baton__Card *next = &p->next;
+    Baton__Code code = check_giver(p);
+    if (code == BATON__CODE__CODE_OK) {
+        code = check_handoff_items(p);
+    }
+    if (code != BATON__CODE__CODE_OK) {
+        return code;
+    }
+    if (!next->n_items && !next->title[0] && !next->text[0]) {
+        return refuse(p->request, BATON__CODE__CODE_INVALID, "card.items",
+                      "the handoff says nothing");
+    }
+    next->state = CARD(SUBMITTED);
+    p->then = supersede;
+    return BATON__CODE__CODE_OK;
+}
+
+/* ---- answer ---- */
+
+/* Does the task depend on the handoff's task? By its description: that one may be archived. */
+static bool
+depends_on(struct posting *p, const struct task *task, const Baton__Card *handoff)
+{
+    const Baton__Spec *spec = task_unpack(task, p->request->arena);
+    for (size_t i = 0; i < spec->n_after; i++) {
+        const Baton__Edge *edge = spec->after[i];
+        const char *project = edge->project[0] ? edge->project : task_project(p->core, task);
+        if (strcmp(edge->id, handoff->task) == 0 && strcmp(project, handoff->project) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static Baton__Code
+handoff_answer(struct posting *p, unsigned state)
+{
+    Baton__Card *next = &p->next;
+    if (card_has_ended(next)) {
+        return post_illegal(p, "it has ended");
+    }
+    bool is_receiver = !p->under || depends_on(p, p->under, next) ||
+                       (next->to_role[0] && p->under->role < ROLES_N &&
+                        strcmp(next->to_role, role_names[p->under->role]) == 0);
+    if (!is_receiver) {
+        return refuse(p->request, BATON__CODE__CODE_DENIED, "token",
+                      "handoff #%llu is not for task '%s': it does not depend on '%s', nor is its "
+                      "role asked",
+                      (unsigned long long)next->number, p->under->id, next->task);
+    }
+    if (state == CARD(REJECTED) && !p->given->outcome[0]) {
+        return refuse(p->request, BATON__CODE__CODE_INVALID, "card.outcome",
+                      "why? a rejection needs a reason");
+    }
+    next->state = (Baton__CardState)state;
+    next->outcome = p->given->outcome;
+    next->ended_at = p->request->now;
+    next->ended_by = (char *)(uintptr_t)(p->request->actor ? p->request->actor : "");
+    return BATON__CODE__CODE_OK;
+}
+
+static Baton__Code
+handoff_accept(struct posting *p)
+{
+    return handoff_answer(p, CARD(ACCEPTED));
+}
+
+static Baton__Code
+handoff_reject(struct posting *p)
+{
+    return handoff_answer(p, CARD(REJECTED));
+}
+
+void
+handoffs_accept(struct core *core, struct core_request *request, const struct task *task)
+{
+    const Baton__Spec *spec = task_unpack(task, request->arena);
+    const char *outcome = arena_printf(request->arena, "task '%s' is done", task->id);
+    const char *own = task_project(core, task);
+    for (size_t i = 0; i < spec->n_after; i++) {
+        const Baton__Edge *edge = spec->after[i];
+        struct card *card = board_first_of(core, edge->project[0] ? edge->project : own, edge->id);
+        for (; card; card = board_next_of(core, card)) {
+            if (is_unanswered(card)) {
+                emit_end(core, request, card, VERB(ACCEPT), CARD(ACCEPTED), outcome);
+            }
+        }
+    }
+}
+
+static void
+handoff_weigh(struct core *core, const Baton__Card *card, int by)
+{
+    core->board.n_unanswered += card->state == CARD(SUBMITTED) ? (uint32_t)by : 0;
+}
+
+const struct card_kind card_handoff = {
+    .name = "handoff",
+    .gives = GIVES_TITLE | GIVES_TEXT | GIVES_TASK | GIVES_ROLE | GIVES_TO_ROLE | GIVES_ITEMS,
+    .verbs =
+        {
+            [VERB(RAISE)] = handoff_give,
+            [VERB(ACCEPT)] = handoff_accept,
+            [VERB(REJECT)] = handoff_reject,
+        },
+    .weigh = handoff_weigh,
+};

@@ -1,0 +1,229 @@
+/* Steps on handoffs, and what they owe each other: docs/coordination.md, "Handoffs". */
+#include "sim.h"
+
+#include "common/limits.h"
+
+#include <string.h>
+
+#define STATE(name) BATON__CARD_STATE__CARD_##name
+#define ACTOR "agent@desk" /* of the verbs; anybody else is the broker by itself */
+
+static bool
+is_handoff(const struct m_card *card)
+{
+    return card->kind == BATON__CARD_KIND__CARD_HANDOFF;
+}
+
+static bool
+task_depends_on(const struct model *m, int t, int on)
+{
+    const struct m_spec *spec = &m->task[t].spec;
+    for (int i = 0; i < spec->n_edges; i++) {
+        if (spec->edges[i].id == m->task[on].id && spec->edges[i].project == m->task[on].project) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A task that holds a lease now, and its token; -1: none was found. */
+static int
+pick_holder(struct world *w, uint64_t *ret_token)
+{
+    const struct model *m = w->m;
+    for (int i = 0; i < 20 && m->n_leases; i++) {
+        const struct m_lease *lease = &m->leases[pick(w, (uint64_t)m->n_leases)];
+        bool holds = lease->end == END_LIVE && m->state[lease->task] >= LEASED &&
+                     m->state[lease->task] <= CANCELLING;
+        if (holds && !check_in_flux(w, lease->task)) {
+            *ret_token = lease->token;
+            return lease->task;
+        }
+    }
+    return -1;
+}
+
+/* ---- give ---- */
+
+static Baton__Item *
+add_item(struct world *w, Baton__Card *card, const char *tag, const char *name, const char *text)
+{
+    Baton__Item *item = arena_alloc(&w->arena, sizeof *item);
+    Baton__Item **items = arena_alloc(&w->arena, sizeof(Baton__Item *));
+    baton__item__init(item);
+    item->tag = arena_strdup(&w->arena, tag);
+    item->name = arena_strdup(&w->arena, name);
+    item->text = arena_strdup(&w->arena, text);
+    items[0] = item;
+    card->items = items;
+    card->n_items = 1;
+    return item;
+}
+
+static codes
+spoil(struct world *w, Baton__Card *card)
+{
+    static const char *const paths[] = {"/etc/passwd", "../up", "a/../../b", "..", ""};
+    switch (pick(w, 5)) {
+    case 0:
+        add_item(w, card, "artifact", paths[pick(w, ARRAY_LEN(paths))], "what it is");
+        return CODE(INVALID);
+    case 1:
+        add_item(w, card, "secret", "x", "y");
+        return CODE(INVALID);
+    case 2:
+        add_item(w, card, "completed", "", "");
+        return CODE(INVALID);
+    case 3:
+        card->to_role = arena_strdup(&w->arena, "plumber");
+        return CODE(UNKNOWN_ROLE);
+    default:
+        card->name = arena_strdup(&w->arena, "named");
+        return CODE(INVALID);
+    }
+}
+
+static void
+give(struct world *w)
+{
+    struct model *m = w->m;
+    Baton__Card card = BATON__CARD__INIT;
+    Baton__Post message = BATON__POST__INIT;
+    Baton__Posted ret;
+    if (!board_make_room(m) || !m->n_tasks) {
+        return;
+    }
+    int t = (int)pick(w, (uint64_t)m->n_tasks);
+    codes expected = CODE(OK);
+    int holder = pick(w, 2) ? pick_holder(w, &message.token) : -1;
+    if (holder >= 0 && pick(w, 4)) {
+        t = holder;
+    } else if (holder >= 0 && t != holder) {
+        expected = CODE(DENIED);
+    }
+    struct m_card made = {.kind = BATON__CARD_KIND__CARD_HANDOFF,
+                          .state = STATE(SUBMITTED),
+                          .project = m->task[t].project,
+                          .role = -1,
+                          .to_role = -1,
+                          .task = (int16_t)t};
+    message.verb = BATON__CARD_VERB__CARD_RAISE;
+    message.card = &card;
+    card.kind = BATON__CARD_KIND__CARD_HANDOFF;
+    card.project = arena_strdup(&w->arena, sim_projects[made.project]);
+    card.task = w->names[m->task[t].id];
+    add_item(w, &card, pick(w, 2) ? "artifact" : "completed", "src/schema.sql", "the schema");
+    if (pick(w, 2)) {
+        made.to_role = (int8_t)pick(w, (uint64_t)w->rates.roles);
+        card.to_role = arena_strdup(&w->arena, role_names[made.to_role]);
+    }
+    if (m->task[t].archived || m->task[t].spec.role < 0) {
+        expected |= CODE(INVALID); /* from which role? */
+    }
+    if (pick(w, 10) == 0) {
+        /* The form of a text is looked at first, its sense after whose task it is. */
+        codes form = spoil(w, &card);
+        expected = expected == CODE(OK) ? form : expected | form;
+        expected &= ~(codes)CODE(OK);
+    }
+    if (board_post(w, &message, &ret, expected) != BATON__CODE__CODE_OK) {
+        return;
+    }
+    for (int i = 0; i < m->n_cards; i++) {
+        struct m_card *older = &m->cards[i];
+        if (is_handoff(older) && older->task == t && older->state == STATE(SUBMITTED)) {
+            older->owed_old = true;
+        }
+    }
+    made.number = ret.card->number;
+    m->cards[m->n_cards++] = made;
+}
+
+/* ---- answer ---- */
+
+static void
+answer(struct world *w)
+{
+    struct model *m = w->m;
+    Baton__Card card = BATON__CARD__INIT;
+    Baton__Post message = BATON__POST__INIT;
+    Baton__Posted ret;
+    struct m_card *of = NULL;
+    for (int i = 0; i < 10 && m->n_cards && !of; i++) {
+        struct m_card *at = &m->cards[pick(w, (uint64_t)m->n_cards)];
+        of = is_handoff(at) ? at : NULL;
+    }
+    if (!of) {
+        return;
+    }
+    bool rejects = pick(w, 2);
+    message.verb = rejects ? BATON__CARD_VERB__CARD_REJECT : BATON__CARD_VERB__CARD_ACCEPT;
+    message.card = &card;
+    card.number = of->number;
+    card.outcome = arena_strdup(&w->arena, pick(w, 5) ? "no migration script" : "");
+    codes expected = CODE(OK);
+    if (!model_card_is_open(of)) {
+        expected = CODE(ILLEGAL_TRANSITION);
+    } else {
+        int holder = pick(w, 2) ? pick_holder(w, &message.token) : -1;
+        bool may = holder < 0 || task_depends_on(m, holder, of->task) ||
+                   (of->to_role >= 0 && m->task[holder].spec.role == of->to_role);
+        expected = !may ? CODE(DENIED) : rejects && !card.outcome[0] ? CODE(INVALID) : CODE(OK);
+    }
+    if (board_post(w, &message, &ret, expected) == BATON__CODE__CODE_OK) {
+        of->state = rejects ? STATE(REJECTED) : STATE(ACCEPTED);
+    }
+}
+
+void
+step_handoff(struct world *w)
+{
+    if (pick(w, 3)) {
+        give(w);
+    } else {
+        answer(w);
+    }
+}
+
+/* ---- what follows by itself ---- */
+
+void
+handoff_done(struct world *w, int t)
+{
+    struct model *m = w->m;
+    for (int i = 0; i < m->n_cards; i++) {
+        struct m_card *card = &m->cards[i];
+        if (is_handoff(card) && card->state == STATE(SUBMITTED) &&
+            task_depends_on(m, t, card->task)) {
+            card->owed = true;
+        }
+    }
+}
+
+void
+handoff_take_event(struct world *w, const Baton__Event *e, struct m_card *card)
+{
+    int state = (int)e->card->state;
+    if (state == STATE(SUPERSEDED) && card->owed_old) {
+        card->state = STATE(SUPERSEDED);
+        card->owed_old = false;
+    } else if (state == STATE(ACCEPTED) && card->owed) {
+        card->state = STATE(ACCEPTED);
+        card->owed = false;
+    } else if (strcmp(e->actor, ACTOR) != 0 || state != card->state) {
+        sim_fail(w, "handoff %llu is %s, for no reason that anybody knows",
+                 (unsigned long long)card->number, card_state_name(state));
+    }
+}
+
+void
+handoff_check(struct world *w)
+{
+    for (int i = 0; i < w->m->n_cards; i++) {
+        const struct m_card *card = &w->m->cards[i];
+        if (card->owed || card->owed_old) {
+            sim_fail(w, "handoff %llu should have ended, and has not",
+                     (unsigned long long)card->number);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+"""Handoffs as their users see them: given by agents and by hand, answered, accepted by themselves."""
+
+import json
+import unittest
+
+from harness import SystemTest
+
+TEMPLATE = """
+handoff_template:
+  from_agent: "Infrastructure Agent"
+  to_agent: "Backend Agent"
+  timestamp: "2025-08-13T14:00:00Z"
+  task_completed:
+    - "PostgreSQL deployed"
+  dependencies_ready:
+    - "Database Ready"
+  blockers: []
+  next_steps:
+    - "Run the migrations"
+  artifacts:
+    - path: "no-such-file/schema.sql"
+      description: "The schema"
+  notes: "Port 5433"
+"""
+
+
+class Handoffs(SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.running = self.broker()
+        self.ok("add", "DB", "--role", "infra")
+        self.ok("add", "API", "--role", "backend", "--after", "DB")
+        self.ok("add", "UI", "--role", "frontend")
+
+    def ok(self, *args, **fields):
+        done = self.baton(self.running, *args, **fields)
+        self.assertEqual(done.status, 0, done.err)
+        return done
+
+    def no(self, status, word, *args, **fields):
+        done = self.baton(self.running, *args, **fields)
+        self.assertEqual(done.status, status, done.out + done.err)
+        self.assertIn(word, str(done.error()))
+
+    def state(self, number):
+        return self.ok("handoff", "show", number).json()["state"]
+
+    def take(self, role):
+        token = self.ok("take", "--role", role).json()["token"]
+        return token, {"BATON_TOKEN": str(token)}
+
+    def test_the_template_is_given_kept_and_accepted_when_the_receiver_is_done(self):
+        path = self.dir / "handoff.yaml"
+        path.write_text(TEMPLATE)
+        token, env = self.take("infra")
+        card = self.ok("handoff", "give", path, env=env).json()
+        self.assertEqual((card["task"], card["role"], card["to_role"], card["text"]),
+                         ("DB", "infra", "backend", "Port 5433"))
+        artifact = [i for i in card["items"] if i["tag"] == "artifact"][0]
+        self.assertEqual((artifact["name"], artifact["unit"]),
+                         ("no-such-file/schema.sql", "missing"))
+        self.ok("complete", "--token", token)
+        self.running.restart()
+        unanswered = self.ok("handoff", "list", "--unanswered").lines()
+        self.assertEqual([c["number"] for c in unanswered], [card["number"]])
+        token, _ = self.take("backend")
+        self.assertEqual(self.state(card["number"]), "submitted")
+        self.ok("complete", "--token", token)
+        self.assertEqual(self.state(card["number"]), "accepted")
+        self.assertEqual(self.baton(self.running, "handoff", "list", "--unanswered").status, 1)
+        self.running.restart()
+        self.assertIn("'API' is done",
+                      self.ok("handoff", "show", card["number"]).json()["outcome"])
+
+    def test_json_is_taken_too_and_a_newer_one_supersedes(self):
+        path = self.dir / "handoff.json"
+        path.write_text(json.dumps({"handoff": {"task": "DB", "task_completed": ["done"]}}))
+        first = self.ok("handoff", "give", path).json()["number"]
+        second = self.ok("handoff", "give", "--task", "DB", "--completed", "more",
+                         "--artifact", "a.sql=the tables").json()["number"]
+        self.assertEqual([self.state(first), self.state(second)], ["superseded", "submitted"])
+        self.assertEqual(self.ok("handoff", "reject", second, "no tables").json()["outcome"],
+                         "no tables")
+        self.no(1, "it has ended", "handoff", "accept", second)
+
+    def test_the_receiver_answers_and_nobody_else(self):
+        token, env = self.take("infra")
+        self.no(77, "another's", "handoff", "give", "--task", "UI", "--notes", "x", env=env)
+        number = self.ok("handoff", "give", "--notes", "x", env=env).json()["number"]
+        self.ok("complete", "--token", token)
+        _, other = self.take("frontend")
+        self.no(77, "is not for task", "handoff", "accept", number, env=other)
+        _, receiver = self.take("backend")
+        self.ok("handoff", "accept", f"#{number}", "thanks", env=receiver)
+        self.assertEqual(self.state(number), "accepted")
+
+    def test_mistakes_change_nothing(self):
+        give = ("handoff", "give", "--task", "DB")
+        self.no(64, "give, list", "handoff")
+        self.no(64, "which task", "handoff", "give", "--notes", "x")
+        self.no(65, "says nothing", *give)
+        self.no(1, "no task 'ghost'", "handoff", "give", "--task", "ghost", "--notes", "x")
+        self.no(65, "of the role infra", *give, "--from", "backend", "--notes", "x")
+        self.no(65, "infra, backend", *give, "--to", "plumber", "--notes", "x")
+        for path in ("../up", "/etc/passwd", "a/../../b"):
+            self.no(65, "without '..'", *give, "--artifact", path)
+        self.no(65, "", *give, "--notes", "\033[2J")
+        self.no(64, "why", "handoff", "reject", "12")
+        self.no(1, "no such card", "handoff", "accept", "99")
+        plan = self.dir / "plan.yaml"
+        plan.write_text("tasks: [{id: X, role: infra}]\n")
+        self.no(65, "one handoff", "handoff", "give", plan)
+        plan.write_text(TEMPLATE.replace("2025-08-13T14:00:00Z", "yesterday-ish"))
+        self.no(65, "", "handoff", "give", plan, "--task", "DB")
+        self.assertEqual(self.baton(self.running, "handoff", "list").status, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
