@@ -1,5 +1,6 @@
 /* Tasks, results and assignments as the broker tells them. */
 #include "client/view.h"
+#include "client/card.h"
 
 #include <string.h>
 
@@ -142,6 +143,27 @@ upstream_from_messages(struct record *record, const Baton__Assignment *m, baton_
     return true;
 }
 
+static bool
+handoffs_from_messages(struct record *record, const Baton__Assignment *m, baton_assignment *a)
+{
+    struct baton_card *handoffs = record_array(record, m->n_cards, sizeof *handoffs);
+    for (size_t i = 0; handoffs && i < m->n_cards; i++) {
+        size_t bytes = baton__card__get_packed_size(m->cards[i]);
+        uint8_t *packed = record_alloc(record, bytes + 1);
+        if (!packed) {
+            return false;
+        }
+        baton__card__pack(m->cards[i], packed);
+        const Baton__Card *copy = baton__card__unpack(&record->pb, bytes, packed);
+        if (!copy || !card_from_message(record, copy, &handoffs[i])) {
+            return false;
+        }
+    }
+    a->handoffs = handoffs;
+    a->n_handoffs = m->n_cards;
+    return handoffs != NULL;
+}
+
 enum assignment_made
 assignment_from_message(const Baton__Assignment *m, baton_assignment **ret_assignment)
 {
@@ -165,7 +187,8 @@ assignment_from_message(const Baton__Assignment *m, baton_assignment **ret_assig
     if (spec) {
         a->spec = spec_from_message(record, spec);
     }
-    if (!spec || !a->spec || !upstream_from_messages(record, m, a) || record->failed) {
+    if (!spec || !a->spec || !upstream_from_messages(record, m, a) ||
+        !handoffs_from_messages(record, m, a) || record->failed) {
         bool failed = record->failed;
         record_free(record);
         return failed ? ASSIGNMENT_NO_MEMORY : ASSIGNMENT_UNREADABLE;

@@ -1,4 +1,5 @@
 /* baton take: an agent or a script takes one task. */
+#include "ctl/cards.h"
 #include "ctl/filter_form.h"
 #include "ctl/say.h"
 #include "ctl/task_json.h"
@@ -92,6 +93,11 @@ print_json(struct ctl *ctl, const baton_assignment *assignment)
     json_object_set_new(object, "lease_ms", json_integer(assignment->lease_ms));
     json_object_update_missing(object, spec);
     json_object_set_new(object, "upstream", upstream_json(assignment));
+    json_t *handoffs = json_array();
+    for (size_t i = 0; i < assignment->n_handoffs; i++) {
+        json_array_append_new(handoffs, card_json(&assignment->handoffs[i]));
+    }
+    json_object_set_new(object, "handoffs", handoffs);
     json_decref(spec);
     ctl_print_json(ctl, object);
 }
@@ -117,6 +123,9 @@ print(struct ctl *ctl, const baton_assignment *assignment)
         say(ctl, i ? "" : "command", "%s", spec->command[i]);
     }
     say_block(ctl, "prompt", spec->prompt);
+    for (size_t i = 0; i < assignment->n_handoffs; i++) {
+        card_say(ctl, &assignment->handoffs[i]);
+    }
 }
 
 static int

@@ -128,6 +128,62 @@ upstream(const baton_assignment *task)
     return array;
 }
 
+static json_t *
+texts_of(const struct baton_card *card, const char *tag)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < card->n_items; i++) {
+        const char *text = card->items[i].text;
+        if (strcmp(card->items[i].tag, tag) == 0 && utf8_is_valid(text, strlen(text))) {
+            json_array_append_new(array, json_string(text));
+        }
+    }
+    return array;
+}
+
+static json_t *
+artifacts_of(const struct baton_card *card)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < card->n_items; i++) {
+        const struct baton_item *item = &card->items[i];
+        if (strcmp(item->tag, "artifact") == 0) {
+            json_t *entry = json_object();
+            put_text(entry, "path", item->name);
+            put_text(entry, "description", item->text);
+            put(entry, "missing", json_boolean(strcmp(item->unit, "missing") == 0));
+            json_array_append_new(array, entry);
+        }
+    }
+    return array;
+}
+
+/* Under the names of the form that they were given in. */
+static json_t *
+handoffs(const baton_assignment *task)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < task->n_handoffs; i++) {
+        const struct baton_card *card = &task->handoffs[i];
+        json_t *entry = json_object();
+        put(entry, "number", json_integer((json_int_t)card->number));
+        put_text(entry, "state", card_state_name((int)card->state));
+        put_text(entry, "project", card->project);
+        put_text(entry, "task", card->task);
+        put_text(entry, "from_agent", card->role);
+        put_text(entry, "to_agent", card->to_role);
+        put_time(entry, "timestamp", card->created_at);
+        put(entry, "task_completed", texts_of(card, "completed"));
+        put(entry, "dependencies_ready", texts_of(card, "ready"));
+        put(entry, "blockers", texts_of(card, "blocker"));
+        put(entry, "next_steps", texts_of(card, "next_step"));
+        put(entry, "artifacts", artifacts_of(card));
+        put_text(entry, "notes", card->text);
+        json_array_append_new(array, entry);
+    }
+    return array;
+}
+
 static void
 put_spec(json_t *object, const baton_spec *spec)
 {
@@ -167,6 +223,9 @@ taskfile_make(const struct attempt *attempt)
     put_text(object, "result_file", attempt->result_file);
     put_spec(object, task->spec);
     put(object, "upstream", upstream(task));
+    if (task->n_handoffs) {
+        put(object, "handoffs", handoffs(task));
+    }
     char *text = json_dumps(object, JSON_INDENT(2));
     CHECK(text);
     json_decref(object);

@@ -772,6 +772,10 @@ void emit_attempt_ended(struct core *core, struct core_request *request, const s
 /* The task is done: the unanswered handoffs of what it depends on are accepted (board/handoff.c).
  */
 void handoffs_accept(struct core *core, struct core_request *request, const struct task *task);
+/* The latest handoff of each task that it depends on, unless rejected; as many as fit. Copies into
+ * the arena. */
+void handoffs_deliver(const struct core *core, struct core_request *request,
+                      const struct task *task, Baton__Assignment *assignment);
 void lease_end(struct core *core, struct core_request *request, struct task *task, unsigned outcome,
                const char *summary);
 /* The lease runs again from now, for extend_ms or its own length. */

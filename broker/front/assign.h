@@ -11,7 +11,7 @@ enum {
     ASSIGN_STEP = 256,                      /* tasks asked of the core at once */
     ASSIGN_MESSAGE_BYTES = 4 * 1024 * 1024, /* an assignment ends when it is above it */
     ASSIGN_AGAIN_MS = 1000,                 /* look again at least this often while some wait */
-    TAKE_STEP = 8,                          /* tasks of a Take asked of the core at once */
+    TAKE_STEP = 6,                          /* tasks of a Take asked of the core at once */
     TAKE_MESSAGE_BYTES = 4 * 1024 * 1024,   /* a Take gets no more tasks above it */
     TAKE_LEASE_MS = 30 * 60 * 1000,         /* of a Take that does not say */
 };

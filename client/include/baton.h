@@ -974,6 +974,8 @@ typedef struct baton_assignment {
     const baton_spec *spec;
     const struct baton_upstream *upstream;
     size_t n_upstream;
+    const struct baton_card *handoffs; /* of the tasks that it depended on */
+    size_t n_handoffs;
 } baton_assignment;
 BATON_API void baton_assignment_free(baton_assignment *assignment);
 

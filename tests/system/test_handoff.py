@@ -94,6 +94,38 @@ class Handoffs(SystemTest):
         self.ok("handoff", "accept", f"#{number}", "thanks", env=receiver)
         self.assertEqual(self.state(number), "accepted")
 
+    def test_whoever_takes_the_dependent_gets_it(self):
+        token, env = self.take("infra")
+        self.ok("handoff", "give", "--notes", "old", env=env)
+        number = self.ok("handoff", "give", "--notes", "Port 5433", env=env).json()["number"]
+        self.ok("complete", "--token", token)
+        self.running.restart()
+        task = self.ok("take", "--role", "backend").json()
+        self.assertEqual([(c["number"], c["text"]) for c in task["handoffs"]],
+                         [(number, "Port 5433")])
+        self.ok("handoff", "reject", number, "no")
+        self.ok("return", "--token", task["token"])
+        self.assertEqual(self.ok("take", "--role", "backend").json()["handoffs"], [])
+
+    def test_a_worker_hands_it_to_the_agent(self):
+        self.ok("handoff", "give", "--task", "DB", "--notes", "Port 5433", "--next", "migrate",
+                "--artifact", "gone.sql=the tables")
+        token, _ = self.take("infra")
+        self.ok("complete", "--token", token)
+        script = "cat \"$BATON_PROMPT_FILE\" > {0}/prompt; cat \"$BATON_TASK_FILE\" > {0}/task; " \
+                 "echo '{{\"outcome\":\"done\"}}' > \"$BATON_RESULT_FILE\"".format(self.dir)
+        self.baton_worker(self.running, "backend", ["sh", "-c", script])
+        self.ok("wait", "API")
+        prompt = (self.dir / "prompt").read_text()
+        self.assertIn("Port 5433", prompt)
+        self.assertIn("artifact: gone.sql: the tables (missing)", prompt)
+        handoff = json.loads((self.dir / "task").read_text())["handoffs"][0]
+        self.assertEqual((handoff["from_agent"], handoff["next_steps"], handoff["notes"]),
+                         ("infra", ["migrate"], "Port 5433"))
+        self.assertEqual(handoff["artifacts"],
+                         [{"path": "gone.sql", "description": "the tables", "missing": True}])
+        self.assertEqual(self.state(handoff["number"]), "accepted")
+
     def test_mistakes_change_nothing(self):
         give = ("handoff", "give", "--task", "DB")
         self.no(64, "give, list", "handoff")
