@@ -237,6 +237,14 @@ const struct verb verbs[] = {
      "  --retry-after D   a provider's limit: not before, and it does not count\n"
      "  --cancelled       the task was to be cancelled, and the work has ended\n"
      "  --result FILE     JSON about it"},
+    {"lock", verb_lock, "Agents", "Take a resource while the task runs, or look whose it is",
+     "try NAME | wait NAME | release NAME | check NAME [OPTION…]\n"
+     "  --shared          with others that share it\n"
+     "  --amount N        units of it; else all\n"
+     "  --for D           wait: at most so long (5m)\n"
+     "  --token T         which task (BATON_TOKEN); check needs none\n"
+     "NAME is a resource or path:DIR/FILE. Who waits asks in the order of names.\n"
+     "Status 0: yes; 1: no, and who holds it; 75: the wait is over."},
     {"return", verb_return, "Agents", "Give the task back undone; the attempt does not count",
      "[TEXT…] [OPTION…]\n"
      "  --token T         which task (BATON_TOKEN)\n"

@@ -173,6 +173,7 @@ int verb_graph(struct ctl *ctl, int argc, char **argv);
 int verb_help(struct ctl *ctl, int argc, char **argv);
 int verb_hold(struct ctl *ctl, int argc, char **argv);
 int verb_list(struct ctl *ctl, int argc, char **argv);
+int verb_lock(struct ctl *ctl, int argc, char **argv);
 int verb_mirror(struct ctl *ctl, int argc, char **argv);
 int verb_pause(struct ctl *ctl, int argc, char **argv);
 int verb_ping(struct ctl *ctl, int argc, char **argv);

@@ -86,6 +86,12 @@ evolve(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out
     case BATON__FACT__WHAT_UNLOCKED:
         linger_end(core, fact->unlocked->token);
         break;
+    case BATON__FACT__WHAT_LOCKED:
+        evolve_locked(core, fact, out);
+        break;
+    case BATON__FACT__WHAT_LOCK_RELEASED:
+        evolve_lock_released(core, fact, out);
+        break;
     case BATON__FACT__WHAT_CARD_PUT:
         evolve_card_put(core, fact, seq, out);
         break;

@@ -43,6 +43,11 @@ void evolve_cancelling(struct core *core, const Baton__Fact *fact, struct core_o
 /* The claims of that attempt are free again; nothing when there are none. */
 void linger_end(struct core *core, uint64_t token);
 
+/* ---- lock.c ---- */
+
+void evolve_locked(struct core *core, const Baton__Fact *fact, struct core_out *out);
+void evolve_lock_released(struct core *core, const Baton__Fact *fact, struct core_out *out);
+
 /* ---- evolve_task.c ---- */
 
 void evolve_ended(struct core *core, const Baton__Fact *fact, struct core_out *out);

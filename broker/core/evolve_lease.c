@@ -194,6 +194,7 @@ lease_close(struct core *core, struct task *task, bool unclean, int64_t at)
         } else {
             resource_give_back(core, task->ext->claims, task->ext->n_claims);
         }
+        claims_drop_taken(core, task);
     }
 }
 

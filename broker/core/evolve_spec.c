@@ -10,6 +10,9 @@
 static void
 claims_index(struct core *core, struct task *task, const Baton__Spec *spec)
 {
+    if (task->run) {
+        return; /* claims don't change under a lease, and what was taken stays */
+    }
     if (task->ext && task->ext->claims) {
         struct claim *claims = task->ext->claims;
         uint32_t n_claims = task->ext->n_claims;
@@ -18,18 +21,8 @@ claims_index(struct core *core, struct task *task, const Baton__Spec *spec)
         resource_unclaim(core, claims, n_claims);
         free(claims);
     }
-    if (spec->n_claims == 0) {
-        return;
-    }
-    struct task_ext *ext = task_ext(core, task);
-    ext->n_claims = (uint32_t)spec->n_claims;
-    ext->claims = xcalloc(ext->n_claims, sizeof *ext->claims);
-    for (uint32_t i = 0; i < ext->n_claims; i++) {
-        struct resource *resource = resource_make(core, spec->claims[i]->name);
-        resource->n_claims++;
-        ext->claims[i] = (struct claim){.resource = resource->number,
-                                        .amount = resource->is_path ? 0 : spec->claims[i]->amount,
-                                        .shared = spec->claims[i]->shared};
+    for (size_t i = 0; i < spec->n_claims; i++) {
+        (void)claim_add(core, task, spec->claims[i]);
     }
 }
 

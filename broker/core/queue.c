@@ -12,8 +12,11 @@
 #include "broker/core/state.h"
 
 #include "common/alloc.h"
+#include "common/path_name.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static uint32_t *
 heap_position(const void *core, uint32_t slot)
@@ -193,6 +196,37 @@ queue_obstacle(const struct core *core, const struct task *task, bool *ret_reser
         }
     }
     return NULL;
+}
+
+bool
+claim_is_free(const struct core *core, const char *name, uint32_t amount, bool shared,
+              const struct task *task)
+{
+    const struct resource *resource = resource_find(core, name);
+    if (resource) {
+        return fits(resource, amount, shared) && !is_reserved(core, resource, shared, task);
+    }
+    if (pause_find(core, BATON__PAUSE__SCOPE__LOCK, name)) {
+        return false;
+    }
+    /* Nobody has claimed it: only a directory above it can be in the way. */
+    char part[RESOURCE_NAME_ROOM];
+    snprintf(part, sizeof part, "%s", name);
+    while (path_name_is(name) && strcmp(part, PATH_NAME_ALL) != 0) {
+        char *slash = strrchr(part, '/');
+        if (slash) {
+            *slash = 0;
+        } else {
+            strcpy(part, PATH_NAME_ALL);
+        }
+        const struct resource *at = resource_find(core, part);
+        if (pause_find(core, BATON__PAUSE__SCOPE__LOCK, part) ||
+            (at && (at->paused || at->used || (!shared && at->n_shared) ||
+                    lines_reserve(core, at, task)))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* One holder more (1) or less (-1). */

@@ -23,7 +23,7 @@ ext_needed(const Baton__TaskRecord *r)
     return r->reason_text[0] || r->progress || r->progress_text[0] || r->progress_at ||
            r->next_update_at || r->result || r->n_attempts || r->n_orphans || r->aborted_by ||
            r->parent || r->n_children || r->n_descendants || r->cancel_grace_ms || r->depth ||
-           r->risk_told || r->late_told;
+           r->risk_told || r->late_told || r->n_taken;
 }
 
 static void
@@ -51,6 +51,9 @@ ext_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
         ext->result_bytes = (uint32_t)bytes;
     }
     struct buf wire = {0};
+    for (size_t i = 0; i < r->n_taken; i++) {
+        claim_add(core, task, r->taken[i])->taken = true;
+    }
     ext->attempts = xcalloc(r->n_attempts, sizeof *ext->attempts);
     for (size_t i = 0; i < r->n_attempts; i++) {
         buf_clear(&wire);
@@ -102,6 +105,11 @@ numbers_are_sane(const Baton__TaskRecord *r, const Baton__Spec *spec)
 {
     for (size_t i = 0; i < r->n_attempts; i++) {
         if (r->attempts[i]->token == 0) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < r->n_taken; i++) {
+        if (!r->worker || !r->taken[i]->name[0]) {
             return false;
         }
     }

@@ -19,8 +19,20 @@ text(const char *s)
     return (char *)(uintptr_t)(s ? s : "");
 }
 
+static Baton__Claim *
+claim_message(const struct core *core, const struct claim *claim, struct arena *arena)
+{
+    Baton__Claim *message = arena_alloc(arena, sizeof *message);
+    baton__claim__init(message);
+    message->name = core->resources[claim->resource]->name;
+    message->amount = claim->amount;
+    message->shared = claim->shared;
+    return message;
+}
+
 static void
-record_ext(const struct task_ext *ext, struct arena *arena, Baton__TaskRecord *record)
+record_ext(const struct core *core, const struct task_ext *ext, struct arena *arena,
+           Baton__TaskRecord *record)
 {
     record->reason_text = text(ext->reason_text);
     record->progress = ext->progress;
@@ -33,6 +45,12 @@ record_ext(const struct task_ext *ext, struct arena *arena, Baton__TaskRecord *r
     if (ext->result) {
         record->result = baton__result__unpack(&arena->pb, ext->result_bytes, ext->result);
         CHECK(record->result);
+    }
+    record->taken = arena_alloc(arena, (ext->n_claims + 1) * sizeof *record->taken);
+    for (uint32_t i = 0; i < ext->n_claims; i++) {
+        if (ext->claims[i].taken) {
+            record->taken[record->n_taken++] = claim_message(core, &ext->claims[i], arena);
+        }
     }
     record->attempts = ext->attempts;
     record->n_attempts = ext->n_attempts;
@@ -77,7 +95,7 @@ record_make(const struct core *core, const struct task *task, struct arena *aren
         ret->stalled = task->run->stalled;
     }
     if (task->ext) {
-        record_ext(task->ext, arena, ret);
+        record_ext(core, task->ext, arena, ret);
     }
 }
 
@@ -204,12 +222,7 @@ header_lingers(const struct core *core, struct arena *arena, Baton__SnapshotChun
         record->until = linger->until;
         record->claims = arena_alloc(arena, linger->n_claims * sizeof *record->claims);
         for (uint32_t i = 0; i < linger->n_claims; i++) {
-            Baton__Claim *claim = arena_alloc(arena, sizeof *claim);
-            baton__claim__init(claim);
-            claim->name = core->resources[linger->claims[i].resource]->name;
-            claim->amount = linger->claims[i].amount;
-            claim->shared = linger->claims[i].shared;
-            record->claims[record->n_claims++] = claim;
+            record->claims[record->n_claims++] = claim_message(core, &linger->claims[i], arena);
         }
         header->lingers[header->n_lingers++] = record;
     }

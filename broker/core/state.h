@@ -68,6 +68,7 @@ struct claim {
     uint32_t resource;
     uint32_t amount; /* 0: all */
     bool shared;
+    bool taken; /* while it ran: not declared, and gone with the lease. Behind the declared ones */
 };
 
 /* What only few tasks have, or only after they ran. */
@@ -583,6 +584,9 @@ bool queue_is_held_back(const struct core *core, const struct task *task);
  * earlier task. */
 struct resource *queue_obstacle(const struct core *core, const struct task *task,
                                 bool *ret_reserved);
+/* May the running task have this now, although it did not declare it? */
+bool claim_is_free(const struct core *core, const char *name, uint32_t amount, bool shared,
+                   const struct task *task);
 void resource_take(struct core *core, const struct claim *claims, uint32_t n_claims);
 void resource_give_back(struct core *core, const struct claim *claims, uint32_t n_claims);
 /* More of it may be free, or it is no longer paused. */
@@ -612,6 +616,13 @@ void path_count_waiting(struct resource *path, int delta);
  * Visits only those at or below which tasks wait. */
 struct resource *path_next_waiting(const struct resource *top, const struct resource *at);
 bool path_lies_below(const struct resource *path, const struct resource *above);
+
+/* ---- lock.c: claims of a task, declared and taken ---- */
+
+/* Appends one, not yet held; good until the next. */
+struct claim *claim_add(struct core *core, struct task *task, const Baton__Claim *from);
+/* The lease is over: what was taken while it ran, and has been given back, is no claim any more. */
+void claims_drop_taken(struct core *core, struct task *task);
 
 /* ---- timers.c: when core_tick must look at a task ---- */
 

@@ -180,6 +180,7 @@ void
 assign_dismiss(struct front *front)
 {
     end_takes(front, INT64_MAX);
+    locks_dismiss(front);
 }
 
 /* ---- sessions ---- */

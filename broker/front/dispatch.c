@@ -37,6 +37,7 @@ static const struct operation {
     [BATON__TO_BROKER__OP_TAKE] = {handle_take, true, false},
     [BATON__TO_BROKER__OP_CREDIT] = {handle_credit, false, false},
     [BATON__TO_BROKER__OP_REPORT] = {handle_report, false, false},
+    [BATON__TO_BROKER__OP_LOCK] = {handle_lock, true, false},
     [BATON__TO_BROKER__OP_BYE] = {handle_bye, false, false},
 };
 
@@ -126,8 +127,11 @@ redirect(struct call *call)
 {
     const Baton__ToBroker *message = call->message;
     struct take *take = takes_find(&call->front->takes, message->client, message->number);
+    struct lock_wait *wait = locks_find(&call->front->lock_waits, message->client, message->number);
     struct asker *asker = take ? &take->asker
-                               : store_op_find_asker(call->front, message->client, message->number);
+                          : wait
+                              ? &wait->asker
+                              : store_op_find_asker(call->front, message->client, message->number);
     if (!asker || asker->digest != call->digest) {
         return false;
     }

@@ -52,6 +52,7 @@ handler handle_status, handle_workers;                                          
 handler handle_events;                                                                /* events */
 handler handle_gc;                                                                    /* gc */
 handler handle_backup;                                                                /* backup */
+handler handle_lock;                                                                  /* locks */
 handler handle_take, handle_report;                                                   /* work */
 
 #endif

@@ -12,6 +12,7 @@
 #include "broker/front/clock.h"
 #include "broker/front/counters.h"
 #include "broker/front/feed.h"
+#include "broker/front/locks.h"
 #include "broker/front/options.h"
 #include "broker/front/outbox.h"
 #include "broker/front/router.h"
@@ -48,6 +49,7 @@ struct front {
     struct outbox outbox;
     struct sessions *sessions;
     struct takes takes;
+    struct lock_waits lock_waits;
     struct store_op *store_ops; /* under way, any order */
     size_t n_store_ops;
     uint64_t last_cookie;

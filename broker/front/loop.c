@@ -79,7 +79,7 @@ wait_ms(const struct loop *loop)
         next = MIN(next, MAX(due, loop->tick_at));
     }
     if (!front->is_stopping) {
-        next = MIN(next, assign_next_at(front));
+        next = MIN(next, MIN(assign_next_at(front), locks_next_at(&front->lock_waits)));
     }
     return (long)MAX(next - front->now, 0);
 }
@@ -399,6 +399,7 @@ turn(struct loop *loop)
         begin_stopping(loop);
     }
     tick(loop);
+    locks_run(front);
     assign_run(front);
     turn_end(front);
     arena_reset(&front->arena);
@@ -476,6 +477,7 @@ close_all(struct loop *loop, int status)
     store_ops_fini(front);
     free(front->purges);
     takes_fini(&front->takes);
+    locks_fini(&front->lock_waits);
     sessions_free(front->sessions);
     outbox_fini(&front->outbox);
     window_fini(&front->window);

@@ -888,6 +888,37 @@ struct baton_gc_done {
 BATON_API BATON_MUST_CHECK baton_status baton_gc(baton *baton, bool dry_run, int64_t timeout_ms,
                                                  struct baton_gc_done *ret_done);
 
+/* ---- locks of a running task --------------------------------------------------------------------
+ */
+
+enum baton_lock_verb {
+    BATON_LOCK_TRY = 0,     /* now, or not */
+    BATON_LOCK_WAIT = 1,    /* for at most wait_ms */
+    BATON_LOCK_RELEASE = 2, /* what TRY or WAIT gave */
+    BATON_LOCK_CHECK = 3,   /* is it free of others? Takes nothing; needs no token */
+};
+
+struct baton_lock {
+    enum baton_lock_verb verb;
+    uint64_t token;
+    struct baton_claim claim;
+    int64_t wait_ms; /* at most 45,000 */
+};
+
+typedef struct baton_lock_reply {
+    bool granted;
+    bool lingering; /* not granted: a worker that was lost may still use it */
+    const struct baton_ref *holders;
+    size_t n_holders; /* at most 100 */
+} baton_lock_reply;
+
+/* Asks for a resource that the task did not declare, under its lease, with which it ends. Not
+ * granted is BATON_OK too. BATON_CONFLICT: to wait for it could last for ever. Free the answer with
+ * baton_lock_reply_free. */
+BATON_API BATON_MUST_CHECK baton_status baton_lock(baton *baton, const struct baton_lock *lock,
+                                                   baton_lock_reply **ret_reply);
+BATON_API void baton_lock_reply_free(baton_lock_reply *reply);
+
 /* ---- events -------------------------------------------------------------------------------------
  */
 

@@ -24,7 +24,7 @@ static const struct {
     [STEP_LOST] = {8, false},      [STEP_BACK] = {14, true},      [STEP_BYE] = {4, false},
     [STEP_TIME] = {160, true},     [STEP_SNAPSHOT] = {20, false}, [STEP_MARK] = {5, false},
     [STEP_SYNC] = {3, true},       [STEP_CRASH] = {3, false},     [STEP_QUESTION] = {15, true},
-    [STEP_BOARD] = {25, false},    [STEP_PROJECT] = {8, false},
+    [STEP_BOARD] = {25, false},    [STEP_PROJECT] = {8, false},   [STEP_LOCK] = {30, false},
 };
 
 void

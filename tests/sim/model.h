@@ -24,6 +24,7 @@ enum {
     M_FAIR = 3,
     M_EDGES_MAX = 12,
     M_CLAIMS_MAX = 3,
+    M_TAKEN_MAX = 3,
     M_LEASES_MAX = 8192,
     M_LINGERS_MAX = 256,
     M_CHANGED_MAX = 4096,
@@ -113,6 +114,8 @@ struct m_task {
     int8_t worker;
     int8_t actor;
     uint32_t attempt, failures, losses;
+    uint8_t n_taken; /* while its latest lease lasted, beside its claims */
+    struct m_claim taken[M_TAKEN_MAX];
     int16_t parent; /* slot, or -1 */
     int16_t root;
     uint16_t depth, n_children, n_below;
@@ -149,7 +152,7 @@ struct m_linger {
     int64_t until;
     bool sure; /* the page is clear that it holds */
     uint8_t n_claims;
-    struct m_claim claims[M_CLAIMS_MAX];
+    struct m_claim claims[M_CLAIMS_MAX + M_TAKEN_MAX];
 };
 
 struct m_pause {
@@ -286,6 +289,10 @@ void model_set(struct model *m, int t, int state, reasons why);
 void model_settle(struct model *m);
 /* An event said that the task is ready: the first time fixes its anchor. */
 void model_first_ready(struct model *m, int t);
+
+/* Could the claim be held beside what is held now? `with_vague`: lingering claims that may be gone
+ * count. */
+bool model_has_room(const struct model *m, const struct m_claim *claim, bool with_vague);
 
 /* ---- the board ---- */
 struct m_card *model_card(struct model *m, uint64_t number); /* NULL */

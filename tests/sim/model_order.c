@@ -239,6 +239,7 @@ use_now(const struct model *m, bool with_vague, struct use use[M_RESOURCES])
     for (int o = 0; o < m->n_tasks; o++) {
         if (model_holds_lease(m, o)) {
             add_claims(m->task[o].spec.claims, m->task[o].spec.n_claims, use);
+            add_claims(m->task[o].taken, m->task[o].n_taken, use);
         }
     }
     for (int i = 0; i < m->n_lingers; i++) {
@@ -246,6 +247,15 @@ use_now(const struct model *m, bool with_vague, struct use use[M_RESOURCES])
             add_claims(m->lingers[i].claims, m->lingers[i].n_claims, use);
         }
     }
+}
+
+bool
+model_has_room(const struct model *m, const struct m_claim *claim, bool with_vague)
+{
+    struct use use[M_RESOURCES] = {0};
+    use_now(m, with_vague, use);
+    struct use met = use_met(use, claim->resource);
+    return fits(claim, &met, m->capacity[claim->resource]) && !lock_is_paused(m, claim->resource);
 }
 
 reasons

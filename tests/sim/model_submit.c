@@ -421,6 +421,8 @@ look_at_twins(struct look *look, int i)
         }
         bool same = model_differences(&submit->spec[k], &submit->spec[i]) == 0;
         *(same ? &look->maybe : &look->sure) |= CODE(INVALID) | CODE(CONFLICT);
+        /* One of the two may be another name of a task, and wait for itself under that one. */
+        look->maybe |= CODE(CYCLE);
         look->plan->fate[i] = FATE_SAME;
         look->plan->vague = true;
     }

@@ -29,6 +29,7 @@ model_leased(struct model *m, int t, uint64_t token, int worker, int64_t lease_m
     task->sessionless = sessionless;
     task->attempt++;
     task->suspect = task->stalled = task->late_ok = task->maybe_suspect = false;
+    task->n_taken = 0;
     task->lease_ms = lease_ms;
     task->end_lo = task->end_hi = m->now + lease_ms;
     task->start_lo = task->start_hi = m->now + m->config.start_ms;
@@ -42,7 +43,8 @@ static void
 linger(struct model *m, int t, bool sure)
 {
     const struct m_spec *spec = &m->task[t].spec;
-    if (spec->n_claims == 0) {
+    const struct m_task *task = &m->task[t];
+    if (spec->n_claims + task->n_taken == 0) {
         return;
     }
     CHECK(m->n_lingers < M_LINGERS_MAX);
@@ -50,8 +52,9 @@ linger(struct model *m, int t, bool sure)
     *l = (struct m_linger){.token = m->latest[t],
                            .until = m->now + m->config.linger_ms,
                            .sure = sure,
-                           .n_claims = spec->n_claims};
-    memcpy(l->claims, spec->claims, sizeof l->claims);
+                           .n_claims = (uint8_t)(spec->n_claims + task->n_taken)};
+    memcpy(l->claims, spec->claims, sizeof spec->claims);
+    memcpy(l->claims + spec->n_claims, task->taken, sizeof task->taken);
 }
 
 static void

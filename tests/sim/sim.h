@@ -163,6 +163,7 @@ enum step_kind {
     STEP_FINISH,
     STEP_BOARD,
     STEP_PROJECT,
+    STEP_LOCK,
     STEP_KINDS,
 };
 void step_run(struct world *w, uint32_t step);
@@ -182,6 +183,9 @@ void lose_it(struct world *w, int worker);
 /* ---- exhaust.c ---- */
 /* Every history of that many steps in a small world; prints how many. False: one failed, told. */
 bool exhaust(uint32_t depth, bool trace);
+
+/* ---- lock.c ---- */
+void step_lock(struct world *w);
 
 /* ---- board.c ---- */
 void step_board(struct world *w);

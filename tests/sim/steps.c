@@ -8,9 +8,10 @@
 #include <xxhash.h>
 
 const char *const step_names[STEPS_KINDS_MAX] = {
-    "submit",   "resubmit", "children", "garbage",    "change",   "pause",  "resources", "repeat",
-    "dispatch", "take",     "report",   "odd report", "lost",     "back",   "bye",       "time",
-    "snapshot", "mark",     "sync",     "crash",      "question", "finish", "board",     "project",
+    "submit", "resubmit", "children", "garbage", "change",     "pause", "resources",
+    "repeat", "dispatch", "take",     "report",  "odd report", "lost",  "back",
+    "bye",    "time",     "snapshot", "mark",    "sync",       "crash", "question",
+    "finish", "board",    "project",  "lock",
 };
 
 static void
@@ -714,6 +715,9 @@ step_of_kind(struct world *w, enum step_kind kind)
         break;
     case STEP_QUESTION:
         step_question(w);
+        break;
+    case STEP_LOCK:
+        step_lock(w);
         break;
     case STEP_BOARD:
         step_board(w);

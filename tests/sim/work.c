@@ -241,7 +241,7 @@ compare_assigned(struct world *w, const Baton__Assign *assign, const struct want
         if (m->task[t].spec.n_claims && m->n_lingers < M_LINGERS_MAX) {
             struct m_linger *l = &m->lingers[m->n_lingers++];
             *l = (struct m_linger){.sure = true, .n_claims = m->task[t].spec.n_claims};
-            memcpy(l->claims, m->task[t].spec.claims, sizeof l->claims);
+            memcpy(l->claims, m->task[t].spec.claims, sizeof m->task[t].spec.claims);
         }
     }
     m->n_lingers = n_before;

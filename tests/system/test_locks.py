@@ -1,8 +1,10 @@
 """Locks: parts of the work tree that tasks reserve, and what running tasks ask for more."""
 
+import os
+import subprocess
 import unittest
 
-from harness import SystemTest
+from harness import SystemTest, program, wait_until
 
 PLAN = """
 defaults: {role: backend}
@@ -66,6 +68,91 @@ class Paths(LockTest):
             refused = self.baton(self.b, "add", "b", "--role", "backend", "--resource", name)
             self.assertEqual(refused.status, 64, name)
         self.assertNotEqual(self.baton(self.b, "resources", "path:src=2").status, 0)
+
+
+class Asked(LockTest):
+    """baton lock, inside of a running task."""
+
+    def setUp(self):
+        super().setUp()
+        for id in ("A", "B", "C"):
+            self.ok("add", id, "--role", "backend", "--resource", f"own-{id}")
+        self.tokens = {id: self.take(id) for id in ("A", "B", "C")}
+
+    def lock(self, id, *args, status=0, **fields):
+        env = {"BATON_TOKEN": str(self.tokens[id])} if id else None
+        done = self.baton(self.b, "lock", *args, env=env, **fields)
+        self.assertEqual(done.status, status, done.out + done.err)
+        return done
+
+    def test_tried_released_checked_and_given_back_with_the_lease(self):
+        self.lock("A", "try", "schema")
+        self.lock("A", "try", "schema")  # again is no harm
+        no = self.lock("B", "try", "schema", status=1).json()
+        self.assertEqual((no["granted"], no["holders"]), (False, ["A"]))
+        self.lock("A", "check", "schema")
+        self.lock(None, "check", "schema", status=1)
+        self.assertIn("held by A", self.lock("B", "check", "schema", status=1,
+                                             json_out=False).out)
+        self.lock("A", "release", "own-A", status=1)  # declared: ends with the task
+        self.lock("A", "release", "schema")
+        self.lock("A", "release", "schema", status=1)
+        self.lock("B", "try", "schema")
+        self.lock("B", "try", "path:src/api/**")
+        self.b.kill()
+        self.b.start()
+        self.lock("A", "try", "schema", status=1)
+        self.lock("C", "check", "path:src/api/users.c", status=1)
+        self.lock("C", "check", "path:src/db")
+        self.ok("complete", "--token", self.tokens["B"])
+        self.lock("A", "try", "schema")
+        self.lock("B", "try", "schema", status=1)  # stale
+        # Who lost its worker may still write there.
+        held = {r["name"] for r in self.ok("resources").lines()}
+        self.assertIn("schema", held)
+
+    def test_a_ready_task_waits_for_what_a_running_one_took(self):
+        self.lock("A", "try", "deploy", "--shared")
+        self.lock("B", "try", "deploy", "--shared")
+        self.lock("C", "try", "deploy", status=1)
+        self.ok("add", "D", "--role", "backend", "--resource", "deploy")
+        self.assertNotEqual(self.baton(self.b, "take", "--task", "D").status, 0)
+        self.lock("A", "release", "deploy")
+        self.ok("complete", "--token", self.tokens["B"])
+        self.take("D")
+
+    def test_a_wait_ends_when_the_lock_is_free_and_never_in_a_circle(self):
+        self.lock("A", "try", "z1")
+        self.lock("B", "wait", "z1", "--for", "50ms", status=75)
+        self.lock("B", "try", "z2")
+        refused = self.lock("B", "wait", "z1", status=65)  # z1 stands before z2
+        self.assertIn("order of names", str(refused.error()))
+        env = {**os.environ, "BATON_ENDPOINT": self.b.endpoint,
+               "BATON_TOKEN": str(self.tokens["A"])}
+        waits = subprocess.Popen([program("baton"), "lock", "wait", "z2", "--for", "60s"], env=env)
+        self.addCleanup(waits.kill)
+        self.lock("A", "try", "z5")
+
+        def circle():
+            # A waits for B, so B may not wait for A, although z5 stands behind all that B holds.
+            done = self.baton(self.b, "lock", "wait", "z5", "--for", "1ms",
+                              env={"BATON_TOKEN": str(self.tokens["B"])})
+            self.assertIn(done.status, (65, 75))  # 75: A's request has not come yet
+            return done.status == 65 and "for ever" in str(done.error())
+
+        wait_until("the circle is refused", circle)
+        self.assertIsNone(waits.poll())
+        self.lock("B", "release", "z2")
+        self.assertEqual(waits.wait(30), 0)
+        self.lock("B", "check", "z2", status=1)
+
+    def test_mistakes(self):
+        self.lock("A", "try", "../etc", status=65)
+        self.lock("A", "try", "path:../etc", status=65)
+        self.lock("A", "try", "x", "--amount", "5", status=65)
+        self.lock("A", "frob", "x", status=64)
+        self.lock("A", "try", status=64)
+        self.lock(None, "try", "x", status=64)
 
 
 if __name__ == "__main__":

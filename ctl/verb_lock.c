@@ -1,0 +1,150 @@
+/* baton lock: what an agent takes beside what its task declared, and whether a path is another's.
+ */
+#include "ctl/agent.h"
+#include "ctl/ref.h"
+#include "ctl/task_json.h"
+#include "ctl/verbs.h"
+
+#include <string.h>
+
+enum {
+    OPTION_SHARED = 256,
+    OPTION_AMOUNT,
+    OPTION_TOKEN,
+    OPTION_FOR,
+    LOCK_WAIT_STEP_MS = 30 * 1000, /* one request waits this long; then the next one */
+};
+
+static const struct option options[] = {
+    {"shared", no_argument, NULL, OPTION_SHARED},
+    {"amount", required_argument, NULL, OPTION_AMOUNT},
+    {"token", required_argument, NULL, OPTION_TOKEN},
+    {"for", required_argument, NULL, OPTION_FOR},
+    {0},
+};
+
+static void
+print_holders(struct ctl *ctl, const char *name, const baton_lock_reply *reply)
+{
+    char holder[CTL_REF_ROOM];
+    ctl_print_text(ctl, name);
+    if (reply->granted) {
+        ctl_print(ctl, " is free\n");
+        return;
+    }
+    ctl_print(ctl, reply->n_holders ? " is held by" : " is not to be had now");
+    for (size_t i = 0; i < reply->n_holders; i++) {
+        const struct baton_ref *ref = &reply->holders[i];
+        ctl_print(ctl, " ");
+        ctl_print_text(ctl, ctl_ref_format(ref->project, ref->id, ctl->project, holder));
+    }
+    ctl_print(ctl, "%s\n", reply->lingering ? " (held by a worker that was lost)" : "");
+}
+
+static int
+answer(struct ctl *ctl, const struct baton_lock *lock, const baton_lock_reply *reply)
+{
+    if (ctl->json) {
+        json_t *object = json_object();
+        json_t *holders = json_array();
+        for (size_t i = 0; i < reply->n_holders; i++) {
+            json_array_append_new(holders, task_json_ref(&reply->holders[i], ctl->project));
+        }
+        json_object_set_new(object, "name", ctl_json_text(lock->claim.name));
+        json_object_set_new(object, "granted", json_boolean(reply->granted));
+        json_object_set_new(object, "lingering", json_boolean(reply->lingering));
+        json_object_set_new(object, "holders", holders);
+        ctl_print_json(ctl, object);
+    } else if (!reply->granted || lock->verb == BATON_LOCK_CHECK) {
+        print_holders(ctl, lock->claim.name, reply);
+    }
+    return reply->granted ? CTL_YES : CTL_NO;
+}
+
+/* Waits in steps, so that a lost connection costs no more than one of them. */
+static int
+ask(struct ctl *ctl, struct baton_lock *lock, int64_t wait_ms)
+{
+    int status = ctl_connect(ctl);
+    int64_t until = ctl_now() + wait_ms;
+    while (status == CTL_YES) {
+        baton_lock_reply *reply;
+        int64_t left = until - ctl_now();
+        left = left < 1 ? 1 : left;
+        lock->wait_ms = lock->verb != BATON_LOCK_WAIT ? 0
+                        : left < LOCK_WAIT_STEP_MS    ? left
+                                                      : LOCK_WAIT_STEP_MS;
+        baton_status got = baton_lock(ctl->baton, lock, &reply);
+        if (got != BATON_OK) {
+            return ctl_fail_status(ctl, got);
+        }
+        bool again = lock->verb == BATON_LOCK_WAIT && !reply->granted && ctl_now() < until;
+        if (!again) {
+            status = answer(ctl, lock, reply);
+            status = lock->verb == BATON_LOCK_WAIT && status == CTL_NO ? CTL_LATER : status;
+            baton_lock_reply_free(reply);
+            return status;
+        }
+        baton_lock_reply_free(reply);
+    }
+    return status;
+}
+
+static int
+run(struct ctl *ctl, int argc, char **argv, enum baton_lock_verb verb)
+{
+    struct baton_lock lock = {.verb = verb};
+    const char *token = NULL;
+    int64_t wait_ms = INT64_C(300000);
+    uint64_t amount = 0;
+    for (int option; (option = ctl_getopt(ctl, argc, argv, "", options)) != -1;) {
+        bool ok = option != '?';
+        if (option == OPTION_SHARED) {
+            lock.claim.shared = true;
+        } else if (option == OPTION_AMOUNT) {
+            ok = ctl_take_number(ctl, "--amount", optarg, CAPACITY_MAX, &amount);
+            lock.claim.amount = (uint32_t)amount;
+        } else if (option == OPTION_TOKEN) {
+            token = optarg;
+        } else if (option == OPTION_FOR) {
+            ok = ctl_take_duration(ctl, "--for", optarg, &wait_ms);
+        }
+        if (!ok) {
+            return ctl->status;
+        }
+    }
+    if (optind + 1 != argc) {
+        return ctl_usage(ctl, "which lock? its name, or path:DIR/FILE");
+    }
+    lock.claim.name = argv[optind];
+    bool needs_token = verb != BATON_LOCK_CHECK || token;
+    if (needs_token ? !agent_token(ctl, token, &lock.token)
+                    : !agent_token_from_environment(ctl, &lock.token)) {
+        return ctl->status;
+    }
+    return ask(ctl, &lock, wait_ms);
+}
+
+int
+verb_lock(struct ctl *ctl, int argc, char **argv)
+{
+    static const struct {
+        const char *word;
+        enum baton_lock_verb verb;
+    } words[] = {
+        {"try", BATON_LOCK_TRY},
+        {"wait", BATON_LOCK_WAIT},
+        {"release", BATON_LOCK_RELEASE},
+        {"check", BATON_LOCK_CHECK},
+    };
+    for (size_t i = 0; argc > 1 && i < ARRAY_LEN(words); i++) {
+        if (strcmp(argv[1], words[i].word) == 0) {
+            return run(ctl, argc - 1, argv + 1, words[i].verb);
+        }
+    }
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        (void)ctl_getopt(ctl, argc, argv, "", options);
+        return ctl->status;
+    }
+    return ctl_usage(ctl, "say one of try, wait, release, check");
+}
