@@ -324,6 +324,12 @@ plan_update(struct submission *s, size_t i)
                                       "is %s: %s can't be changed now; try again when it has ended",
                                       state_name(task->state), fields));
     }
+    const struct task *holder = unique_holder(s->core, s->request, s->submit->tasks[i]);
+    if (holder && holder != task) {
+        return refuse_at(
+            s, i, BATON__CODE__CODE_CONFLICT, "unique_key",
+            arena_printf(s->request->arena, "%s has this unique key: use another one", holder->id));
+    }
     return BATON__CODE__CODE_OK;
 }
 

@@ -49,7 +49,8 @@ handle_status(struct call *call, Baton__FromBroker *reply)
         status->not_accepting_because = arena_strdup(&front->arena, reason);
     }
     status->n_workers = (uint32_t)sessions_n(front->sessions);
-    status->n_sessions = (uint32_t)(sessions_n(front->sessions) + front->takes.n);
+    status->n_sessions = (uint32_t)(sessions_n(front->sessions) + front->takes.n +
+                                    front->lock_waits.n);
     status->store_path = arena_strdup(&front->arena, store_path(front->store));
     status->endpoint = arena_strdup(&front->arena, front->options->listen);
     status->feed = front->feed_endpoint;

@@ -1,6 +1,7 @@
 """`baton apply`: the broker's tasks become what the plan says, whole or not at all; and the three
 programs with nothing but their defaults."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -180,6 +181,26 @@ class Defaults(SystemTest):
         self.assertEqual(broker.terminate(), 0)
         self.assertTrue((self.home / ".local/state/baton/baton.db").exists())
         self.assertEqual(len(list((self.home / ".local/state/baton/worker").iterdir())), 1)
+
+
+
+class UniqueKeys(SystemTest):
+    def test_an_update_cannot_take_the_key_of_another_task(self):
+        broker = self.broker()
+        plan = self.dir / "plan.json"
+
+        def apply(key):
+            tasks = [{"id": "A", "role": "infra", "unique_key": "K"},
+                     {"id": "B", "role": "infra", "unique_key": key}]
+            plan.write_text(json.dumps({"tasks": tasks}))
+            return self.baton(broker, "apply", plan)
+
+        self.assertEqual(apply("L").status, 0)
+        one = plan.with_name("one.json")
+        one.write_text(json.dumps({"tasks": [{"id": "B", "role": "infra", "unique_key": "K"}]}))
+        refused = self.baton(broker, "apply", one)
+        self.assertEqual(refused.status, 65, refused.out)
+        self.assertIn("unique key", str(refused.error()))
 
 
 if __name__ == "__main__":
