@@ -163,17 +163,19 @@ void core_set_capacity(struct core *core, int role, uint32_t workers, uint32_t s
 
 /* ---- locks of a running task ---- */
 
-/* TRY (and WAIT, for one more look), RELEASE, CHECK. Not granted is no error. */
-Baton__Code core_lock(struct core *core, struct core_request *request, const Baton__Lock *lock,
-                      Baton__LockReply *ret) MUST_CHECK;
-
 /* Somebody who waits for a lock already. */
 struct core_lock_wait {
     uint64_t token;
     const char *name; /* in its one form */
     bool shared;
 };
-/* May the task wait for it beside those, in the order of names and without a cycle? */
+/* TRY (and WAIT, for one more look), RELEASE, CHECK. Not granted is no error. `waits` are the
+ * requests that came earlier, in their order: what meets one of another task is not granted. */
+Baton__Code core_lock(struct core *core, struct core_request *request, const Baton__Lock *lock,
+                      const struct core_lock_wait *waits, size_t n_waits,
+                      Baton__LockReply *ret) MUST_CHECK;
+
+/* May the task wait for it behind those, in the order of names and without a cycle? */
 Baton__Code core_lock_may_wait(struct core *core, struct core_request *request,
                                const Baton__Lock *lock, const struct core_lock_wait *waits,
                                size_t n_waits) MUST_CHECK;

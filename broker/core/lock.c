@@ -127,11 +127,35 @@ name_holders(const struct core *core, struct core_request *request, const struct
     }
 }
 
+/* Could what is wanted not be held beside what the other waits for? */
+static bool
+meets_wait(const struct core_lock_wait *wait, const Baton__Claim *wanted)
+{
+    bool same = path_name_is(wanted->name)
+                    ? path_name_is(wait->name) && path_names_meet(wait->name, wanted->name)
+                    : strcmp(wait->name, wanted->name) == 0;
+    return same && !(wait->shared && wanted->shared);
+}
+
+/* Does another task wait for it already? Whoever came first has it first; and as nothing is given
+ * past a request that waits, a circle can only close where somebody begins to wait. */
+static bool
+is_waited_for(const struct task *task, const Baton__Claim *wanted,
+              const struct core_lock_wait *waits, size_t n_waits)
+{
+    for (size_t i = 0; i < n_waits; i++) {
+        if (waits[i].token != task->token && meets_wait(&waits[i], wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- the verbs ---- */
 
 static Baton__Code
 try_lock(struct core *core, struct core_request *request, struct task *task, Baton__Claim *wanted,
-         Baton__LockReply *ret)
+         const struct core_lock_wait *waits, size_t n_waits, Baton__LockReply *ret)
 {
     if (covering(core, task, wanted)) {
         ret->granted = true;
@@ -158,7 +182,8 @@ try_lock(struct core *core, struct core_request *request, struct task *task, Bat
         return refuse(request, BATON__CODE__CODE_FULL, "claim.name",
                       "there are too many resources");
     }
-    ret->granted = claim_is_free(core, wanted->name, wanted->amount, wanted->shared, task);
+    ret->granted = !is_waited_for(task, wanted, waits, n_waits) &&
+                   claim_is_free(core, wanted->name, wanted->amount, wanted->shared, task);
     if (!ret->granted) {
         name_holders(core, request, task, wanted, ret);
         return BATON__CODE__CODE_OK;
@@ -217,7 +242,7 @@ find_holder(struct core *core, struct core_request *request, const Baton__Lock *
 
 Baton__Code
 core_lock(struct core *core, struct core_request *request, const Baton__Lock *lock,
-          Baton__LockReply *ret)
+          const struct core_lock_wait *waits, size_t n_waits, Baton__LockReply *ret)
 {
     char name[RESOURCE_NAME_ROOM];
     Baton__Claim wanted;
@@ -234,7 +259,7 @@ core_lock(struct core *core, struct core_request *request, const Baton__Lock *lo
     switch ((int)lock->verb) {
     case BATON__LOCK__VERB__TRY:
     case BATON__LOCK__VERB__WAIT:
-        return try_lock(core, request, task, &wanted, ret);
+        return try_lock(core, request, task, &wanted, waits, n_waits, ret);
     case BATON__LOCK__VERB__RELEASE:
         return release_lock(core, request, task, &wanted, ret);
     case BATON__LOCK__VERB__CHECK:
@@ -264,6 +289,22 @@ mark_holder(const struct task *task, void *context)
     return true;
 }
 
+/* Marks whom `task` waits for when it waits for `wanted`: who holds what is in the way, and who
+ * asked for such a thing before it. */
+static void
+mark_awaited(struct search *search, const struct task *task, const Baton__Claim *wanted,
+             const struct core_lock_wait *earlier, size_t n_earlier)
+{
+    each_holder(search->core, task, wanted, mark_holder, search);
+    for (size_t i = 0; i < n_earlier; i++) {
+        const struct task *other = task_by_token(search->core, earlier[i].token);
+        if (other && other != task && other->token == earlier[i].token &&
+            meets_wait(&earlier[i], wanted)) {
+            (void)mark_holder(other, search);
+        }
+    }
+}
+
 /* Follows who waits for whom from `task`, were it to wait for `wanted`. True: it comes back. */
 static bool
 closes_cycle(struct core *core, const struct task *task, const Baton__Claim *wanted,
@@ -271,7 +312,7 @@ closes_cycle(struct core *core, const struct task *task, const Baton__Claim *wan
 {
     struct search search = {core, mark_new(core)};
     core->n_stack = 0;
-    each_holder(core, task, wanted, mark_holder, &search);
+    mark_awaited(&search, task, wanted, waits, n_waits);
     for (uint32_t done = 0; done < core->n_stack; done++) {
         const struct task *holder = task_at(core, core->stack[done]);
         for (size_t i = 0; i < n_waits; i++) {
@@ -279,7 +320,7 @@ closes_cycle(struct core *core, const struct task *task, const Baton__Claim *wan
                 Baton__Claim claim = BATON__CLAIM__INIT;
                 claim.name = (char *)(uintptr_t)waits[i].name;
                 claim.shared = waits[i].shared;
-                each_holder(core, holder, &claim, mark_holder, &search);
+                mark_awaited(&search, holder, &claim, waits, i);
             }
         }
     }

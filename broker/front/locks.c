@@ -47,9 +47,23 @@ locks_next_at(const struct lock_waits *waits)
     return at;
 }
 
-/* True: it was answered. */
+/* The requests that wait, up to `end`, in their order. Of the turn. */
+static struct core_lock_wait *
+waits_before(struct front *front, const struct lock_wait *end, size_t *ret_n)
+{
+    const struct lock_waits *waits = &front->lock_waits;
+    struct core_lock_wait *list = arena_calloc(&front->arena, waits->n + 1, sizeof *list);
+    *ret_n = 0;
+    for (const struct lock_wait *wait = waits->first; wait != end; wait = wait->next) {
+        list[(*ret_n)++] = (struct core_lock_wait){wait->token, wait->name, wait->shared};
+    }
+    return list;
+}
+
+/* `earlier`: those before it. True: it was answered. */
 static bool
-serve(struct front *front, struct lock_wait *wait, bool last_time)
+serve(struct front *front, struct lock_wait *wait, const struct core_lock_wait *earlier,
+      size_t n_earlier, bool last_time)
 {
     Baton__Claim claim = BATON__CLAIM__INIT;
     claim.name = wait->name;
@@ -61,7 +75,8 @@ serve(struct front *front, struct lock_wait *wait, bool last_time)
     struct core_request request = front_request(front, wait->asker.actor);
     Baton__LockReply answer = BATON__LOCK_REPLY__INIT;
     Baton__FromBroker reply = BATON__FROM_BROKER__INIT;
-    if (core_lock(front->core, &request, &lock, &answer) != BATON__CODE__CODE_OK) {
+    if (core_lock(front->core, &request, &lock, earlier, n_earlier, &answer) !=
+        BATON__CODE__CODE_OK) {
         reply.error = &request.error;
     } else if (answer.granted || last_time) {
         reply.op_case = BATON__FROM_BROKER__OP_LOCK;
@@ -78,14 +93,17 @@ serve_all(struct front *front, bool last_time)
 {
     struct lock_waits *waits = &front->lock_waits;
     struct lock_wait **at = &waits->first;
+    struct core_lock_wait *earlier = arena_calloc(&front->arena, waits->n + 1, sizeof *earlier);
+    size_t n_earlier = 0;
     waits->last = NULL;
     while (*at) {
         struct lock_wait *wait = *at;
-        if (serve(front, wait, last_time || wait->until <= front->now)) {
+        if (serve(front, wait, earlier, n_earlier, last_time || wait->until <= front->now)) {
             *at = wait->next;
             waits->n--;
             wait_free(wait);
         } else {
+            earlier[n_earlier++] = (struct core_lock_wait){wait->token, wait->name, wait->shared};
             waits->last = wait;
             at = &wait->next;
         }
@@ -116,11 +134,8 @@ park(struct call *call, Baton__FromBroker *reply, const Baton__Lock *lock)
 {
     struct front *front = call->front;
     struct lock_waits *waits = &front->lock_waits;
-    struct core_lock_wait *others = arena_calloc(&front->arena, waits->n + 1, sizeof *others);
-    size_t n = 0;
-    for (const struct lock_wait *wait = waits->first; wait; wait = wait->next) {
-        others[n++] = (struct core_lock_wait){wait->token, wait->name, wait->shared};
-    }
+    size_t n;
+    const struct core_lock_wait *others = waits_before(front, NULL, &n);
     struct core_request request = front_request(front, call->actor);
     if (core_lock_may_wait(front->core, &request, lock, others, n) != BATON__CODE__CODE_OK) {
         return reply_refuse_as(call, reply, &request);
@@ -156,7 +171,9 @@ handle_lock(struct call *call, Baton__FromBroker *reply)
     if (waits && call->message->id == 0) {
         return reply_refuse(call, reply, BATON__CODE__CODE_INVALID, "id", "a wait wants an answer");
     }
-    if (core_lock(front->core, &request, lock, answer) != BATON__CODE__CODE_OK) {
+    size_t n;
+    const struct core_lock_wait *earlier = waits_before(front, NULL, &n);
+    if (core_lock(front->core, &request, lock, earlier, n, answer) != BATON__CODE__CODE_OK) {
         return reply_refuse_as(call, reply, &request);
     }
     if (!answer->granted && waits && !front->is_stopping) {

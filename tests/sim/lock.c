@@ -48,7 +48,7 @@ try_lock(struct world *w, int t, Baton__Lock *lock, const struct m_claim *claim)
     bool may = model_has_room(m, claim, false);
     bool must = model_has_room(m, claim, true) && !is_wanted_elsewhere(m, claim->resource);
     trace_message(w, "lock", &lock->base);
-    Baton__Code code = core_lock(w->core, world_request(w, "agent@desk"), lock, &ret);
+    Baton__Code code = core_lock(w->core, world_request(w, "agent@desk"), lock, NULL, 0, &ret);
     check_code(w, never ? CODE(UNSATISFIABLE) : CODE(OK), code);
     if (code != BATON__CODE__CODE_OK || !ret.granted) {
         check_refused(w);
@@ -77,7 +77,7 @@ release_lock(struct world *w, int t, Baton__Lock *lock, int resource)
     Baton__LockReply ret;
     lock->verb = BATON__LOCK__VERB__RELEASE;
     trace_message(w, "lock", &lock->base);
-    Baton__Code code = core_lock(w->core, world_request(w, "agent@desk"), lock, &ret);
+    Baton__Code code = core_lock(w->core, world_request(w, "agent@desk"), lock, NULL, 0, &ret);
     check_code(w,
                declared >= 0 ? CODE(ILLEGAL_TRANSITION)
                : at >= 0     ? CODE(OK)
@@ -118,7 +118,7 @@ step_lock(struct world *w)
     }
     if (!model_holds_lease(m, t)) {
         Baton__LockReply ret;
-        Baton__Code code = core_lock(w->core, world_request(w, "agent@desk"), &lock, &ret);
+        Baton__Code code = core_lock(w->core, world_request(w, "agent@desk"), &lock, NULL, 0, &ret);
         check_code(w, CODE(STALE_TOKEN), code);
         check_refused(w);
     } else if (pick(w, 3)) {

@@ -146,6 +146,46 @@ class Asked(LockTest):
         self.assertEqual(waits.wait(30), 0)
         self.lock("B", "check", "z2", status=1)
 
+    def wait(self, id, name, *more):
+        env = {**os.environ, "BATON_ENDPOINT": self.b.endpoint,
+               "BATON_TOKEN": str(self.tokens[id])}
+        child = subprocess.Popen([program("baton"), "lock", "wait", name, "--for", "60s", *more],
+                                 env=env)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        return child
+
+    def n_waiting(self, n):
+        wait_until(f"{n} wait", lambda: self.ok("status").json()["sessions"] == n)
+
+    def test_nothing_is_given_past_a_request_that_waits(self):
+        self.lock("B", "try", "z", "--shared")
+        first = self.wait("A", "z")
+        self.n_waiting(1)
+        self.lock("C", "try", "z", "--shared", status=1)  # B's share alone would allow it
+        second = self.wait("C", "z", "--shared")
+        self.n_waiting(2)
+        self.lock("B", "try", "z", "--shared")  # what one has, one has
+        self.lock("B", "release", "z")
+        self.assertEqual(first.wait(30), 0)
+        self.assertIsNone(second.poll())
+        self.lock("A", "release", "z")
+        self.assertEqual(second.wait(30), 0)
+
+    def test_a_share_does_not_close_a_circle_behind_who_waits(self):
+        self.lock("A", "try", "p")
+        self.lock("B", "try", "z", "--shared")
+        first = self.wait("A", "z")
+        self.n_waiting(1)
+        second = self.wait("C", "p")  # C waits for A
+        self.n_waiting(2)
+        self.lock("C", "try", "z", "--shared", status=1)  # else A would wait for C
+        self.lock("C", "wait", "z", "--shared", "--for", "1ms", status=65)
+        self.lock("B", "release", "z")
+        self.assertEqual(first.wait(30), 0)
+        self.lock("A", "release", "p")
+        self.assertEqual(second.wait(30), 0)
+
     def test_mistakes(self):
         self.lock("A", "try", "../etc", status=65)
         self.lock("A", "try", "path:../etc", status=65)
