@@ -83,7 +83,11 @@ print_workers(struct ctl *ctl, const baton_worker_list *list)
         table_add(&table, !worker->connected ? "away"
                           : worker->draining ? "draining"
                                              : "connected");
-        table_addf(&table, "%zu/%u", worker->n_tasks, worker->slots);
+        if (worker->slots) {
+            table_addf(&table, "%zu/%u", worker->n_tasks, worker->slots);
+        } else { /* not heard of since the broker started */
+            table_addf(&table, "%zu/-", worker->n_tasks);
+        }
         table_add(&table, worker->heard_at
                               ? when_format(worker->heard_at, ctl_now(), text, sizeof text)
                               : "-");

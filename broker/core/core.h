@@ -156,6 +156,9 @@ void core_worker_bye(struct core *core, struct core_request *request, uint32_t w
 bool core_worker_is_draining(const struct core *core, uint32_t worker);
 /* Leases that the worker holds now. */
 uint32_t core_worker_n_leases(const struct core *core, uint32_t worker);
+/* The first worker after this one (0: of all) that holds a lease bound to its session; 0: none is
+ * left. */
+uint32_t core_worker_next_expected(const struct core *core, uint32_t worker);
 
 /* For `why` and `status`, not persistent: workers connected, slots and free credit of a role. */
 void core_set_capacity(struct core *core, int role, uint32_t workers, uint32_t slots,

@@ -45,6 +45,19 @@ core_worker_n_leases(const struct core *core, uint32_t worker)
     return core->workers[worker]->n_leases;
 }
 
+uint32_t
+core_worker_next_expected(const struct core *core, uint32_t worker)
+{
+    for (uint32_t w = worker + 1; w < core->n_workers; w++) {
+        for (uint32_t slot = core->workers[w]->first; slot; slot = task_at(core, slot)->run->next) {
+            if (!task_at(core, slot)->run->sessionless) {
+                return w;
+            }
+        }
+    }
+    return 0;
+}
+
 /* ---- dispatch ---- */
 
 /* Results of what the task depended on, newest knowledge, bounded. */

@@ -4,6 +4,8 @@
 #include "common/limits.h"
 #include "common/words.h"
 
+#include <string.h>
+
 static void
 add_counters(struct front *front, Baton__StatusReply *status)
 {
@@ -62,13 +64,23 @@ handle_status(struct call *call, Baton__FromBroker *reply)
 
 /* ---- workers ---- */
 
+/* What is known of a worker without its session. */
+static Baton__WorkerView *
+view_of_worker(struct front *front, struct core_request *request, uint32_t worker)
+{
+    Baton__WorkerView *view = arena_alloc(&front->arena, sizeof *view);
+    *view = (Baton__WorkerView)BATON__WORKER_VIEW__INIT;
+    view->name = arena_strdup(&front->arena, core_worker_name(front->core, worker));
+    view->draining = core_worker_is_draining(front->core, worker);
+    core_worker_tasks(front->core, request, worker, &view->tasks, &view->n_tasks);
+    return view;
+}
+
 static Baton__WorkerView *
 view_of(struct front *front, struct core_request *request, const struct session *session)
 {
     struct arena *arena = &front->arena;
-    Baton__WorkerView *view = arena_alloc(arena, sizeof *view);
-    *view = (Baton__WorkerView)BATON__WORKER_VIEW__INIT;
-    view->name = arena_strdup(arena, core_worker_name(front->core, session->worker));
+    Baton__WorkerView *view = view_of_worker(front, request, session->worker);
     view->roles = arena_calloc(arena, ROLES_N, sizeof(char *));
     for (int role = 0; role < ROLES_N; role++) {
         if (session->roles & 1u << role) {
@@ -78,38 +90,46 @@ view_of(struct front *front, struct core_request *request, const struct session 
     view->slots = session->slots;
     view->credit = session->credit;
     view->connected = !session->is_parted;
-    view->draining = core_worker_is_draining(front->core, session->worker);
     view->since = session->since;
     view->heard_at = session->heard_at;
     view->software = arena_strdup(arena, session->software);
-    core_worker_tasks(front->core, request, session->worker, &view->tasks, &view->n_tasks);
     return view;
 }
 
-/* The newest parted session of each worker that still holds something and has not come back. */
+struct missing {
+    uint32_t worker;
+    const struct session *session; /* its newest, parted; NULL: none since the broker started */
+};
+
+/* Workers that hold leases of a session and are not connected: they were lost, or have not come
+ * back after a restart of the broker. O(names of workers + parted sessions). */
 static size_t
-find_missing(struct front *front, const struct session ***ret_missing)
+find_missing(struct front *front, struct missing **ret_missing)
 {
-    size_t n = 0;
+    const struct session **newest = arena_calloc(&front->arena, WORKERS_MAX + 1,
+                                                 sizeof(const struct session *));
     for (const struct session *s = sessions_first_parted(front->sessions); s; s = s->newer) {
-        n++;
+        CHECK(s->worker <= WORKERS_MAX);
+        newest[s->worker] = s;
     }
-    const struct session **missing = arena_calloc(&front->arena, n + 1,
-                                                  sizeof(const struct session *));
-    uint8_t *seen = arena_calloc(&front->arena, WORKERS_MAX / 8 + 1, 1);
-    size_t n_missing = 0;
-    for (const struct session *s = sessions_last_parted(front->sessions); s; s = s->older) {
-        uint32_t worker = s->worker;
-        bool is_new = worker <= WORKERS_MAX && !(seen[worker / 8] & 1u << worker % 8);
-        if (!is_new || sessions_of_worker(front->sessions, worker) ||
-            core_worker_n_leases(front->core, worker) == 0) {
+    size_t n = 0, room = 0;
+    struct missing *missing = NULL;
+    for (uint32_t w = 0; (w = core_worker_next_expected(front->core, w)) != 0;) {
+        if (sessions_of_worker(front->sessions, w)) {
             continue;
         }
-        seen[worker / 8] = (uint8_t)(seen[worker / 8] | 1u << worker % 8);
-        missing[n_missing++] = s;
+        if (n == room) {
+            room = room ? 2 * room : 16;
+            struct missing *more = arena_calloc(&front->arena, room, sizeof *more);
+            if (n > 0) {
+                memcpy(more, missing, n * sizeof *more);
+            }
+            missing = more;
+        }
+        missing[n++] = (struct missing){w, w <= WORKERS_MAX ? newest[w] : NULL};
     }
     *ret_missing = missing;
-    return n_missing;
+    return n;
 }
 
 enum answered
@@ -117,7 +137,7 @@ handle_workers(struct call *call, Baton__FromBroker *reply)
 {
     struct front *front = call->front;
     struct core_request request = front_request(front, call->actor);
-    const struct session **missing;
+    struct missing *missing;
     size_t n_missing = find_missing(front, &missing);
     Baton__WorkerList *list = arena_alloc(&front->arena, sizeof *list);
     *list = (Baton__WorkerList)BATON__WORKER_LIST__INIT;
@@ -127,7 +147,9 @@ handle_workers(struct call *call, Baton__FromBroker *reply)
         list->workers[list->n_workers++] = view_of(front, &request, s);
     }
     for (size_t i = 0; i < n_missing; i++) {
-        list->workers[list->n_workers++] = view_of(front, &request, missing[i]);
+        list->workers[list->n_workers++] = missing[i].session
+                                               ? view_of(front, &request, missing[i].session)
+                                               : view_of_worker(front, &request, missing[i].worker);
     }
     reply->op_case = BATON__FROM_BROKER__OP_WORKERS;
     reply->workers = list;

@@ -795,7 +795,8 @@ struct baton_worker_view {
     size_t n_roles;
     uint32_t slots;
     uint32_t credit;
-    bool connected;
+    bool connected; /* false: it is away and holds tasks; before it is back after a restart of the
+                       broker, only name, draining and tasks are known, and the rest is 0 */
     bool draining;
     int64_t since;
     int64_t heard_at;

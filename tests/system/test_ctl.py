@@ -127,6 +127,36 @@ class TestTasks(CtlTest):
         self.assertEqual(self.baton(broker, "wait", "ghost").status, 1)
         self.assertEqual(self.baton(broker, "workers").status, 1)
 
+    def test_workers_that_have_not_come_back_are_listed(self):
+        broker = self.broker()
+        for id in ("A", "B", "C"):
+            self.ok(broker, "add", id, "--role", "infra")
+        self.ok(broker, "take", "--task", "C")  # of no session: not a worker that could come back
+        self.worker(broker, "idle", roles=("infra",)).credit(0)
+        busy = self.worker(broker, "busy", roles=("infra",))
+        busy.credit(2)
+        held = [(a.token, False) for a in busy.assigned(2)]
+
+        def listed():
+            # 1: nobody to list
+            done = self.baton(broker, "workers")
+            return {w["name"]: w for w in done.lines()} if done.status == 0 else {}
+
+        self.assertTrue(listed()["busy"]["connected"])
+        broker.kill()
+        broker.start()
+        away = listed()
+        self.assertEqual(set(away), {"busy"})
+        self.assertFalse(away["busy"]["connected"])
+        self.assertEqual(sorted(away["busy"]["tasks"]), ["A", "B"])
+        self.assertRegex(self.ok(broker, "workers", json_out=False).out, r"busy .*away .*2/-")
+        back = self.worker(broker, "busy", roles=("infra",), greet=False)
+        back.greet(held=held)
+        here = listed()
+        self.assertEqual(len(here), 1)
+        self.assertTrue(here["busy"]["connected"])
+        self.assertEqual(sorted(here["busy"]["tasks"]), ["A", "B"])
+
     def test_projects_are_parted_by_two_slashes(self):
         broker = self.broker()
         self.ok(broker, "add", "shop//A", "--role", "infra")
