@@ -180,10 +180,23 @@ class Asked(LockTest):
         second = self.wait("C", "p")  # C waits for A
         self.n_waiting(2)
         self.lock("C", "try", "z", "--shared", status=1)  # else A would wait for C
-        self.lock("C", "wait", "z", "--shared", "--for", "1ms", status=65)
         self.lock("B", "release", "z")
         self.assertEqual(first.wait(30), 0)
         self.lock("A", "release", "p")
+        self.assertEqual(second.wait(30), 0)
+
+    def test_a_circle_over_who_asked_first_is_refused(self):
+        self.lock("B", "try", "z", "--shared")
+        first = self.wait("A", "z")
+        self.n_waiting(1)
+        second = self.wait("C", "z", "--shared")  # for A, who asked first, not for B
+        self.n_waiting(2)
+        self.lock("C", "try", "zz")
+        refused = self.lock("B", "wait", "zz", status=65)  # B for C, C for A, A for B
+        self.assertIn("for ever", str(refused.error()))
+        self.lock("B", "release", "z")
+        self.assertEqual(first.wait(30), 0)
+        self.lock("A", "release", "z")
         self.assertEqual(second.wait(30), 0)
 
     def test_mistakes(self):
