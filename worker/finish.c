@@ -2,10 +2,10 @@
 #include "worker/slot.h"
 
 #include "common/alloc.h"
+#include "common/log.h"
 #include "common/words.h"
 #include "worker/adapter.h"
 #include "worker/clean.h"
-#include "worker/log.h"
 #include "worker/result.h"
 #include "worker/spool.h"
 
@@ -185,11 +185,13 @@ set_brakes(struct slot *slot)
     if (verdict->no_report) {
         return;
     }
+    struct log_about about = slot_about(slot);
     if (said->outcome == BATON_OUTCOME_RATE_LIMITED) {
         int64_t hold = brake_pull(&worker->rate, worker->now, said->retry_after_ms);
         said->retry_after_ms = said->retry_after_ms ? said->retry_after_ms : hold;
-        log_event(LOG_WARNING, "provider_limit", "takes_nothing_for_s=%" PRId64 " why=%s",
-                  hold / 1000, log_quote(said->summary).s);
+        log_event_about(LOG_LEVEL_WARNING, "provider.limited", &about,
+                        "takes_nothing_for_s=%" PRId64 " why=%s", hold / 1000,
+                        log_quote(said->summary).s);
     } else if (said->outcome == BATON_OUTCOME_DONE) {
         brake_ease(&worker->rate);
         brake_ease(&worker->starts);
@@ -199,10 +201,10 @@ set_brakes(struct slot *slot)
         bool said_so = brake_is_on(&worker->starts, worker->now);
         int64_t hold = brake_pull(&worker->starts, worker->now, 0);
         said->retry_after_ms = MAX(said->retry_after_ms, hold);
-        log_event(said_so ? LOG_DEBUG : LOG_ERR, "cannot_start",
-                  "takes_nothing_for_s=%" PRId64 " why=%s mend=%s", hold / 1000,
-                  log_quote(said->summary).s,
-                  log_quote("correct the command after -- and restart this worker").s);
+        log_event_about(said_so ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, "agent.cannot_start", &about,
+                        "takes_nothing_for_s=%" PRId64 " why=%s mend=%s", hold / 1000,
+                        log_quote(said->summary).s,
+                        log_quote("correct the command after -- and restart this worker").s);
     } else if (verdict->failed_start) {
         said->retry_after_ms = MAX(said->retry_after_ms, (int64_t)BRAKE_START_FIRST_MS);
     }
@@ -211,14 +213,13 @@ set_brakes(struct slot *slot)
 static void
 say_end(const struct slot *slot, const struct baton_result *result)
 {
-    int level = result->outcome == BATON_OUTCOME_DONE || slot->verdict.no_report ? LOG_INFO
-                                                                                 : LOG_WARNING;
-    log_event(level, slot->verdict.no_report ? "dropped" : "ended",
-              "task=%s project=%s token=%" PRIu64 " outcome=%s exit=%d runtime_ms=%" PRId64
-              " summary=%s",
-              slot->task->id, slot->task->project, slot->task->token,
-              slot->verdict.no_report ? "lost" : outcome_name((int)result->outcome),
-              result->exit_status, result->runtime_ms, log_quote(result->summary).s);
+    bool is_well = result->outcome == BATON_OUTCOME_DONE || slot->verdict.no_report;
+    struct log_about about = slot_about(slot);
+    log_event_about(is_well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+                    slot->verdict.no_report ? "task.dropped" : "task.ended", &about,
+                    "outcome=%s exit=%d runtime_ms=%" PRId64 " summary=%s",
+                    slot->verdict.no_report ? "lost" : outcome_name((int)result->outcome),
+                    result->exit_status, result->runtime_ms, log_quote(result->summary).s);
 }
 
 static void
@@ -232,8 +233,8 @@ deliver(struct slot *slot, const struct baton_result *result)
         worker_report(worker, task->token, task->project, task->id, result);
     } else if (slot->verdict.keep &&
                !spool_save(worker->state.orphans, task->token, task->project, task->id, result)) {
-        log_event(LOG_WARNING, "state_write_failed", "file=orphans/%" PRIu64 " why=%s", task->token,
-                  log_quote(strerror(errno)).s);
+        log_event(LOG_LEVEL_WARNING, "state.write_failed", "file=orphans/%" PRIu64 " why=%s",
+                  task->token, log_quote(strerror(errno)).s);
     }
     state_lease_end(&worker->state, task->token, task->project, task->id);
     state_prune(&worker->state);

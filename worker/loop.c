@@ -3,7 +3,7 @@
 #include "worker/loop.h"
 
 #include "common/alloc.h"
-#include "worker/log.h"
+#include "common/log.h"
 #include "worker/slot.h"
 
 #include <errno.h>
@@ -38,6 +38,7 @@ loop_signals(void)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
+    log_add_signals(&signals);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
@@ -95,7 +96,8 @@ asked_to_end(struct worker *worker, int signal)
     }
     worker->phase = worker->phase == WORKER_TAKES ? WORKER_DRAINS : WORKER_HALTS;
     worker->phase_at = worker->now;
-    log_event(LOG_NOTICE, "stopping", "signal=%d how=%s", signal, log_quote(says[worker->phase]).s);
+    log_event(LOG_LEVEL_NOTICE, "worker.stopping", "signal=%d how=%s", signal,
+              log_quote(says[worker->phase]).s);
     for (size_t i = 0; worker->phase == WORKER_HALTS && i < worker->options->slots; i++) {
         slot_stop(&worker->slots[i], CAUSE_HALT, -1);
     }
@@ -106,7 +108,8 @@ read_signals(struct worker *worker, int signals)
 {
     struct signalfd_siginfo info;
     while (read(signals, &info, sizeof info) == sizeof info) {
-        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
+        if (!log_take_signal((int)info.ssi_signo) &&
+            (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)) {
             asked_to_end(worker, (int)info.ssi_signo);
         }
     }

@@ -1,6 +1,6 @@
 /* baton-worker: takes tasks of its roles, runs the agent's command for each, reports. */
+#include "common/log.h"
 #include "common/streams.h"
-#include "worker/log.h"
 #include "worker/loop.h"
 #include "worker/options.h"
 #include "worker/spawn.h"
@@ -17,11 +17,11 @@ work(const struct options *options)
 {
     int signals = loop_signals();
     if (!spawn_reserve_descriptors() || signals < 0) {
-        log_event(LOG_ERR, "no_descriptors", "why=%s", log_quote(strerror(errno)).s);
+        log_event(LOG_LEVEL_ERROR, "worker.no_descriptors", "why=%s", log_quote(strerror(errno)).s);
         return EX_OSERR;
     }
     if (!spawn_helper()) {
-        log_event(LOG_ERR, "no_helper", "do=%s",
+        log_event(LOG_LEVEL_ERROR, "worker.no_helper", "do=%s",
                   log_quote("baton-exec is missing: install Baton whole").s);
         return EX_CONFIG;
     }
@@ -29,10 +29,11 @@ work(const struct options *options)
     struct worker worker;
     int status = worker_open(&worker, options);
     if (status < 0) {
-        log_event(LOG_NOTICE, "ready", "name=%s slots=%u endpoint=%s state=%s", options->name,
-                  (unsigned)options->slots, worker.endpoint, worker.state.path);
+        log_event(LOG_LEVEL_NOTICE, "worker.ready", "name=%s slots=%u endpoint=%s state=%s",
+                  options->name, (unsigned)options->slots, worker.endpoint, worker.state.path);
         status = loop_run(&worker, signals);
-        log_event(LOG_NOTICE, "ended", "undelivered=%zu status=%d", worker.n_undelivered, status);
+        log_event(LOG_LEVEL_NOTICE, "worker.ended", "undelivered=%zu status=%d",
+                  worker.n_undelivered, status);
     }
     worker_close(&worker);
     close(signals);
@@ -47,7 +48,11 @@ main(int argc, char **argv)
     umask(0077);
     int status = options_read(&options, argc, argv);
     if (status < 0) {
-        log_open(options.verbose);
+        log_open("baton-worker", options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+        log_identify(&(struct log_about){
+            .worker = options.name,
+            .role = options.n_roles == 1 ? options.roles[0] : NULL,
+        });
         status = work(&options);
     }
     options_fini(&options);

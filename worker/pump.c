@@ -5,7 +5,6 @@
 #include "common/alloc.h"
 #include "worker/clean.h"
 #include "worker/exec.h"
-#include "worker/log.h"
 
 #include <errno.h>
 #include <inttypes.h>

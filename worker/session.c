@@ -1,8 +1,8 @@
 /* The session with the broker: what comes, what is told, what is owed from an earlier life. */
 #include "client/include/baton.h"
 #include "common/alloc.h"
+#include "common/log.h"
 #include "common/words.h"
-#include "worker/log.h"
 #include "worker/loop.h"
 #include "worker/slot.h"
 #include "worker/spool.h"
@@ -50,8 +50,9 @@ report(struct worker *worker, uint64_t token, const struct baton_result *result)
     worker->touched = true;
     baton_status status = baton_worker_report(worker->session, token, result);
     if (status != BATON_OK) {
-        log_event(LOG_ERR, "report_failed", "token=%" PRIu64 " status=%s why=%s", token,
-                  baton_status_name(status), log_quote(baton_worker_error(worker->session)).s);
+        log_event_about(LOG_LEVEL_ERROR, "result.not_sent", &(struct log_about){.token = token},
+                        "status=%s why=%s", baton_status_name(status),
+                        log_quote(baton_worker_error(worker->session)).s);
     }
 }
 
@@ -60,9 +61,11 @@ worker_report(struct worker *worker, uint64_t token, const char *project, const 
               const struct baton_result *result)
 {
     if (!spool_save(worker->state.spool, token, project, id, result)) {
-        log_event(LOG_ERR, "spool_failed", "token=%" PRIu64 " why=%s risk=%s", token,
-                  log_quote(strerror(errno)).s,
-                  log_quote("the result is lost if this worker dies before it is delivered").s);
+        log_event_about(
+            LOG_LEVEL_ERROR, "result.not_spooled",
+            &(struct log_about){.task = id, .project = project, .token = token}, "why=%s risk=%s",
+            log_quote(strerror(errno)).s,
+            log_quote("the result is lost if this worker dies before it is delivered").s);
     }
     worker->n_undelivered++;
     report(worker, token, result);
@@ -142,8 +145,9 @@ stop(struct worker *worker, const struct baton_worker_event *event)
 {
     struct slot *slot = slot_of(worker, event->token);
     if (slot) {
-        log_event(LOG_INFO, "stop", "task=%s token=%" PRIu64 " reason=%s", slot->task->id,
-                  event->token, log_quote(event->reason).s);
+        struct log_about about = slot_about(slot);
+        log_event_about(LOG_LEVEL_INFO, "task.stopping", &about, "reason=%s",
+                        log_quote(event->reason).s);
         slot_stop(slot, CAUSE_CANCELLED, event->grace_ms > 0 ? event->grace_ms : -1);
     }
 }
@@ -158,9 +162,9 @@ set_aside(struct worker *worker, uint64_t token)
         return false;
     }
     bool keep = spooled.result.document_bytes > 0 || spooled.result.outcome == BATON_OUTCOME_DONE;
-    log_event(keep ? LOG_WARNING : LOG_INFO, "result_too_late",
-              "task=%s token=%" PRIu64 " outcome=%s kept=%s", spooled.id, token,
-              outcome_name((int)spooled.result.outcome), keep ? "orphans" : "no");
+    log_event_about(keep ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "result.too_late",
+                    &(struct log_about){.task = spooled.id, .token = token}, "outcome=%s kept=%s",
+                    outcome_name((int)spooled.result.outcome), keep ? "orphans" : "no");
     spooled_fini(&spooled);
     if (keep) {
         spool_orphan(&worker->state, token);
@@ -176,7 +180,8 @@ lost(struct worker *worker, uint64_t token)
 {
     struct slot *slot = slot_of(worker, token);
     if (slot) {
-        log_event(LOG_INFO, "lease_over", "task=%s token=%" PRIu64, slot->task->id, token);
+        struct log_about about = slot_about(slot);
+        log_event_about(LOG_LEVEL_INFO, "lease.over", &about, "%s", "");
         slot_stop(slot, CAUSE_LOST, GRACE_LOST_MS);
         return;
     }
@@ -193,9 +198,10 @@ reported(struct worker *worker, const struct baton_worker_event *event)
         spool_forget(&worker->state, event->token);
         return;
     }
-    log_event(baton_state_is_terminal(event->state) ? LOG_INFO : LOG_WARNING, "report_refused",
-              "token=%" PRIu64 " status=%s state=%s", event->token,
-              baton_status_name(event->status), baton_state_name(event->state));
+    log_event_about(baton_state_is_terminal(event->state) ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+                    "result.refused", &(struct log_about){.token = event->token},
+                    "status=%s state=%s", baton_status_name(event->status),
+                    baton_state_name(event->state));
     (void)set_aside(worker, event->token);
 }
 
@@ -217,20 +223,21 @@ handle(struct worker *worker, const struct baton_worker_event *event)
         break;
     case BATON_WORK_DRAIN:
         worker->broker_drains = true;
-        log_event(LOG_NOTICE, "drain", "reason=%s", log_quote(event->reason).s);
+        log_event(LOG_LEVEL_NOTICE, "worker.draining", "reason=%s", log_quote(event->reason).s);
         break;
     case BATON_WORK_RESUME:
         worker->broker_drains = false;
-        log_event(LOG_NOTICE, "resume", "%s", "");
+        log_event(LOG_LEVEL_NOTICE, "worker.resumed", "%s", "");
         break;
     case BATON_WORK_UP:
         worker->connected = true;
-        log_event(LOG_NOTICE, "connected", "endpoint=%s epoch=%" PRIu64 " undelivered=%zu",
-                  worker->endpoint, event->epoch, worker->n_undelivered);
+        log_event(LOG_LEVEL_NOTICE, "broker.connected",
+                  "endpoint=%s epoch=%" PRIu64 " undelivered=%zu", worker->endpoint, event->epoch,
+                  worker->n_undelivered);
         break;
     case BATON_WORK_DOWN:
         worker->connected = false;
-        log_event(LOG_WARNING, "disconnected", "endpoint=%s running=%u", worker->endpoint,
+        log_event(LOG_LEVEL_WARNING, "broker.lost", "endpoint=%s running=%u", worker->endpoint,
                   (unsigned)(worker->options->slots - free_slots(worker)));
         break;
     }
@@ -265,8 +272,8 @@ session_read(struct worker *worker)
             return;
         }
         if (status != BATON_OK) {
-            log_event(LOG_ERR, "session_failed", "status=%s why=%s", baton_status_name(status),
-                      log_quote(baton_worker_error(worker->session)).s);
+            log_event(LOG_LEVEL_ERROR, "session.failed", "status=%s why=%s",
+                      baton_status_name(status), log_quote(baton_worker_error(worker->session)).s);
             worker->status = exit_status_of(status);
             worker->ended = true;
             return;
@@ -285,8 +292,9 @@ report_spooled(struct worker *worker, uint64_t token)
     if (!spool_load(&worker->state, token, &spooled)) {
         return false;
     }
-    log_event(LOG_NOTICE, "delivers", "task=%s token=%" PRIu64 " outcome=%s", spooled.id, token,
-              outcome_name((int)spooled.result.outcome));
+    log_event_about(LOG_LEVEL_NOTICE, "result.sent_again",
+                    &(struct log_about){.task = spooled.id, .token = token}, "outcome=%s",
+                    outcome_name((int)spooled.result.outcome));
     worker->n_undelivered++;
     report(worker, token, &spooled.result);
     spooled_fini(&spooled);
@@ -303,8 +311,9 @@ report_interrupted(struct worker *worker, const struct state_interrupted *interr
         .summary = again ? "the worker was restarted" : "the worker died of it again and again",
         .output_tail = "",
     };
-    log_event(LOG_WARNING, "interrupted", "token=%" PRIu64 " crashes=%d outcome=%s",
-              interrupted->token, interrupted->crashes, outcome_name((int)result.outcome));
+    log_event_about(LOG_LEVEL_WARNING, "task.interrupted",
+                    &(struct log_about){.token = interrupted->token}, "crashes=%d outcome=%s",
+                    interrupted->crashes, outcome_name((int)result.outcome));
     worker_report(worker, interrupted->token, "", "", &result);
     state_lease_forget(&worker->state, interrupted->token);
 }
@@ -368,7 +377,7 @@ session_open(struct worker *worker)
     if (status == BATON_OK) {
         pay_debts(worker, &debts);
     } else {
-        log_event(LOG_ERR, "open_failed", "endpoint=%s status=%s why=%s",
+        log_event(LOG_LEVEL_ERROR, "session.refused", "endpoint=%s status=%s why=%s",
                   log_quote(worker->endpoint).s, baton_status_name(status),
                   log_quote(baton_error(NULL)).s);
     }

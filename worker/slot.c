@@ -2,8 +2,8 @@
 #include "worker/slot.h"
 
 #include "common/check.h"
+#include "common/log.h"
 #include "worker/exec.h"
-#include "worker/log.h"
 #include "worker/proctree.h"
 
 #include <inttypes.h>
@@ -80,14 +80,28 @@ slot_token(const struct slot *slot)
     return slot->task ? slot->task->token : 0;
 }
 
+struct log_about
+slot_about(const struct slot *slot)
+{
+    const baton_assignment *task = slot->task;
+    return (struct log_about){
+        .task = task->id,
+        .project = task->project,
+        .role = task->role,
+        .attempt = task->attempt,
+        .token = task->token,
+    };
+}
+
 /* ---- actions ---- */
 
 static void
 start(struct slot *slot)
 {
     if (!slot_start(slot)) {
-        log_event(LOG_WARNING, "start_failed", "task=%s token=%" PRIu64 " why=%s", slot->task->id,
-                  slot->task->token, log_quote(slot->trouble).s);
+        struct log_about about = slot_about(slot);
+        log_event_about(LOG_LEVEL_WARNING, "task.not_started", &about, "why=%s",
+                        log_quote(slot->trouble).s);
         slot_event(slot, RUN_EV_ENDED);
     }
 }
@@ -97,10 +111,8 @@ confirm(struct slot *slot)
 {
     slot->worker->failed_starts = 0;
     worker_confirm_start(slot->worker, slot->task->token);
-    log_event(LOG_INFO, "started",
-              "task=%s project=%s role=%s attempt=%u token=%" PRIu64 " supervisor=%d",
-              slot->task->id, slot->task->project, slot->task->role, (unsigned)slot->task->attempt,
-              slot->task->token, (int)slot->child.pid);
+    struct log_about about = slot_about(slot);
+    log_event_about(LOG_LEVEL_INFO, "task.started", &about, "supervisor=%d", (int)slot->child.pid);
 }
 
 static void
@@ -127,8 +139,9 @@ kill_run(struct slot *slot)
 static void
 kill_supervisor(struct slot *slot)
 {
-    log_event(LOG_WARNING, "supervisor_killed", "task=%s token=%" PRIu64, slot->task->id,
-              slot->task->token);
+    struct log_about about = slot_about(slot);
+    log_event_about(LOG_LEVEL_WARNING, "process.supervisor_killed", &about, "pid=%d",
+                    (int)slot->child.pid);
     (void)proctree_signal(slot->child.pid, SIGKILL);
     kill(slot->child.pid, SIGKILL);
     arm(slot, KILL_AGAIN_MS);
@@ -186,7 +199,8 @@ act(struct slot *slot, enum run_action action, enum run_state from, enum run_eve
         finish(slot);
         break;
     case RUN_DO_COMPLAIN:
-        log_event(LOG_ERR, "bug", "state=%s event=%s", run_state_name(from), run_event_name(event));
+        log_event(LOG_LEVEL_ERROR, "worker.bug", "state=%s event=%s", run_state_name(from),
+                  run_event_name(event));
         break;
     }
 }

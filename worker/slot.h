@@ -3,6 +3,7 @@
 #define BATON_WORKER_SLOT_H
 
 #include "client/include/baton.h"
+#include "common/log.h"
 #include "worker/attempt.h"
 #include "worker/fsm.h"
 #include "worker/limits.h"
@@ -102,6 +103,9 @@ int64_t slot_next_at(const struct slot *slot);
 
 bool slot_is_free(const struct slot *slot);
 uint64_t slot_token(const struct slot *slot);
+
+/* Whom the log names. Not of a free slot. Borrows. */
+struct log_about slot_about(const struct slot *slot);
 
 /* ---- between the files of the slot ---- */
 

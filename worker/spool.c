@@ -2,10 +2,10 @@
 #include "worker/spool.h"
 
 #include "common/alloc.h"
+#include "common/log.h"
 #include "common/words.h"
 #include "worker/files.h"
 #include "worker/limits.h"
-#include "worker/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -115,7 +115,7 @@ spool_load(const struct state *state, uint64_t token, struct spooled *ret_spoole
         buf_fini(&content);
     }
     if (!ok) {
-        log_event(LOG_ERR, "spool_damaged", "token=%" PRIu64 " moved_to=%s/orphans", token,
+        log_event(LOG_LEVEL_ERROR, "result.damaged", "token=%" PRIu64 " moved_to=%s/orphans", token,
                   state->path);
         spool_orphan(state, token);
     }

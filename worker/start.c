@@ -4,7 +4,6 @@
 #include "common/alloc.h"
 #include "worker/command.h"
 #include "worker/files.h"
-#include "worker/log.h"
 #include "worker/prompt.h"
 #include "worker/taskfile.h"
 

@@ -3,9 +3,9 @@
 
 #include "common/alloc.h"
 #include "common/buf.h"
+#include "common/log.h"
 #include "worker/files.h"
 #include "worker/limits.h"
-#include "worker/log.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -83,7 +83,7 @@ save_crashes(struct state *state)
 {
     char *text = json_dumps(state->crashes, JSON_COMPACT);
     if (!text || !files_replace(state->dir, "crashes", text, strlen(text), true)) {
-        log_event(LOG_WARNING, "state_write_failed", "file=crashes why=%s",
+        log_event(LOG_LEVEL_WARNING, "state.write_failed", "file=crashes why=%s",
                   log_quote(strerror(errno)).s);
     }
     free(text);
@@ -203,7 +203,7 @@ remove_in_background(struct state *state, const uint64_t *tokens, size_t n)
     }
     static char *const no_variables[] = {NULL};
     if (posix_spawn(&state->janitor, "/bin/rm", NULL, NULL, argv, no_variables)) {
-        log_event(LOG_WARNING, "prune_failed", "path=%s/run", state->path);
+        log_event(LOG_LEVEL_WARNING, "state.prune_failed", "path=%s/run", state->path);
     }
     for (size_t i = 0; i < n + 3; i++) {
         free(argv[i]);
@@ -281,7 +281,7 @@ state_lease_begin(struct state *state, uint64_t token, const char *project, cons
     /* Not synced: it is for the death of this process. After that of the machine the broker's own
      * clock gives the task to another. */
     if (!files_replace(state->leases, token_name(token).s, key, strlen(key), false)) {
-        log_event(LOG_WARNING, "state_write_failed", "file=leases/%" PRIu64 " why=%s", token,
+        log_event(LOG_LEVEL_WARNING, "state.write_failed", "file=leases/%" PRIu64 " why=%s", token,
                   log_quote(strerror(errno)).s);
     }
     free(key);

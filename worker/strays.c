@@ -2,7 +2,7 @@
 #include "worker/strays.h"
 
 #include "common/alloc.h"
-#include "worker/log.h"
+#include "common/log.h"
 #include "worker/proctree.h"
 
 #include <signal.h>
@@ -58,7 +58,7 @@ strays_kill(struct strays *strays, strays_known_fn *known, const void *context)
             known(context, pid)) {
             continue;
         }
-        log_event(LOG_WARNING, "stray_killed", "pid=%d", (int)pid);
+        log_event(LOG_LEVEL_WARNING, "process.stray_killed", "pid=%d", (int)pid);
         (void)proctree_signal(pid, SIGKILL);
         kill(pid, SIGKILL);
         n++;

@@ -3,8 +3,8 @@
 
 #include "common/alloc.h"
 #include "common/buf.h"
+#include "common/log.h"
 #include "worker/files.h"
-#include "worker/log.h"
 #include "worker/loop.h"
 #include "worker/slot.h"
 #include "worker/sweep.h"
@@ -45,14 +45,14 @@ open_state(struct worker *worker)
     case STATE_OPENED:
         return -1;
     case STATE_IN_USE:
-        log_event(LOG_ERR, "name_in_use", "name=%s state=%s pid=%d do=%s", options->name,
-                  options->state, (int)holder,
+        log_event(LOG_LEVEL_ERROR, "worker.name_in_use", "name=%s state=%s pid=%d do=%s",
+                  options->name, options->state, (int)holder,
                   log_quote("stop the other worker, or give this one its own --name").s);
         return EX_TEMPFAIL;
     case STATE_FAILED:
         break;
     }
-    log_event(LOG_ERR, "state_failed", "state=%s why=%s do=%s", options->state,
+    log_event(LOG_LEVEL_ERROR, "state.failed", "state=%s why=%s do=%s", options->state,
               log_quote(strerror(errno)).s,
               log_quote("make the directory writable, or name another with --state").s);
     return EX_CANTCREAT;
@@ -67,7 +67,7 @@ open_workdir(struct worker *worker)
     }
     worker->workdir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (worker->workdir < 0) {
-        log_event(LOG_ERR, "workdir_failed", "workdir=%s why=%s", log_quote(path).s,
+        log_event(LOG_LEVEL_ERROR, "worker.no_workdir", "workdir=%s why=%s", log_quote(path).s,
                   log_quote(strerror(errno)).s);
         return EX_CONFIG;
     }
@@ -82,7 +82,7 @@ make_limits(struct worker *worker)
     worker->limits = adapter_limits_new(options->adapter, options->patterns, options->n_patterns,
                                         &number);
     if (!worker->limits) {
-        log_event(LOG_ERR, "bad_pattern", "pattern=%s do=%s",
+        log_event(LOG_LEVEL_ERROR, "worker.bad_pattern", "pattern=%s do=%s",
                   log_quote(options->patterns[number]).s,
                   log_quote("give an extended regular expression").s);
         return EX_USAGE;
@@ -111,7 +111,7 @@ worker_open(struct worker *worker, const struct options *options)
     size_t swept = sweep_leftovers(buf_text(&runs));
     buf_fini(&runs);
     if (swept) {
-        log_event(LOG_WARNING, "leftovers_killed", "processes=%zu", swept);
+        log_event(LOG_LEVEL_WARNING, "process.leftovers_killed", "processes=%zu", swept);
     }
     worker->slots = xcalloc(options->slots, sizeof *worker->slots);
     for (size_t i = 0; i < options->slots; i++) {

@@ -15,11 +15,10 @@ assign_read_roles(const struct call *call, char *const *names, size_t n, const c
     for (size_t i = 0; i < n; i++) {
         int role = role_number(names[i]);
         if (role < 0) {
-            char name[LOG_TEXT_ROOM];
             reply_refuse(call, reply, BATON__CODE__CODE_UNKNOWN_ROLE, field,
                          "no role is called %s; the roles are infra, backend, frontend, realtime, "
                          "integration, testing",
-                         log_text(name, names[i]));
+                         log_quote(names[i]).s);
             return false;
         }
         roles |= 1u << role;

@@ -70,14 +70,13 @@ code_of(enum store_status status)
 void
 backup_continue(struct front *front, struct store_op *op, const struct store_answer *answer)
 {
-    char text[LOG_TEXT_ROOM];
     if (answer->status != STORE_OK) {
-        log_event(LOG_LEVEL_WARNING, "backup.failed", "path=%s error=\"%s\"",
-                  log_text(text, op->path), answer->error);
+        log_event(LOG_LEVEL_WARNING, "backup.failed", "path=%s error=%s", log_quote(op->path).s,
+                  log_quote(answer->error).s);
         store_op_refuse(front, op, code_of(answer->status), answer->error);
         return;
     }
-    log_event(LOG_LEVEL_NOTICE, "backup.written", "path=%s bytes=%llu", log_text(text, op->path),
+    log_event(LOG_LEVEL_NOTICE, "backup.written", "path=%s bytes=%llu", log_quote(op->path).s,
               (unsigned long long)answer->bytes);
     Baton__BackupDone done = BATON__BACKUP_DONE__INIT;
     done.path = op->path;

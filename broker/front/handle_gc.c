@@ -98,7 +98,7 @@ void
 gc_continue(struct front *front, struct store_op *op, const struct store_answer *answer)
 {
     if (answer->status != STORE_OK) {
-        log_event(LOG_LEVEL_WARNING, "archive.unread", "error=\"%s\"", answer->error);
+        log_event(LOG_LEVEL_WARNING, "archive.unread", "error=%s", log_quote(answer->error).s);
         store_op_refuse(front, op, BATON__CODE__CODE_INTERNAL, answer->error);
         return;
     }

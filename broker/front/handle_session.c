@@ -101,9 +101,9 @@ open_session(struct call *call, const Baton__Hello *hello, Baton__FromBroker *re
     front_count(front, COUNT_SESSIONS_OPENED, 1);
     front->assign_wanted = true;
     front->drain_check_at = front->now; /* told again after each Hello */
-    char name[LOG_TEXT_ROOM];
-    log_event(LOG_LEVEL_INFO, "worker.connected", "worker=%s slots=%u held=%zu lost=%zu",
-              log_text(name, hello->worker), hello->slots, hello->n_held, welcome->n_lost);
+    log_event_about(LOG_LEVEL_INFO, "worker.connected",
+                    &(struct log_about){.worker = hello->worker}, "slots=%u held=%zu lost=%zu",
+                    hello->slots, hello->n_held, welcome->n_lost);
     return true;
 }
 
@@ -172,9 +172,8 @@ handle_bye(struct call *call, Baton__FromBroker *reply)
     bool has_session = call->session != NULL;
     if (has_session) {
         uint32_t worker = call->session->worker;
-        char name[LOG_TEXT_ROOM];
-        log_event(LOG_LEVEL_INFO, "worker.left", "worker=%s",
-                  log_text(name, core_worker_name(front->core, worker)));
+        struct log_about about = {.worker = core_worker_name(front->core, worker)};
+        log_event_about(LOG_LEVEL_INFO, "worker.left", &about, "%s", "");
         struct core_request request = front_request(front, call->actor);
         core_worker_bye(front->core, &request, worker);
         sessions_close(front->sessions, call->session);

@@ -153,10 +153,9 @@ expire_sessions(struct front *front)
         struct core_request request = front_request(front, "");
         core_worker_lost(front->core, &request, worker);
         front_count(front, COUNT_SESSIONS_LOST, 1);
-        char name[LOG_TEXT_ROOM];
-        log_event(LOG_LEVEL_INFO, "worker.lost", "worker=%s leases=%u",
-                  log_text(name, core_worker_name(front->core, worker)),
-                  core_worker_n_leases(front->core, worker));
+        struct log_about about = {.worker = core_worker_name(front->core, worker)};
+        log_event_about(LOG_LEVEL_INFO, "worker.lost", &about, "leases=%u",
+                        core_worker_n_leases(front->core, worker));
     }
 }
 
@@ -292,7 +291,7 @@ take_signals(struct loop *loop)
 {
     struct signalfd_siginfo info;
     while (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGHUP) {
+        if (info.ssi_signo == SIGHUP || log_take_signal((int)info.ssi_signo)) {
             continue; /* nothing is read again yet */
         }
         loop->n_stop_signals++;
@@ -312,6 +311,7 @@ open_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    log_add_signals(&set);
     CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
     CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -521,7 +521,7 @@ front_run(const struct options *options)
     arena_init(&front->arena);
     CHECK(getrandom(&front->rng.state, sizeof front->rng.state, 0) ==
           (ssize_t)sizeof front->rng.state);
-    log_begin(options->level);
+    log_open("batond", options->level);
     notify_begin();
 
     char error[1024] = "";

@@ -3,7 +3,7 @@
 #define BATON_FRONT_OPTIONS_H
 
 #include "broker/core/core.h"
-#include "broker/front/log.h"
+#include "common/log.h"
 
 #include <stdint.h>
 

@@ -2,8 +2,8 @@
 #include "tests/unit/worker_fake.h"
 
 #include "common/alloc.h"
+#include "common/log.h"
 #include "worker/limits.h"
-#include "worker/log.h"
 #include "worker/loop.h"
 #include "worker/options.h"
 #include "worker/spawn.h"
