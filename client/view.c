@@ -183,8 +183,11 @@ assignment_from_message(const Baton__Assignment *m, baton_assignment **ret_assig
         .attempt = m->attempt,
         .lease_ms = m->lease_ms,
     };
-    const Baton__Spec *spec = baton__spec__unpack(&record->pb, m->spec.len, m->spec.data);
+    Baton__Spec *spec = baton__spec__unpack(&record->pb, m->spec.len, m->spec.data);
     if (spec) {
+        spec->id = m->id;
+        spec->project = m->project;
+        spec->role = m->role;
         a->spec = spec_from_message(record, spec);
     }
     if (!spec || !a->spec || !upstream_from_messages(record, m, a) ||

@@ -33,6 +33,19 @@ const char *buf_text(struct buf *buf);
 void buf_clear(struct buf *buf);
 void buf_fini(struct buf *buf);
 
+/* Writes one, of at most VARINT_BYTES_MAX bytes; returns what is behind it. */
+enum { VARINT_BYTES_MAX = 10 };
+static inline uint8_t *
+varint_put(uint8_t *p, uint64_t value)
+{
+    while (value >= 0x80) {
+        *p++ = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    *p++ = (uint8_t)value;
+    return p;
+}
+
 /* Reads a varint at *pos; returns 0 when it is cut or too long. Moves *pos behind it. */
 int varint_read(const uint8_t *data, size_t bytes, size_t *pos, uint64_t *ret_value);
 

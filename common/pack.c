@@ -6,33 +6,22 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { VARINT = 0, EIGHT_BYTES = 1, SIZED = 2, VARINT_BYTES_MAX = 10 };
-
-static uint8_t *
-put_varint(uint8_t *p, uint64_t value)
-{
-    while (value >= 0x80) {
-        *p++ = (uint8_t)(value | 0x80);
-        value >>= 7;
-    }
-    *p++ = (uint8_t)value;
-    return p;
-}
+enum { VARINT = 0, EIGHT_BYTES = 1, SIZED = 2 };
 
 static void
 add_number(struct buf *buf, uint32_t tag, uint64_t value)
 {
     uint8_t *p = buf_reserve(buf, 2 * VARINT_BYTES_MAX);
-    p = put_varint(p, tag << 3 | VARINT);
-    buf->bytes = (size_t)(put_varint(p, value) - buf->data);
+    p = varint_put(p, tag << 3 | VARINT);
+    buf->bytes = (size_t)(varint_put(p, value) - buf->data);
 }
 
 static void
 add_bytes(struct buf *buf, uint32_t tag, const void *data, size_t bytes)
 {
     uint8_t *p = buf_reserve(buf, 2 * VARINT_BYTES_MAX + bytes);
-    p = put_varint(p, tag << 3 | SIZED);
-    p = put_varint(p, bytes);
+    p = varint_put(p, tag << 3 | SIZED);
+    p = varint_put(p, bytes);
     if (bytes > 0) {
         memcpy(p, data, bytes);
     }
@@ -119,7 +108,7 @@ put_length(struct buf *buf, size_t begin)
 {
     uint8_t length[VARINT_BYTES_MAX];
     size_t bytes = buf->bytes - begin - 1;
-    size_t n = (size_t)(put_varint(length, bytes) - length);
+    size_t n = (size_t)(varint_put(length, bytes) - length);
     if (n > 1) {
         buf_reserve(buf, n - 1);
         memmove(buf->data + begin + n, buf->data + begin + 1, bytes);

@@ -114,14 +114,14 @@ may_cancel(const struct task *task)
 static bool
 is_past_deadline(const struct change *c, const struct task *task)
 {
-    return deadline_expires(task) && task->deadline <= c->request->now;
+    return deadline_expires(task) && task->course->deadline <= c->request->now;
 }
 
 /* Its unique key is another live task's by now. */
 static bool
 is_replaced(const struct change *c, const struct task *task)
 {
-    const Baton__Spec *spec = task_unpack(task, c->request->arena);
+    const Baton__Spec *spec = task_unpack(c->core, task, c->request->arena);
     const struct task *holder = unique_holder_of(c->core, task->project, spec->unique_key);
     return holder && holder != task && task_is_live(holder);
 }
@@ -138,7 +138,7 @@ may_retry(const struct change *c, const struct task *task, bool is_root)
     default:
         return is_root ? VERDICT_ILLEGAL : VERDICT_SAME;
     }
-    if (is_past_deadline(c, task) || (is_root && task->n_abort) || is_replaced(c, task)) {
+    if (is_past_deadline(c, task) || (is_root && task->edges->n_abort) || is_replaced(c, task)) {
         return VERDICT_ILLEGAL;
     }
     bool undone_with_root = task->state == ABORTED ||
@@ -153,8 +153,8 @@ may_reopen(const struct change *c, const struct task *task)
     if (task->state != DONE || is_replaced(c, task)) {
         return VERDICT_ILLEGAL;
     }
-    for (uint32_t i = 0; i < task->n_outs && !c->wire->force; i++) {
-        if (is_busy(task_at(c->core, task->outs[i].succ))) {
+    for (uint32_t i = 0; i < task->edges->n_outs && !c->wire->force; i++) {
+        if (is_busy(task_at(c->core, task->edges->outs[i].succ))) {
             return VERDICT_ILLEGAL;
         }
     }
@@ -167,8 +167,8 @@ may_set(const struct change *c, const struct task *task)
     if (task->state == DONE || (is_busy(task) && c->fields & ~spec_soft_fields())) {
         return VERDICT_ILLEGAL;
     }
-    const Baton__Spec *spec = task_unpack(task, c->request->arena);
-    Baton__Spec *then = task_unpack(task, c->request->arena);
+    const Baton__Spec *spec = task_unpack(c->core, task, c->request->arena);
+    Baton__Spec *then = task_unpack(c->core, task, c->request->arena);
     spec_copy(then, c->wire->spec, c->fields);
     spec_normalise(then);
     return spec_diff(spec, then, c->request->arena) ? VERDICT_CHANGE : VERDICT_SAME;
@@ -205,7 +205,8 @@ refuse_illegal(const struct change *c, const struct task *task)
     const char *hint = "";
     switch (c->wire->verb) {
     case BATON__CHANGE__VERB__RETRY:
-        hint = task->n_abort ? ": retry the task because of which it was aborted, with its subtree"
+        hint = task->edges->n_abort
+                   ? ": retry the task because of which it was aborted, with its subtree"
                : is_past_deadline(c, task) && state_is_terminal(task->state)
                    ? ": its deadline has passed; set a new one first"
                : state_is_terminal(task->state) && task->state != DONE && is_replaced(c, task)
@@ -239,7 +240,7 @@ refuse_illegal(const struct change *c, const struct task *task)
 static Baton__Code
 set_spec(const struct change *c, const struct task *task, Baton__Spec **ret)
 {
-    Baton__Spec *spec = task_unpack(task, c->request->arena);
+    Baton__Spec *spec = task_unpack(c->core, task, c->request->arena);
     spec_copy(spec, c->wire->spec, c->fields);
     Baton__Code code = spec_check(c->request, spec, "spec");
     ProtobufCBinaryData packed;
@@ -313,7 +314,8 @@ stop_add(struct core_out *out, const struct task *task, int64_t grace_ms, const 
         out->stops = xreallocarray(out->stops, out->room_stops, sizeof *out->stops);
     }
     struct core_stop *stop = &out->stops[out->n_stops++];
-    *stop = (struct core_stop){.token = task->token, .worker = task->worker, .grace_ms = grace_ms};
+    *stop = (struct core_stop){
+        .token = task->course->token, .worker = task->course->worker, .grace_ms = grace_ms};
     snprintf(stop->reason, sizeof stop->reason, "%s", reason);
 }
 
@@ -379,7 +381,7 @@ emit_retries(struct change *c)
         for (size_t i = 0; i < c->n_targets; i++) {
             struct task *task = task_at(c->core, c->targets[i]);
             if (c->verdicts[i] == VERDICT_CHANGE && state_is_terminal(task->state) &&
-                !task->n_abort) {
+                !task->edges->n_abort) {
                 emit_revived(c, task);
                 c->verdicts[i] = VERDICT_SAME; /* done with */
                 progress = true;

@@ -34,30 +34,32 @@ edge_eval(unsigned pred_state, bool pred_started, unsigned condition)
 
 /* Adds (by = 1) or takes away (by = -1) what one edge without a group counts for. */
 static void
-count_edge(const struct core *core, struct task *task, const struct edge_in *edge, int by)
+count_edge(struct core *core, struct task *task, const struct edge_in *edge, int by)
 {
+    struct edges *edges = task_edges(core, task);
     if (edge->state == EDGE_PENDING) {
-        task->n_pending += (uint32_t)by;
+        edges->n_pending += (uint32_t)by;
         if (edge->pred && task_at(core, edge->pred)->state == UNKNOWN) {
-            task->n_forward += (uint32_t)by;
+            edges->n_forward += (uint32_t)by;
         }
     } else if (edge->state == EDGE_BROKEN) {
         if (edge->policy == BATON__POLICY__POLICY_HOLD) {
-            task->n_broken += (uint32_t)by;
+            edges->n_broken += (uint32_t)by;
         } else if (edge->policy == BATON__POLICY__POLICY_ABORT) {
-            task->n_abort += (uint32_t)by;
+            edges->n_abort += (uint32_t)by;
         }
     }
 }
 
 /* A group as a whole, at its first edge; other edges of it are skipped. */
 static void
-count_group(const struct core *core, struct task *task, uint32_t first)
+count_group(struct core *core, struct task *task, uint32_t first)
 {
-    uint32_t any = task->ins[first].any;
+    struct edges *edges = task_edges(core, task);
+    uint32_t any = edges->ins[first].any;
     bool met = false, pending = false, forward = false, ignored = false, aborts = false;
-    for (uint32_t i = first; i < task->n_ins; i++) {
-        const struct edge_in *edge = &task->ins[i];
+    for (uint32_t i = first; i < edges->n_ins; i++) {
+        const struct edge_in *edge = &edges->ins[i];
         if (edge->any != any) {
             continue;
         }
@@ -74,27 +76,31 @@ count_group(const struct core *core, struct task *task, uint32_t first)
         return;
     }
     if (pending) {
-        task->n_pending++;
-        task->n_forward += forward;
+        edges->n_pending++;
+        edges->n_forward += forward;
     } else if (!ignored && aborts) {
-        task->n_abort++;
+        edges->n_abort++;
     } else if (!ignored) {
-        task->n_broken++;
+        edges->n_broken++;
     }
 }
 
 void
 edges_recount(struct core *core, struct task *task)
 {
-    task->n_pending = task->n_broken = task->n_abort = task->n_forward = 0;
-    for (uint32_t i = 0; i < task->n_ins; i++) {
-        if (task->ins[i].any == 0) {
-            count_edge(core, task, &task->ins[i], 1);
+    if (task->edges == &edges_none) {
+        return;
+    }
+    struct edges *edges = task_edges(core, task);
+    edges->n_pending = edges->n_broken = edges->n_abort = edges->n_forward = 0;
+    for (uint32_t i = 0; i < edges->n_ins; i++) {
+        if (edges->ins[i].any == 0) {
+            count_edge(core, task, &edges->ins[i], 1);
             continue;
         }
         bool first = true;
         for (uint32_t j = 0; j < i && first; j++) {
-            first = task->ins[j].any != task->ins[i].any;
+            first = edges->ins[j].any != edges->ins[i].any;
         }
         if (first) {
             count_group(core, task, i);
@@ -105,14 +111,15 @@ edges_recount(struct core *core, struct task *task)
 static void
 out_add(struct core *core, struct task *pred, struct task *succ, uint32_t in_pos)
 {
-    if (pred->n_outs == pred->room_outs) {
-        uint32_t room = pred->room_outs ? pred->room_outs * 2 : 2;
-        pred->outs = xreallocarray(pred->outs, room, sizeof *pred->outs);
-        core->bytes += (room - pred->room_outs) * sizeof *pred->outs;
-        pred->room_outs = room;
+    struct edges *edges = task_edges(core, pred);
+    if (edges->n_outs == edges->room_outs) {
+        uint32_t room = edges->room_outs ? edges->room_outs * 2 : 2;
+        edges->outs = xreallocarray(edges->outs, room, sizeof *edges->outs);
+        core->bytes += (room - edges->room_outs) * sizeof *edges->outs;
+        edges->room_outs = room;
     }
-    succ->ins[in_pos].out_pos = pred->n_outs;
-    pred->outs[pred->n_outs++] = (struct edge_out){.succ = succ->slot, .in_pos = in_pos};
+    succ->edges->ins[in_pos].out_pos = edges->n_outs;
+    edges->outs[edges->n_outs++] = (struct edge_out){.succ = succ->slot, .in_pos = in_pos};
     if (task_is_live(succ)) {
         pred->n_live_outs++;
         queue_fix(core, pred);
@@ -125,7 +132,7 @@ out_add(struct core *core, struct task *pred, struct task *succ, uint32_t in_pos
 static void
 placeholder_drop_if_unused(struct core *core, struct task *task)
 {
-    if (task->state == UNKNOWN && task->n_outs == 0) {
+    if (task->state == UNKNOWN && task->edges->n_outs == 0) {
         core->n_placeholders--;
         task_free(core, task);
     }
@@ -134,16 +141,16 @@ placeholder_drop_if_unused(struct core *core, struct task *task)
 static void
 out_remove(struct core *core, struct task *succ, uint32_t in_pos)
 {
-    struct edge_in *edge = &succ->ins[in_pos];
+    struct edge_in *edge = &succ->edges->ins[in_pos];
     if (!edge->pred) {
         return;
     }
     struct task *pred = task_at(core, edge->pred);
-    uint32_t last = --pred->n_outs;
+    uint32_t last = --task_edges(core, pred)->n_outs;
     if (edge->out_pos != last) {
-        struct edge_out moved = pred->outs[last];
-        pred->outs[edge->out_pos] = moved;
-        task_at(core, moved.succ)->ins[moved.in_pos].out_pos = edge->out_pos;
+        struct edge_out moved = pred->edges->outs[last];
+        pred->edges->outs[edge->out_pos] = moved;
+        task_at(core, moved.succ)->edges->ins[moved.in_pos].out_pos = edge->out_pos;
     }
     if (task_is_live(succ)) {
         CHECK(pred->n_live_outs > 0);
@@ -162,13 +169,17 @@ out_remove(struct core *core, struct task *succ, uint32_t in_pos)
 void
 edges_drop(struct core *core, struct task *task)
 {
-    for (uint32_t i = 0; i < task->n_ins; i++) {
+    if (!task->edges->ins) {
+        return;
+    }
+    struct edges *edges = task_edges(core, task);
+    for (uint32_t i = 0; i < edges->n_ins; i++) {
         out_remove(core, task, i);
     }
-    core->bytes -= task->n_ins * sizeof *task->ins;
-    free(task->ins);
-    task->ins = NULL;
-    task->n_ins = 0;
+    core->bytes -= edges->n_ins * sizeof *edges->ins;
+    free(edges->ins);
+    edges->ins = NULL;
+    edges->n_ins = 0;
     task->has_any = false;
     edges_recount(core, task);
 }
@@ -176,7 +187,7 @@ edges_drop(struct core *core, struct task *task)
 static void
 edge_connect(struct core *core, struct task *task, uint32_t pos, const Baton__Edge *from)
 {
-    struct edge_in *edge = &task->ins[pos];
+    struct edge_in *edge = &task->edges->ins[pos];
     *edge = (struct edge_in){
         .any = from->any, .condition = (uint8_t)from->condition, .policy = (uint8_t)from->policy};
     const char *project = from->project[0] ? from->project : task_project(core, task);
@@ -195,27 +206,26 @@ edge_connect(struct core *core, struct task *task, uint32_t pos, const Baton__Ed
         core->n_placeholders++;
     }
     edge->pred = pred->slot;
-    edge->state = (uint8_t)edge_eval(pred->state, pred->started_at != 0, from->condition);
+    edge->state = (uint8_t)edge_eval(pred->state, pred->course->started_at != 0, from->condition);
     out_add(core, pred, task, pos);
 }
 
 void
 edges_build(struct core *core, struct task *task, const Baton__Spec *spec)
 {
-    if (task->ins) {
-        edges_drop(core, task);
-    }
+    edges_drop(core, task);
     if (spec->n_after == 0) {
         return;
     }
-    task->n_ins = (uint32_t)spec->n_after;
-    task->ins = xcalloc(task->n_ins, sizeof *task->ins);
-    core->bytes += task->n_ins * sizeof *task->ins;
-    for (uint32_t i = 0; i < task->n_ins; i++) {
+    struct edges *edges = task_edges(core, task);
+    edges->n_ins = (uint32_t)spec->n_after;
+    edges->ins = xcalloc(edges->n_ins, sizeof *edges->ins);
+    core->bytes += edges->n_ins * sizeof *edges->ins;
+    for (uint32_t i = 0; i < edges->n_ins; i++) {
         edge_connect(core, task, i, spec->after[i]);
-        task->has_any |= task->ins[i].any != 0;
-        if (task->ins[i].pred) {
-            queue_fix(core, task_at(core, task->ins[i].pred));
+        task->has_any |= edges->ins[i].any != 0;
+        if (edges->ins[i].pred) {
+            queue_fix(core, task_at(core, edges->ins[i].pred));
         }
     }
     edges_recount(core, task);
@@ -224,11 +234,11 @@ edges_build(struct core *core, struct task *task, const Baton__Spec *spec)
 void
 edges_count_live(struct core *core, struct task *task, int delta)
 {
-    for (uint32_t i = 0; i < task->n_ins; i++) {
-        if (!task->ins[i].pred) {
+    for (uint32_t i = 0; i < task->edges->n_ins; i++) {
+        if (!task->edges->ins[i].pred) {
             continue;
         }
-        struct task *pred = task_at(core, task->ins[i].pred);
+        struct task *pred = task_at(core, task->edges->ins[i].pred);
         CHECK(delta > 0 || pred->n_live_outs > 0);
         pred->n_live_outs += (uint32_t)delta;
         queue_fix(core, pred);
@@ -241,14 +251,14 @@ edges_count_live(struct core *core, struct task *task, int delta)
 bool
 edges_are_clear(const struct task *task)
 {
-    return task->n_pending == 0 && task->n_broken == 0 && task->n_abort == 0;
+    return task->edges->n_pending == 0 && task->edges->n_broken == 0 && task->edges->n_abort == 0;
 }
 
 struct task *
 edges_culprit(const struct core *core, const struct task *task)
 {
-    for (uint32_t i = 0; i < task->n_ins; i++) {
-        const struct edge_in *edge = &task->ins[i];
+    for (uint32_t i = 0; i < task->edges->n_ins; i++) {
+        const struct edge_in *edge = &task->edges->ins[i];
         if (edge->state == EDGE_BROKEN && edge->policy == BATON__POLICY__POLICY_ABORT &&
             edge->pred) {
             return task_at(core, edge->pred);
@@ -278,22 +288,22 @@ static void
 outs_sort(const struct core *core, struct task *task)
 {
     bool sorted = true;
-    for (uint32_t i = 1; i < task->n_outs && sorted; i++) {
-        sorted = task_at(core, task->outs[i - 1].succ)->key <
-                 task_at(core, task->outs[i].succ)->key;
+    for (uint32_t i = 1; i < task->edges->n_outs && sorted; i++) {
+        sorted = task_at(core, task->edges->outs[i - 1].succ)->key <
+                 task_at(core, task->edges->outs[i].succ)->key;
     }
     if (sorted) {
         return;
     }
-    struct sorted_out *all = xcalloc(task->n_outs, sizeof *all);
-    for (uint32_t i = 0; i < task->n_outs; i++) {
-        all[i] = (struct sorted_out){.key = task_at(core, task->outs[i].succ)->key,
-                                     .out = task->outs[i]};
+    struct sorted_out *all = xcalloc(task->edges->n_outs, sizeof *all);
+    for (uint32_t i = 0; i < task->edges->n_outs; i++) {
+        all[i] = (struct sorted_out){.key = task_at(core, task->edges->outs[i].succ)->key,
+                                     .out = task->edges->outs[i]};
     }
-    qsort(all, task->n_outs, sizeof *all, compare_outs);
-    for (uint32_t i = 0; i < task->n_outs; i++) {
-        task->outs[i] = all[i].out;
-        task_at(core, all[i].out.succ)->ins[all[i].out.in_pos].out_pos = i;
+    qsort(all, task->edges->n_outs, sizeof *all, compare_outs);
+    for (uint32_t i = 0; i < task->edges->n_outs; i++) {
+        task->edges->outs[i] = all[i].out;
+        task_at(core, all[i].out.succ)->edges->ins[all[i].out.in_pos].out_pos = i;
     }
     free(all);
 }
@@ -303,10 +313,10 @@ edges_update_outs(struct core *core, struct task *task, bool was_unknown, struct
                   int64_t now)
 {
     outs_sort(core, task);
-    for (uint32_t i = 0; i < task->n_outs; i++) {
-        struct task *succ = task_at(core, task->outs[i].succ);
-        struct edge_in *edge = &succ->ins[task->outs[i].in_pos];
-        unsigned state = edge_eval(task->state, task->started_at != 0, edge->condition);
+    for (uint32_t i = 0; i < task->edges->n_outs; i++) {
+        struct task *succ = task_at(core, task->edges->outs[i].succ);
+        struct edge_in *edge = &succ->edges->ins[task->edges->outs[i].in_pos];
+        unsigned state = edge_eval(task->state, task->course->started_at != 0, edge->condition);
         if (state == edge->state && !was_unknown) {
             continue;
         }
@@ -315,7 +325,8 @@ edges_update_outs(struct core *core, struct task *task, bool was_unknown, struct
             edges_recount(core, succ);
         } else {
             if (was_unknown && edge->state == EDGE_PENDING) {
-                succ->n_forward--; /* count_edge sees a task that is known by now */
+                task_edges(core, succ)
+                    ->n_forward--; /* count_edge sees a task that is known by now */
             }
             count_edge(core, succ, edge, -1);
             edge->state = (uint8_t)state;

@@ -17,7 +17,7 @@ backoff_ms(const struct core *core, const struct core_request *request, const st
         delay *= 2;
     }
     delay = MIN(delay, cap);
-    struct rng rng = {.state = request->seed ^ task->key ^ task->token};
+    struct rng rng = {.state = request->seed ^ task->key ^ task->course->token};
     return 1 + (int64_t)rng_below(&rng, (uint64_t)delay);
 }
 
@@ -25,9 +25,9 @@ static void
 after_failure(const struct core *core, const struct core_request *request, const struct task *task,
               struct ending *ending)
 {
-    const Baton__Spec *spec = task->has_limits ? task_unpack(task, request->arena) : NULL;
+    const Baton__Spec *spec = task->has_limits ? task_unpack(core, task, request->arena) : NULL;
     uint32_t max = spec && spec->max_attempts ? spec->max_attempts : core->config.max_attempts;
-    uint32_t failures = task->failures + 1u;
+    uint32_t failures = task->course->failures + 1u;
     ending->counted = true;
     if (failures >= max) {
         ending->to = (Baton__TaskState)FAILED;
@@ -47,10 +47,10 @@ after_loss(const struct core *core, const struct core_request *request, const st
     if (task->state == LEASED) {
         return;
     }
-    const Baton__Spec *spec = task->has_limits ? task_unpack(task, request->arena) : NULL;
+    const Baton__Spec *spec = task->has_limits ? task_unpack(core, task, request->arena) : NULL;
     uint32_t limit = spec && spec->crash_limit ? spec->crash_limit : core->config.crash_limit;
     ending->lost = true;
-    if (task->losses + 1u >= limit) {
+    if (task->course->losses + 1u >= limit) {
         ending->to = (Baton__TaskState)FAILED;
         ending->reason = BATON__REASON__REASON_CRASH_LIMIT;
     }

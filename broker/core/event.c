@@ -46,9 +46,9 @@ event_task(struct core *core, struct core_out *out, int64_t at, unsigned kind,
     event.reason = (Baton__Reason)task->reason;
     if (task_has_lease(task) || state_is_terminal(task->state) ||
         kind != BATON__EVENT__KIND__TASK) {
-        event.token = task->token;
-        event.attempt = task->attempt;
-        event.worker = unconst(core_worker_name(core, task->worker));
+        event.token = task->course->token;
+        event.attempt = task->course->attempt;
+        event.worker = unconst(core_worker_name(core, task->course->worker));
     }
     event.actor = unconst(more->actor);
     event.text = unconst(more->text);

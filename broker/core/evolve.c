@@ -138,7 +138,7 @@ settle(struct core *core, struct core_request *request)
         }
         Baton__Ended ended = BATON__ENDED__INIT;
         ended.key = task->key;
-        if (task->n_abort) {
+        if (task->edges->n_abort) {
             const struct task *culprit = edges_culprit(core, task);
             ended.to = (Baton__TaskState)ABORTED;
             ended.reason = BATON__REASON__REASON_UPSTREAM;

@@ -17,7 +17,7 @@ evolve_epoch(struct core *core, const Baton__Fact *fact, struct core_out *out)
     for (uint32_t w = 1; w < core->n_workers; w++) {
         for (uint32_t slot = core->workers[w]->first; slot;) {
             struct task *task = task_at(core, slot);
-            struct run *run = task->run;
+            struct run *run = task->course->run;
             run->suspect = !run->sessionless;
             run->lease_until = at + (run->sessionless ? run->lease_ms : config->restart_grace_ms);
             run->start_until = run->sessionless

@@ -16,10 +16,11 @@ evolve_leased(struct core *core, const Baton__Fact *fact, uint64_t seq, struct c
     struct task *task = task_by_key(core, leased->key);
     CHECK(task && task->state == READY && edges_are_clear(task));
     snapshot_keep(core, task);
-    task->token = seq;
-    task->worker = index64_get(&core->workers_by_number, leased->worker);
-    CHECK(task->worker);
-    task->attempt++;
+    struct course *course = task_course(core, task);
+    course->token = seq;
+    course->worker = index64_get(&core->workers_by_number, leased->worker);
+    CHECK(course->worker);
+    course->attempt++;
     index64_put(&core->by_token, seq, task->slot);
     struct run *run = run_new(core);
     run->lease_ms = leased->lease_ms;
@@ -28,14 +29,14 @@ evolve_leased(struct core *core, const Baton__Fact *fact, uint64_t seq, struct c
     run->start_until = fact->at + core->config.start_ms;
     run->stall_ms = core->config.stall_ms;
     if (task->has_limits) {
-        const Baton__Spec *spec = task_unpack(task, &core->scratch);
+        const Baton__Spec *spec = task_unpack(core, task, &core->scratch);
         run->max_runtime_ms = spec->max_runtime_ms;
         run->stall_ms = spec->stall_ms ? spec->stall_ms : run->stall_ms;
     }
     if (run->sessionless) {
         run->start_until = NEVER; /* nobody starts it apart from whoever took it */
     }
-    task->run = run;
+    course->run = run;
     if (task->ext) {
         task->ext->progress = 0;
         task->ext->progress_at = 0;
@@ -56,8 +57,8 @@ evolve_started(struct core *core, const Baton__Fact *fact, struct core_out *out)
     struct task *task = task_by_key(core, fact->started->key);
     CHECK(task && task->state == LEASED);
     snapshot_keep(core, task);
-    task->started_at = fact->at;
-    task->run->stall_at = fact->at + task->run->stall_ms;
+    task_course(core, task)->started_at = fact->at;
+    task->course->run->stall_at = fact->at + task->course->run->stall_ms;
     task_move(core, task, RUNNING, BATON__REASON__REASON_OK, out, fact->at, (struct event_more){0});
 }
 
@@ -66,14 +67,14 @@ evolve_progressed(struct core *core, const Baton__Fact *fact, struct core_out *o
 {
     const Baton__Progressed *progressed = fact->progressed;
     struct task *task = task_by_key(core, progressed->key);
-    CHECK(task && task->run);
+    CHECK(task && task->course->run);
     snapshot_keep(core, task);
     struct task_ext *ext = task_ext(core, task);
     ext->progress = progressed->percent;
     ext->progress_at = fact->at;
     ext->next_update_at = progressed->next_update_at;
     set_text(&ext->progress_text, progressed->text);
-    struct run *run = task->run;
+    struct run *run = task->course->run;
     run->stalled = false;
     run->stall_at = MAX(fact->at + run->stall_ms, ext->next_update_at);
     if (task->state == RUNNING) {
@@ -90,7 +91,7 @@ evolve_stalled(struct core *core, const Baton__Fact *fact, struct core_out *out)
     struct task *task = task_by_key(core, fact->stalled->key);
     CHECK(task && task->state == RUNNING);
     snapshot_keep(core, task);
-    task->run->stalled = true;
+    task->course->run->stalled = true;
     task->reason = BATON__REASON__REASON_STALLED;
     timer_update(core, task);
     event_task(core, out, fact->at, BATON__EVENT__KIND__STALLED, task,
@@ -101,7 +102,7 @@ static Baton__AttemptRecord *
 attempt_record(struct core *core, struct task *task)
 {
     struct task_ext *ext = task_ext(core, task);
-    if (ext->n_attempts > 0 && ext->attempts[ext->n_attempts - 1]->token == task->token) {
+    if (ext->n_attempts > 0 && ext->attempts[ext->n_attempts - 1]->token == task->course->token) {
         return ext->attempts[ext->n_attempts - 1]; /* its end is told again, late */
     }
     if (ext->n_attempts == ATTEMPTS_KEPT) {
@@ -121,10 +122,10 @@ static void
 attempt_close(struct core *core, struct task *task, const Baton__AttemptEnded *ended, int64_t at)
 {
     Baton__AttemptRecord *record = attempt_record(core, task);
-    record->number = task->attempt;
-    record->token = task->token;
-    record->worker = core->workers[task->worker]->number;
-    record->started_at = task->state == LEASED ? 0 : task->started_at;
+    record->number = task->course->attempt;
+    record->token = task->course->token;
+    record->worker = core->workers[task->course->worker]->number;
+    record->started_at = task->state == LEASED ? 0 : task->course->started_at;
     record->ended_at = at;
     record->outcome = ended->result ? ended->result->outcome : BATON__OUTCOME__OUTCOME_UNSPECIFIED;
     record->exit_status = ended->result ? ended->result->exit_status : 0;
@@ -151,7 +152,7 @@ linger_add(struct core *core, const struct task *task, int64_t until)
 {
     struct linger *linger = xcalloc(1, sizeof *linger);
     *linger = (struct linger){
-        .token = task->token,
+        .token = task->course->token,
         .until = until,
         .n_claims = task->ext->n_claims,
         .claims = xmemdup(task->ext->claims, task->ext->n_claims * sizeof *linger->claims),
@@ -206,19 +207,20 @@ evolve_attempt_ended(struct core *core, const Baton__Fact *fact, struct core_out
     CHECK(task && !state_is_terminal(task->state));
     snapshot_keep(core, task);
     attempt_close(core, task, ended, fact->at);
-    if (task->run) {
+    struct course *course = task_course(core, task);
+    if (course->run) {
         bool unclean = ended->lost || ended->unclean;
         lease_close(core, task, unclean, fact->at);
-        task->losses = (uint16_t)(task->losses + ended->lost);
+        course->losses = (uint16_t)(course->losses + ended->lost);
     } else {
         /* Told late, after the lease was lost: the loss did not happen. */
-        CHECK(task->losses >= ended->undo_loss);
-        task->losses = (uint16_t)(task->losses - ended->undo_loss);
-        linger_end(core, task->token);
+        CHECK(course->losses >= ended->undo_loss);
+        course->losses = (uint16_t)(course->losses - ended->undo_loss);
+        linger_end(core, course->token);
     }
-    task->failures = (uint16_t)(task->failures + ended->counted);
-    task->timed = task->backoff = ended->next_at > fact->at;
-    task->next_at = task->timed ? ended->next_at : 0;
+    course->failures = (uint16_t)(course->failures + ended->counted);
+    task->backoff = ended->next_at > fact->at;
+    task_wait_for(core, task, task->backoff ? ended->next_at : 0);
     if (!task->timed && !state_is_terminal(ended->to)) {
         wait_until_start(core, task, fact->at);
     }
@@ -246,13 +248,13 @@ evolve_cancelling(struct core *core, const Baton__Fact *fact, struct core_out *o
     const Baton__Cancelling *cancelling = fact->cancelling;
     struct task *task = task_by_key(core, cancelling->key);
     /* One that is ended for its run time may be cancelled for good. */
-    CHECK(task && task->run &&
+    CHECK(task && task->course->run &&
           (task->state != CANCELLING || task->reason == BATON__REASON__REASON_TIMEOUT));
     snapshot_keep(core, task);
     struct task_ext *ext = task_ext(core, task);
     ext->cancel_grace_ms = cancelling->grace_ms;
     set_text(&ext->reason_text, cancelling->text);
-    task->run->cancel_until = fact->at + cancelling->grace_ms + CANCEL_SLACK_MS;
+    task->course->run->cancel_until = fact->at + cancelling->grace_ms + CANCEL_SLACK_MS;
     task_move(core, task, CANCELLING, cancelling->reason, out, fact->at,
               (struct event_more){.actor = fact->actor, .text = cancelling->text});
 }

@@ -10,7 +10,7 @@
 static void
 claims_index(struct core *core, struct task *task, const Baton__Spec *spec)
 {
-    if (task->run) {
+    if (task->course->run) {
         return; /* claims don't change under a lease, and what was taken stays */
     }
     if (task->ext && task->ext->claims) {
@@ -62,9 +62,13 @@ task_index_spec(struct core *core, struct task *task, const Baton__Spec *spec)
     int role = role_number(spec->role);
     task->role = (uint8_t)(role < 0 ? ROLE_NONE : role);
     task->priority = (uint8_t)spec->priority;
-    task->deadline = spec->deadline;
     task->on_deadline = (uint8_t)spec->on_deadline;
-    task->estimate_ms = spec->estimate_ms;
+    if (spec->deadline != task->course->deadline ||
+        spec->estimate_ms != task->course->estimate_ms) {
+        struct course *course = task_course(core, task);
+        course->deadline = spec->deadline;
+        course->estimate_ms = spec->estimate_ms;
+    }
     task->milestone = spec->milestone;
     task->has_limits = spec->max_attempts || spec->crash_limit || spec->backoff_ms ||
                        spec->backoff_cap_ms || spec->max_runtime_ms || spec->lease_ms ||
@@ -125,8 +129,7 @@ evolve_added(struct core *core, const Baton__Fact *fact, uint64_t seq, struct co
     task->actor = actor_take(core, fact->actor);
     task->held = spec->held;
     if (spec->not_before > fact->at) {
-        task->timed = true;
-        task->next_at = spec->not_before;
+        task_wait_for(core, task, spec->not_before);
     }
     core->n_tasks++;
     all_list_add(core, task);
@@ -180,7 +183,7 @@ evolve_respecified(struct core *core, const Baton__Fact *fact, struct core_out *
     struct task *task = task_by_key(core, change->key);
     CHECK(task);
     snapshot_keep(core, task);
-    Baton__Spec *old = task_unpack(task, &core->scratch);
+    Baton__Spec *old = task_unpack(core, task, &core->scratch);
     Baton__Spec *spec = baton__spec__unpack(&core->scratch.pb, change->spec.len, change->spec.data);
     CHECK(spec);
     if (task->state == READY && spec->milestone) {
@@ -200,8 +203,7 @@ evolve_respecified(struct core *core, const Baton__Fact *fact, struct core_out *
     counts_of(core, task)->by_state[task->state]++;
     bool free_of_lease = task->state == WAITING || task->state == READY;
     if (free_of_lease && spec->not_before != old->not_before && !task->backoff) {
-        task->timed = spec->not_before > fact->at;
-        task->next_at = task->timed ? spec->not_before : 0;
+        task_wait_for(core, task, spec->not_before > fact->at ? spec->not_before : 0);
     }
     bool other_edges = !edges_equal(old, spec);
     if (other_edges) {
@@ -210,14 +212,14 @@ evolve_respecified(struct core *core, const Baton__Fact *fact, struct core_out *
     if (queued) {
         queue_enter(core, task);
     }
-    if (task->run) {
-        run_limits(core, task->run, spec);
+    if (task->course->run) {
+        run_limits(core, task->course->run, spec);
     }
     order_spread(core, task);
     /* What it depends on now has not heard of it yet, or heard it with another estimate. */
-    for (uint32_t i = 0; (other_edges || old->estimate_ms != spec->estimate_ms) && i < task->n_ins;
-         i++) {
-        uint32_t pred = task->ins[i].pred;
+    for (uint32_t i = 0;
+         (other_edges || old->estimate_ms != spec->estimate_ms) && i < task->edges->n_ins; i++) {
+        uint32_t pred = task->edges->ins[i].pred;
         if (pred && task_is_live(task_at(core, pred))) {
             order_spread(core, task_at(core, pred));
         }

@@ -15,8 +15,8 @@ evolve_ended(struct core *core, const Baton__Fact *fact, struct core_out *out)
     struct task *task = task_by_key(core, ended->key);
     CHECK(task && (task->state == WAITING || task->state == READY));
     snapshot_keep(core, task);
-    task->timed = task->backoff = false;
-    task->next_at = 0;
+    task->backoff = false;
+    task_wait_for(core, task, 0);
     if (ended->text[0] || ended->by) {
         struct task_ext *ext = task_ext(core, task);
         set_text(&ext->reason_text, ended->text);
@@ -31,9 +31,10 @@ static void
 alert_text(const struct core *core, const struct task *task, char *text, size_t room)
 {
     const struct task *from = NULL;
-    for (uint32_t i = 0; task->effective != task->deadline && i < task->n_outs; i++) {
-        const struct task *succ = task_at(core, task->outs[i].succ);
-        if (task_is_live(succ) && latest_start(succ) == task->effective &&
+    for (uint32_t i = 0;
+         task->course->effective != task->course->deadline && i < task->edges->n_outs; i++) {
+        const struct task *succ = task_at(core, task->edges->outs[i].succ);
+        if (task_is_live(succ) && latest_start(succ) == task->course->effective &&
             (!from || succ->key < from->key)) {
             from = succ;
         }
@@ -45,14 +46,22 @@ alert_text(const struct core *core, const struct task *task, char *text, size_t 
     }
 }
 
+void
+task_wait_for(struct core *core, struct task *task, int64_t at)
+{
+    task->timed = at != 0;
+    if (at != task->course->next_at) {
+        task_course(core, task)->next_at = at;
+    }
+}
+
 /* No back-off (any more): what is left to wait for is the scheduled start. */
 void
 wait_until_start(struct core *core, struct task *task, int64_t at)
 {
-    int64_t not_before = task_unpack(task, &core->scratch)->not_before;
+    int64_t not_before = task_unpack(core, task, &core->scratch)->not_before;
     task->backoff = false;
-    task->timed = not_before > at;
-    task->next_at = task->timed ? not_before : 0;
+    task_wait_for(core, task, not_before > at ? not_before : 0);
 }
 
 void
@@ -64,8 +73,7 @@ evolve_due(struct core *core, const Baton__Fact *fact, struct core_out *out)
     if (task->backoff) {
         wait_until_start(core, task, fact->at);
     } else {
-        task->timed = false;
-        task->next_at = 0;
+        task_wait_for(core, task, 0);
     }
     task_place(core, task, out, fact->at);
 }
@@ -129,10 +137,11 @@ evolve_revived(struct core *core, const Baton__Fact *fact, struct core_out *out)
     struct task *task = task_by_key(core, revived->key);
     CHECK(task && state_is_terminal(task->state));
     snapshot_keep(core, task);
-    task->failures = task->losses = 0;
-    task->worker = 0; /* what a lease of its former life still tells comes too late */
+    struct course *course = task_course(core, task);
+    course->failures = course->losses = 0;
+    course->worker = 0; /* what a lease of its former life still tells comes too late */
     wait_until_start(core, task, fact->at);
-    unique_index(core, task, task_unpack(task, &core->scratch));
+    unique_index(core, task, task_unpack(core, task, &core->scratch));
     struct task_ext *ext = task_ext(core, task);
     set_text(&ext->reason_text, revived->text);
     ext->aborted_by = 0;
@@ -195,7 +204,7 @@ put_record(struct core *core, const struct task *task, struct core_out *out)
     }
     Baton__TaskRecord record;
     record_make(core, task, &core->scratch, &record);
-    record.worker_name = (char *)(uintptr_t)core_worker_name(core, task->worker);
+    record.worker_name = (char *)(uintptr_t)core_worker_name(core, task->course->worker);
     if (out->n_puts == out->room_puts) {
         out->room_puts = out->room_puts ? out->room_puts * 2 : 64;
         out->puts = xreallocarray(out->puts, out->room_puts, sizeof *out->puts);
@@ -217,16 +226,19 @@ evolve_archived(struct core *core, const Baton__Fact *fact, struct core_out *out
     tombstone_add(core, hi, lo, task->key, task->state);
     counts_of(core, task)->by_state[task->state]--;
     count_gone(counts_of(core, task), task->state);
-    for (uint32_t i = 0; i < task->n_outs; i++) {
+    uint32_t n_outs = task->edges->n_outs;
+    for (uint32_t i = 0; i < n_outs; i++) {
         /* All of these are terminal; should one live again, the edge has the value of the outcome,
          * which is all that a tombstone knows. */
-        struct task *succ = task_at(core, task->outs[i].succ);
-        struct edge_in *edge = &succ->ins[task->outs[i].in_pos];
+        struct task *succ = task_at(core, task->edges->outs[i].succ);
+        struct edge_in *edge = &succ->edges->ins[task->edges->outs[i].in_pos];
         edge->pred = 0;
         edge->state = (uint8_t)edge_eval(task->state, task->state == DONE, edge->condition);
         edges_recount(core, succ);
     }
-    task->n_outs = 0;
+    if (n_outs) {
+        task_edges(core, task)->n_outs = 0;
+    }
     edges_drop(core, task);
     timer_remove(core, task);
     all_list_remove(core, task);

@@ -176,8 +176,8 @@ follow(struct walk *walk, struct frame *frame)
         return UINT32_MAX;
     }
     const struct task *task = task_at(walk->core, slot);
-    while (frame->out < task->n_outs) {
-        uint32_t succ = task->outs[frame->out++].succ;
+    while (frame->out < task->edges->n_outs) {
+        uint32_t succ = task->edges->outs[frame->out++].succ;
         /* The edges of a task that is in the submission are replaced by the submission's. */
         if (!index64_get(&walk->by_slot, succ)) {
             return walk->n + succ;
@@ -275,9 +275,9 @@ graph_downstream(struct core *core, const uint32_t *roots, size_t n_roots)
     }
     for (uint32_t i = 0; i < core->n_stack; i++) {
         const struct task *task = task_at(core, core->stack[i]);
-        for (uint32_t o = 0; o < task->n_outs; o++) {
-            const struct task *succ = task_at(core, task->outs[o].succ);
-            unsigned condition = succ->ins[task->outs[o].in_pos].condition;
+        for (uint32_t o = 0; o < task->edges->n_outs; o++) {
+            const struct task *succ = task_at(core, task->edges->outs[o].succ);
+            unsigned condition = succ->edges->ins[task->edges->outs[o].in_pos].condition;
             bool carries = condition == BATON__CONDITION__CONDITION_SUCCESS ||
                            condition == BATON__CONDITION__CONDITION_STARTED;
             if (carries && core->marks[succ->slot] != mark) {

@@ -30,7 +30,19 @@ all_list_remove(struct core *core, struct task *task)
 static bool
 ended_list_has(const struct core *core, const struct task *task)
 {
-    return task->ended_prev || core->ended_first == task->slot;
+    return task->course->ended_prev || core->ended_first == task->slot;
+}
+
+/* What leads on from the task in this slot (0: the list itself), towards the end or the beginning.
+ */
+static uint32_t *
+ended_link(struct core *core, uint32_t slot, bool forward)
+{
+    if (slot == 0) {
+        return forward ? &core->ended_first : &core->ended_last;
+    }
+    struct course *course = task_course(core, task_at(core, slot));
+    return forward ? &course->ended_next : &course->ended_prev;
 }
 
 /* Terminal tasks that no live task depends on may be archived; they stand here in the order in
@@ -41,18 +53,17 @@ ended_list_update(struct core *core, struct task *task)
     bool in = state_is_terminal(task->state) && task->n_live_outs == 0;
     bool has = ended_list_has(core, task);
     if (in && !has) {
-        task->ended_prev = core->ended_last;
-        task->ended_next = 0;
-        *(core->ended_last ? &task_at(core, core->ended_last)->ended_next
-                           : &core->ended_first) = task->slot;
+        struct course *course = task_course(core, task);
+        course->ended_prev = core->ended_last;
+        course->ended_next = 0;
+        *ended_link(core, core->ended_last, true) = task->slot;
         core->ended_last = task->slot;
         core->n_ended++;
     } else if (!in && has) {
-        *(task->ended_prev ? &task_at(core, task->ended_prev)->ended_next
-                           : &core->ended_first) = task->ended_next;
-        *(task->ended_next ? &task_at(core, task->ended_next)->ended_prev
-                           : &core->ended_last) = task->ended_prev;
-        task->ended_next = task->ended_prev = 0;
+        struct course *course = task_course(core, task);
+        *ended_link(core, course->ended_prev, true) = course->ended_next;
+        *ended_link(core, course->ended_next, false) = course->ended_prev;
+        course->ended_next = course->ended_prev = 0;
         core->n_ended--;
     }
 }
@@ -60,11 +71,11 @@ ended_list_update(struct core *core, struct task *task)
 void
 worker_list_add(struct core *core, struct task *task)
 {
-    struct worker *worker = core->workers[task->worker];
-    task->run->prev = 0;
-    task->run->next = worker->first;
+    struct worker *worker = core->workers[task->course->worker];
+    task->course->run->prev = 0;
+    task->course->run->next = worker->first;
     if (worker->first) {
-        task_at(core, worker->first)->run->prev = task->slot;
+        task_at(core, worker->first)->course->run->prev = task->slot;
     }
     worker->first = task->slot;
     worker->n_leases++;
@@ -73,15 +84,15 @@ worker_list_add(struct core *core, struct task *task)
 void
 worker_list_remove(struct core *core, struct task *task)
 {
-    struct worker *worker = core->workers[task->worker];
-    struct run *run = task->run;
+    struct worker *worker = core->workers[task->course->worker];
+    struct run *run = task->course->run;
     if (run->prev) {
-        task_at(core, run->prev)->run->next = run->next;
+        task_at(core, run->prev)->course->run->next = run->next;
     } else {
         worker->first = run->next;
     }
     if (run->next) {
-        task_at(core, run->next)->run->prev = run->prev;
+        task_at(core, run->next)->course->run->prev = run->prev;
     }
     worker->n_leases--;
 }

@@ -86,7 +86,8 @@ each_holder(const struct core *core, const struct task *task, const Baton__Claim
             holder_fn *each, void *context)
 {
     for (uint32_t w = 1; w < core->n_workers; w++) {
-        for (uint32_t slot = core->workers[w]->first; slot; slot = task_at(core, slot)->run->next) {
+        for (uint32_t slot = core->workers[w]->first; slot;
+             slot = task_at(core, slot)->course->run->next) {
             const struct task *holder = task_at(core, slot);
             bool holds = false;
             for (uint32_t i = 0; holder != task && holder->ext && i < holder->ext->n_claims; i++) {
@@ -144,7 +145,7 @@ is_waited_for(const struct task *task, const Baton__Claim *wanted,
               const struct core_lock_wait *waits, size_t n_waits)
 {
     for (size_t i = 0; i < n_waits; i++) {
-        if (waits[i].token != task->token && meets_wait(&waits[i], wanted)) {
+        if (waits[i].token != task->course->token && meets_wait(&waits[i], wanted)) {
             return true;
         }
     }
@@ -230,7 +231,7 @@ find_holder(struct core *core, struct core_request *request, const Baton__Lock *
             struct task **ret)
 {
     struct task *task = lock->token ? task_by_token(core, lock->token) : NULL;
-    if (!task || task->token != lock->token || !task_has_lease(task)) {
+    if (!task || task->course->token != lock->token || !task_has_lease(task)) {
         return refuse(request, BATON__CODE__CODE_STALE_TOKEN, "token",
                       "token %llu is no lease (any more): the task was given to somebody else or "
                       "has ended",
@@ -298,7 +299,7 @@ mark_awaited(struct search *search, const struct task *task, const Baton__Claim 
     each_holder(search->core, task, wanted, mark_holder, search);
     for (size_t i = 0; i < n_earlier; i++) {
         const struct task *other = task_by_token(search->core, earlier[i].token);
-        if (other && other != task && other->token == earlier[i].token &&
+        if (other && other != task && other->course->token == earlier[i].token &&
             meets_wait(&earlier[i], wanted)) {
             (void)mark_holder(other, search);
         }
@@ -316,7 +317,7 @@ closes_cycle(struct core *core, const struct task *task, const Baton__Claim *wan
     for (uint32_t done = 0; done < core->n_stack; done++) {
         const struct task *holder = task_at(core, core->stack[done]);
         for (size_t i = 0; i < n_waits; i++) {
-            if (waits[i].token == holder->token) {
+            if (waits[i].token == holder->course->token) {
                 Baton__Claim claim = BATON__CLAIM__INIT;
                 claim.name = (char *)(uintptr_t)waits[i].name;
                 claim.shared = waits[i].shared;
@@ -365,7 +366,7 @@ evolve_locked(struct core *core, const Baton__Fact *fact, struct core_out *out)
 {
     const Baton__Claim *taken = fact->locked->claim;
     struct task *task = task_by_key(core, fact->locked->key);
-    CHECK(task && task->run && taken);
+    CHECK(task && task->course->run && taken);
     snapshot_keep(core, task);
     struct claim *claim = claim_add(core, task, taken);
     claim->taken = true;
@@ -379,7 +380,7 @@ evolve_lock_released(struct core *core, const Baton__Fact *fact, struct core_out
 {
     struct task *task = task_by_key(core, fact->lock_released->key);
     const struct resource *resource = resource_find(core, fact->lock_released->name);
-    CHECK(task && task->run && task->ext && resource);
+    CHECK(task && task->course->run && task->ext && resource);
     snapshot_keep(core, task);
     event_plain(core, out, fact->at, BATON__EVENT__KIND__RESOURCE, resource->name, fact->actor,
                 arena_printf(&core->scratch, "released by %s", task->id));

@@ -55,11 +55,11 @@ task_move(struct core *core, struct task *task, unsigned to, unsigned reason, st
     task->reason = (uint8_t)reason;
     counts_of(core, task)->by_state[to]++;
     if (state_is_terminal(to) && was_live) {
-        task->ended_at = at;
+        task_course(core, task)->ended_at = at;
         edges_count_live(core, task, -1);
         order_leave(core, task);
     } else if (!state_is_terminal(to) && !was_live && from != UNKNOWN) {
-        task->ended_at = 0;
+        task_course(core, task)->ended_at = 0;
         edges_count_live(core, task, 1);
         order_enter(core, task);
     }
@@ -92,11 +92,11 @@ place_of(const struct task *task, unsigned *ret_reason)
         *ret_reason = BATON__REASON__REASON_HELD;
     } else if (task_is_blocked(task)) {
         *ret_reason = BATON__REASON__REASON_BLOCKER;
-    } else if (task->n_broken || task->n_abort) {
+    } else if (task->edges->n_broken || task->edges->n_abort) {
         *ret_reason = BATON__REASON__REASON_UPSTREAM_FAILED;
-    } else if (task->n_forward) {
+    } else if (task->edges->n_forward) {
         *ret_reason = BATON__REASON__REASON_FORWARD_REF;
-    } else if (task->n_pending) {
+    } else if (task->edges->n_pending) {
         *ret_reason = BATON__REASON__REASON_DEPS;
     } else if (task->timed) {
         *ret_reason = task->backoff ? BATON__REASON__REASON_BACKOFF
@@ -115,7 +115,7 @@ settle_if_due(struct core *core, struct task *task)
 {
     bool through = task->milestone && !task->held && !task->timed && !task_is_blocked(task) &&
                    edges_are_clear(task);
-    if (task->n_abort || through) {
+    if (task->edges->n_abort || through) {
         settle_add(core, task);
     }
 }

@@ -61,7 +61,8 @@ base_of(const struct task *task)
 static int64_t
 floor_of(const struct task *task)
 {
-    bool hard = task->deadline && task->on_deadline != BATON__ON_DEADLINE__ON_DEADLINE_NOTHING;
+    bool hard = task->course->deadline &&
+                task->on_deadline != BATON__ON_DEADLINE__ON_DEADLINE_NOTHING;
     if (hard || urgency_of(task) == BATON__PRIORITY__PRIORITY_CRITICAL) {
         return task->anchor;
     }
@@ -76,50 +77,58 @@ own_of(const struct task *task, int64_t effective)
         return base;
     }
     int64_t floor = floor_of(task);
-    return MAX(floor, MIN(effective - task->estimate_ms, base));
+    return MAX(floor, MIN(effective - task->course->estimate_ms, base));
 }
 
 /* What a dependent passes on: infinite when it is not live. */
 static int64_t
 passed_effective(const struct task *task, int64_t effective)
 {
-    return effective == NEVER ? NEVER : effective - task->estimate_ms;
+    return effective == NEVER ? NEVER : effective - task->course->estimate_ms;
 }
 
 static int64_t
 passed_order(const struct task *to, int64_t order_at)
 {
-    return order_at == NEVER ? NEVER : MAX(to->anchor, order_at - to->estimate_ms);
+    return order_at == NEVER ? NEVER : MAX(to->anchor, order_at - to->course->estimate_ms);
+}
+
+static void
+effective_set(struct core *core, struct task *task, int64_t effective)
+{
+    if (effective != task->course->effective) {
+        task_course(core, task)->effective = effective;
+    }
 }
 
 static bool
 refresh(struct core *core, struct task *task)
 {
-    int64_t effective = task->deadline ? task->deadline : NEVER;
+    int64_t effective = task->course->deadline ? task->course->deadline : NEVER;
     int64_t inherited = NEVER;
-    for (uint32_t i = 0; i < task->n_outs; i++) {
-        const struct task *succ = task_at(core, task->outs[i].succ);
+    for (uint32_t i = 0; i < task->edges->n_outs; i++) {
+        const struct task *succ = task_at(core, task->edges->outs[i].succ);
         if (task_is_live(succ)) {
-            effective = MIN(effective, passed_effective(succ, succ->effective));
+            effective = MIN(effective, passed_effective(succ, succ->course->effective));
             inherited = MIN(inherited, passed_order(task, succ->order_at));
         }
     }
     int64_t order_at = MAX(task->anchor, MIN(own_of(task, effective), inherited));
-    bool changed = effective != task->effective || order_at != task->order_at;
-    task->effective = effective;
+    bool changed = effective != task->course->effective || order_at != task->order_at;
+    effective_set(core, task, effective);
     task->order_at = order_at;
     return changed;
 }
 
 static bool
-lower(struct task *task, int64_t effective, int64_t order_at)
+lower(struct core *core, struct task *task, int64_t effective, int64_t order_at)
 {
     bool changed = false;
-    if (effective < task->effective) {
-        task->effective = effective;
+    if (effective < task->course->effective) {
+        effective_set(core, task, effective);
         changed = true;
     }
-    int64_t to = MIN(MIN(own_of(task, task->effective), order_at), task->order_at);
+    int64_t to = MIN(MIN(own_of(task, task->course->effective), order_at), task->order_at);
     to = MAX(to, task->anchor);
     if (to < task->order_at) {
         task->order_at = to;
@@ -145,15 +154,15 @@ follow(struct core *core, struct task *pred, const struct task *task,
        const struct order_change *old)
 {
     bool live = task_is_live(task);
-    int64_t effective = live ? passed_effective(task, task->effective) : NEVER;
+    int64_t effective = live ? passed_effective(task, task->course->effective) : NEVER;
     int64_t order_at = live ? passed_order(pred, task->order_at) : NEVER;
     int64_t old_effective = passed_effective(task, old->effective);
     int64_t old_order = passed_order(pred, old->order_at);
-    int64_t before_effective = pred->effective;
+    int64_t before_effective = pred->course->effective;
     int64_t before_order = pred->order_at;
-    bool rested = (effective > old_effective && pred->effective == old_effective) ||
+    bool rested = (effective > old_effective && pred->course->effective == old_effective) ||
                   (order_at > old_order && pred->order_at == old_order);
-    bool changed = rested ? refresh(core, pred) : lower(pred, effective, order_at);
+    bool changed = rested ? refresh(core, pred) : lower(core, pred, effective, order_at);
     if (changed) {
         queue_fix(core, pred);
         timer_update(core, pred);
@@ -167,11 +176,11 @@ spread(struct core *core)
     while (core->n_changes > 0) {
         struct order_change old = core->changes[--core->n_changes];
         const struct task *task = task_at(core, old.slot);
-        for (uint32_t i = 0; i < task->n_ins; i++) {
-            if (!task->ins[i].pred) {
+        for (uint32_t i = 0; i < task->edges->n_ins; i++) {
+            if (!task->edges->ins[i].pred) {
                 continue;
             }
-            struct task *pred = task_at(core, task->ins[i].pred);
+            struct task *pred = task_at(core, task->edges->ins[i].pred);
             if (task_is_live(pred)) {
                 follow(core, pred, task, &old);
             }
@@ -182,7 +191,7 @@ spread(struct core *core)
 void
 order_spread(struct core *core, struct task *task)
 {
-    int64_t effective = task->effective;
+    int64_t effective = task->course->effective;
     int64_t order_at = task->order_at;
     if (refresh(core, task)) {
         queue_fix(core, task);
@@ -203,7 +212,7 @@ order_enter(struct core *core, struct task *task)
 void
 order_leave(struct core *core, struct task *task)
 {
-    change_push(core, task, task->effective, task->order_at);
+    change_push(core, task, task->course->effective, task->order_at);
     spread(core);
 }
 
@@ -225,8 +234,8 @@ order_all(struct core *core)
     while (core->n_stack > 0) {
         struct task *task = task_at(core, core->stack[--core->n_stack]);
         refresh(core, task);
-        for (uint32_t i = 0; i < task->n_ins; i++) {
-            uint32_t pred = task->ins[i].pred;
+        for (uint32_t i = 0; i < task->edges->n_ins; i++) {
+            uint32_t pred = task->edges->ins[i].pred;
             if (pred && task_is_live(task_at(core, pred)) && --left[pred] == 0) {
                 stack_push(core, pred);
             }
@@ -269,7 +278,7 @@ order_anchor(struct core *core, struct task *task, int64_t now)
         }
         task->anchor = MAX(fairness->virtual_time, now);
         int64_t weight = ext->fairness_weight ? ext->fairness_weight : 1;
-        fairness->virtual_time = task->anchor + MAX(task->estimate_ms, 1000) / weight;
+        fairness->virtual_time = task->anchor + MAX(task->course->estimate_ms, 1000) / weight;
     }
     order_spread(core, task);
 }
@@ -282,16 +291,16 @@ order_terms(const struct core *core, const struct task *task, int64_t *ret_floor
     *ret_base = base_of(task);
     *ret_effective_from = NULL;
     *ret_inherited_from = NULL;
-    for (uint32_t i = 0; i < task->n_outs; i++) {
-        struct task *succ = task_at(core, task->outs[i].succ);
+    for (uint32_t i = 0; i < task->edges->n_outs; i++) {
+        struct task *succ = task_at(core, task->edges->outs[i].succ);
         if (!task_is_live(succ)) {
             continue;
         }
-        if (task->effective != NEVER && task->effective != task->deadline &&
-            passed_effective(succ, succ->effective) == task->effective) {
+        if (task->course->effective != NEVER && task->course->effective != task->course->deadline &&
+            passed_effective(succ, succ->course->effective) == task->course->effective) {
             *ret_effective_from = succ;
         }
-        if (task->order_at < own_of(task, task->effective) &&
+        if (task->order_at < own_of(task, task->course->effective) &&
             passed_order(task, succ->order_at) == task->order_at) {
             *ret_inherited_from = succ;
         }

@@ -186,7 +186,7 @@ resource_view(const struct core *core, struct core_request *request,
                     view->holders[view->n_holders++] = ref_make(arena, core, task);
                 }
             }
-            slot = task->run->next;
+            slot = task->course->run->next;
         }
     }
     for (const struct line *line = resource->lines; line; line = line->next) {

@@ -122,12 +122,19 @@ fits(const struct resource *resource, uint32_t amount, bool shared)
                : amount <= resource->capacity && resource->used <= resource->capacity - amount;
 }
 
+/* Only tasks with claims stand in lines. */
+static struct line *
+line_of_task(const struct task *task)
+{
+    return task->ext ? task->ext->line : NULL;
+}
+
 static void
 line_add(struct core *core, struct line *line, struct task *task)
 {
     heap_add(&line->heap, &by_order, core, task->slot);
     path_count_waiting(core->resources[line->resource], 1);
-    task->line = line;
+    task->ext->line = line;
 }
 
 static void
@@ -135,7 +142,7 @@ line_remove(struct core *core, struct line *line, struct task *task)
 {
     heap_remove(&line->heap, &by_order, core, task->slot);
     path_count_waiting(core->resources[line->resource], -1);
-    task->line = NULL;
+    task->ext->line = NULL;
 }
 
 /* Later tasks don't pass the first of a line that waits past its time and does not fit; unless it
@@ -321,7 +328,7 @@ wake_lines(struct core *core, struct resource *resource)
         }
         struct task *task = task_at(core, first);
         line_remove(core, line, task);
-        task->scout_line = line;
+        task->ext->scout_line = line;
         line->scout = first;
         ready_add(core, task);
     }
@@ -396,10 +403,10 @@ resource_wake_all(struct core *core)
 static void
 scout_end(struct core *core, struct task *task)
 {
-    struct line *line = task->scout_line;
+    struct line *line = task->ext ? task->ext->scout_line : NULL;
     if (line) {
         line->scout = 0;
-        task->scout_line = NULL;
+        task->ext->scout_line = NULL;
         resource_wake(core, core->resources[line->resource]);
     }
 }
@@ -413,7 +420,7 @@ line_check(struct core *core, struct line *line)
         struct task *scout = task_at(core, line->scout);
         ready_remove(core, scout);
         line_add(core, line, scout);
-        scout->scout_line = NULL;
+        scout->ext->scout_line = NULL;
         line->scout = 0;
         resource_wake(core, core->resources[line->resource]);
     }
@@ -473,8 +480,8 @@ queue_leave(struct core *core, struct task *task)
 {
     if (queue_is_held_back(core, task)) {
         heap_remove(held_of(core, task), &by_order, core, task->slot);
-    } else if (task->line) {
-        struct line *line = task->line;
+    } else if (line_of_task(task)) {
+        struct line *line = line_of_task(task);
         line_remove(core, line, task);
         resource_wake(core,
                       core->resources[line->resource]); /* it may have been reserved for this one */
@@ -494,18 +501,19 @@ queue_fix(struct core *core, struct task *task)
         heap_fix(held_of(core, task), &by_order, core, task->slot);
         return;
     }
-    if (task->line) {
-        struct resource *resource = core->resources[task->line->resource];
-        heap_fix(&task->line->heap, &by_order, core, task->slot);
-        line_check(core, task->line);
+    struct line *line = line_of_task(task);
+    if (line) {
+        struct resource *resource = core->resources[line->resource];
+        heap_fix(&line->heap, &by_order, core, task->slot);
+        line_check(core, line);
         resource_wake(core, resource); /* it may have been reserved for one that is later now */
         return;
     }
     struct ready_queue *queue = queue_of(core, task);
     heap_fix(&queue->heap, &by_order, core, task->slot);
     role_update(core, queue);
-    if (task->scout_line) {
-        line_check(core, task->scout_line);
+    if (task->ext && task->ext->scout_line) {
+        line_check(core, task->ext->scout_line);
     }
 }
 

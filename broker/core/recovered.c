@@ -29,28 +29,31 @@ static void
 check_edges(struct checkup *c, struct task *task)
 {
     struct core *core = c->core;
-    uint32_t was[4] = {task->n_pending, task->n_broken, task->n_abort, task->n_forward};
+    uint32_t was[4] = {task->edges->n_pending, task->edges->n_broken, task->edges->n_abort,
+                       task->edges->n_forward};
     edges_recount(core, task);
-    if (was[0] != task->n_pending || was[1] != task->n_broken || was[2] != task->n_abort ||
-        was[3] != task->n_forward) {
+    if (was[0] != task->edges->n_pending || was[1] != task->edges->n_broken ||
+        was[2] != task->edges->n_abort || was[3] != task->edges->n_forward) {
         fail(c, "task %s: its dependencies are miscounted", task->id);
     }
-    for (uint32_t i = 0; i < task->n_ins; i++) {
-        const struct edge_in *edge = &task->ins[i];
+    for (uint32_t i = 0; i < task->edges->n_ins; i++) {
+        const struct edge_in *edge = &task->edges->ins[i];
         if (!edge->pred) {
             continue;
         }
         const struct task *pred = task_at(core, edge->pred);
-        if (edge->out_pos >= pred->n_outs || pred->outs[edge->out_pos].succ != task->slot ||
-            pred->outs[edge->out_pos].in_pos != i) {
+        if (edge->out_pos >= pred->edges->n_outs ||
+            pred->edges->outs[edge->out_pos].succ != task->slot ||
+            pred->edges->outs[edge->out_pos].in_pos != i) {
             fail(c, "task %s: an edge has only one end", task->id);
-        } else if (edge->state != edge_eval(pred->state, pred->started_at != 0, edge->condition)) {
+        } else if (edge->state !=
+                   edge_eval(pred->state, pred->course->started_at != 0, edge->condition)) {
             fail(c, "task %s: its edge to %s has the wrong state", task->id, pred->id);
         }
     }
     uint32_t live = 0;
-    for (uint32_t i = 0; i < task->n_outs; i++) {
-        live += task_is_live(task_at(core, task->outs[i].succ));
+    for (uint32_t i = 0; i < task->edges->n_outs; i++) {
+        live += task_is_live(task_at(core, task->edges->outs[i].succ));
     }
     if (live != task->n_live_outs) {
         fail(c, "task %s: its dependents are miscounted", task->id);
@@ -68,24 +71,24 @@ check_state(struct checkup *c, const struct task *task)
         fail(c, "task %s waits for nothing", task->id);
     }
     bool held_back = task->state == READY && queue_is_held_back(c->core, task);
-    if (held_back && (task->line || task->scout_line ||
+    if (held_back && ((task->ext && (task->ext->line || task->ext->scout_line)) ||
                       c->core->actors[task->actor]->held.slots[task->heap_pos - 1] != task->slot)) {
         fail(c, "task %s is queued although its submitter is paused", task->id);
     }
     if (task->state != READY && task->heap_pos) {
         fail(c, "task %s is queued and not ready", task->id);
     }
-    if ((task->run != NULL) != task_has_lease(task)) {
+    if ((task->course->run != NULL) != task_has_lease(task)) {
         fail(c, "task %s: lease and state disagree", task->id);
     }
-    if (task->token && task_by_token(c->core, task->token) != task) {
+    if (task->course->token && task_by_token(c->core, task->course->token) != task) {
         fail(c, "task %s: its token does not lead to it", task->id);
     }
     if (task_by_key(c->core, task->key) != task ||
         task_find(c->core, task->project, task->id) != task) {
         fail(c, "task %s is not found by its name or key", task->id);
     }
-    if (task->token > c->core->seq || task->key > c->core->seq) {
+    if (task->course->token > c->core->seq || task->key > c->core->seq) {
         fail(c, "task %s is from the future", task->id);
     }
 }
@@ -124,7 +127,7 @@ check_resources(struct checkup *c)
         struct use use = {0};
         for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
             const struct task *task = task_at(core, slot);
-            if (task->run && task->ext) {
+            if (task->course->run && task->ext) {
                 use_add(core, resource, task->ext->claims, task->ext->n_claims, &use);
             }
         }
@@ -150,8 +153,9 @@ check_acyclic(struct checkup *c)
     uint32_t n = 0;
     for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
         const struct task *task = task_at(core, slot);
-        for (uint32_t i = 0; i < task->n_ins; i++) {
-            left[slot] += task->ins[i].pred && task_at(core, task->ins[i].pred)->state != UNKNOWN;
+        for (uint32_t i = 0; i < task->edges->n_ins; i++) {
+            left[slot] += task->edges->ins[i].pred &&
+                          task_at(core, task->edges->ins[i].pred)->state != UNKNOWN;
         }
         if (left[slot] == 0) {
             stack_push(core, slot);
@@ -160,9 +164,9 @@ check_acyclic(struct checkup *c)
     while (core->n_stack > 0) {
         const struct task *task = task_at(core, core->stack[--core->n_stack]);
         n++;
-        for (uint32_t i = 0; i < task->n_outs; i++) {
-            if (--left[task->outs[i].succ] == 0) {
-                stack_push(core, task->outs[i].succ);
+        for (uint32_t i = 0; i < task->edges->n_outs; i++) {
+            if (--left[task->edges->outs[i].succ] == 0) {
+                stack_push(core, task->edges->outs[i].succ);
             }
         }
     }
@@ -199,7 +203,7 @@ check_counts(struct checkup *c)
         leases += core->workers[w]->n_leases;
     }
     for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
-        listed += task_at(core, slot)->run != NULL;
+        listed += task_at(core, slot)->course->run != NULL;
     }
     if (leases != listed) {
         fail(c, "%u leases, %u in the lists of workers", listed, leases);

@@ -10,7 +10,7 @@ void
 lease_renew(struct core *core, const struct core_request *request, struct task *task,
             int64_t extend_ms)
 {
-    struct run *run = task->run;
+    struct run *run = task->course->run;
     int64_t ms = extend_ms > 0 ? MIN(extend_ms, DURATION_MS_MAX) : run->lease_ms;
     run->lease_until = request->now + ms;
     run->suspect = false;
@@ -105,7 +105,7 @@ report_late(struct core *core, struct core_request *request, struct task *task,
         return;
     }
     bool waits = task->state == WAITING || task->state == READY;
-    if (task->token == line->token && waits && task->worker && attempt &&
+    if (task->course->token == line->token && waits && task->course->worker && attempt &&
         attempt->outcome == BATON__OUTCOME__OUTCOME_LOST) {
         struct ending ending = ending_of(core, request, task, result);
         ending.undo_loss = attempt->started_at != 0;
@@ -127,7 +127,7 @@ report_result(struct core *core, struct core_request *request, struct task *task
         answer_line(ret, BATON__CODE__CODE_INVALID, task, fault);
         return;
     }
-    if (task->token != line->token || !task->run) {
+    if (task->course->token != line->token || !task->course->run) {
         report_late(core, request, task, line, ret);
         return;
     }
@@ -185,7 +185,8 @@ core_report_line(struct core *core, struct core_request *request, uint32_t worke
                     "no task in memory has or had a lease with this token");
         return;
     }
-    if (worker && task->worker && task->worker != worker && task->token == line->token) {
+    if (worker && task->course->worker && task->course->worker != worker &&
+        task->course->token == line->token) {
         answer_line(ret, BATON__CODE__CODE_STALE_TOKEN, task, "the lease is another worker's");
         return;
     }
@@ -193,7 +194,7 @@ core_report_line(struct core *core, struct core_request *request, uint32_t worke
         report_result(core, request, task, line, ret);
         return;
     }
-    if (task->token != line->token || !task->run) {
+    if (task->course->token != line->token || !task->course->run) {
         answer_line(ret, BATON__CODE__CODE_STALE_TOKEN, task, "the lease has ended");
         return;
     }
@@ -203,8 +204,9 @@ core_report_line(struct core *core, struct core_request *request, uint32_t worke
             emit_started(core, request, task);
         }
         /* Said again, it does not shorten what was asked for since. */
-        lease_renew(core, request, task,
-                    MAX(task->run->lease_ms, task->run->lease_until - request->now));
+        lease_renew(
+            core, request, task,
+            MAX(task->course->run->lease_ms, task->course->run->lease_until - request->now));
         answer_line(ret, BATON__CODE__CODE_OK, task, "");
         break;
     case BATON__LINE__WHAT_BEAT:

@@ -76,7 +76,7 @@ static bool
 run_restore(struct core *core, struct task *task, const Baton__TaskRecord *r,
             const Baton__Spec *spec)
 {
-    if (!task->worker) {
+    if (!task->course->worker) {
         return false;
     }
     struct run *run = run_new(core);
@@ -89,7 +89,7 @@ run_restore(struct core *core, struct task *task, const Baton__TaskRecord *r,
     run->start_until = run->sessionless ? NEVER : core->now + core->config.start_ms;
     run->stall_at = core->now + run->stall_ms;
     run->cancel_until = core->now + r->cancel_grace_ms + CANCEL_SLACK_MS;
-    task->run = run;
+    task_course(core, task)->run = run;
     return true;
 }
 
@@ -117,6 +117,26 @@ numbers_are_sane(const Baton__TaskRecord *r, const Baton__Spec *spec)
            is_duration(spec->stall_ms) && is_duration(spec->max_runtime_ms);
 }
 
+static void
+course_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
+{
+    if (!r->attempt && !r->failures && !r->losses && !r->worker && !r->token && !r->started_at &&
+        !r->ended_at) {
+        return;
+    }
+    struct course *course = task_course(core, task);
+    course->attempt = r->attempt;
+    course->failures = (uint16_t)r->failures;
+    course->losses = (uint16_t)r->losses;
+    course->worker = r->worker ? index64_get(&core->workers_by_number, r->worker) : 0;
+    course->token = r->token;
+    course->started_at = r->started_at;
+    course->ended_at = r->ended_at;
+    if (course->token) {
+        index64_put(&core->by_token, course->token, task->slot);
+    }
+}
+
 static bool
 task_restore(struct core *core, const Baton__TaskRecord *r)
 {
@@ -124,8 +144,8 @@ task_restore(struct core *core, const Baton__TaskRecord *r)
     if (!spec || !r->key || r->key > core->seq || !spec->id[0] || !spec->project[0] ||
         strlen(spec->id) > ID_BYTES_MAX || strlen(spec->project) > NAME_BYTES_MAX ||
         (unsigned)r->state < WAITING || (unsigned)r->state >= STATES_N ||
-        !numbers_are_sane(r, spec) || task_by_key(core, r->key) ||
-        task_find(core, project_find(core, spec->project), spec->id)) {
+        (spec->role[0] && role_number(spec->role) < 0) || !numbers_are_sane(r, spec) ||
+        task_by_key(core, r->key) || task_find(core, project_find(core, spec->project), spec->id)) {
         return false;
     }
     struct task *task = task_new(core, project_make(core, spec->project), spec->id);
@@ -133,25 +153,15 @@ task_restore(struct core *core, const Baton__TaskRecord *r)
     task->key = r->key;
     task->state = (uint8_t)r->state;
     task->reason = (uint8_t)r->reason;
-    task->attempt = r->attempt;
-    task->failures = (uint16_t)r->failures;
-    task->losses = (uint16_t)r->losses;
-    task->worker = r->worker ? index64_get(&core->workers_by_number, r->worker) : 0;
-    task->token = r->token;
     task->created_at = r->created_at;
     task->anchor = r->anchor;
     task->ready_at = r->ready_at;
-    task->started_at = r->started_at;
-    task->ended_at = r->ended_at;
-    task->timed = r->next_at != 0;
-    task->next_at = r->next_at;
+    course_restore(core, task, r);
+    task_wait_for(core, task, r->next_at);
     task->backoff = r->backoff;
     task->held = r->held;
     task->actor = actor_take(core, r->actor);
     index64_put(&core->by_key, task->key, task->slot);
-    if (task->token) {
-        index64_put(&core->by_token, task->token, task->slot);
-    }
     task_index_spec(core, task, spec);
     if (ext_needed(r)) {
         ext_restore(core, task, r);
@@ -314,8 +324,10 @@ compare_ended(const void *a, const void *b)
 {
     const struct task *x = *(struct task *const *)a;
     const struct task *y = *(struct task *const *)b;
-    return x->ended_at != y->ended_at ? (x->ended_at > y->ended_at) - (x->ended_at < y->ended_at)
-                                      : compare_keys(a, b);
+    return x->course->ended_at != y->course->ended_at
+               ? (x->course->ended_at > y->course->ended_at) -
+                     (x->course->ended_at < y->course->ended_at)
+               : compare_keys(a, b);
 }
 
 /* Tasks stand in the chunks in any order (those set aside come early), and edges need both ends: so
@@ -337,7 +349,7 @@ core_link(struct core *core)
     qsort(all, n, sizeof(struct task *), compare_keys);
     for (uint32_t i = 0; i < n; i++) {
         all_list_add(core, all[i]);
-        Baton__Spec *spec = task_unpack(all[i], &core->scratch);
+        Baton__Spec *spec = task_unpack(core, all[i], &core->scratch);
         edges_build(core, all[i], spec);
         arena_reset(&core->scratch);
     }
@@ -348,7 +360,7 @@ core_link(struct core *core)
         if (task->state == READY) {
             queue_enter(core, task);
         }
-        if (task->run) {
+        if (task->course->run) {
             worker_list_add(core, task);
             if (task->ext) {
                 resource_take(core, task->ext->claims, task->ext->n_claims);

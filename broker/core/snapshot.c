@@ -71,28 +71,27 @@ record_make(const struct core *core, const struct task *task, struct arena *aren
 {
     baton__task_record__init(ret);
     ret->key = task->key;
-    ret->spec.data = (uint8_t *)(uintptr_t)task_spec(task);
-    ret->spec.len = task->spec_bytes;
+    ret->spec = task_spec_whole(core, task, arena);
     ret->state = (Baton__TaskState)task->state;
     ret->reason = (Baton__Reason)task->reason;
-    ret->attempt = task->attempt;
-    ret->failures = task->failures;
-    ret->losses = task->losses;
-    ret->worker = task->worker ? core->workers[task->worker]->number : 0;
-    ret->token = task->token;
+    ret->attempt = task->course->attempt;
+    ret->failures = task->course->failures;
+    ret->losses = task->course->losses;
+    ret->worker = task->course->worker ? core->workers[task->course->worker]->number : 0;
+    ret->token = task->course->token;
     ret->created_at = task->created_at;
     ret->anchor = task->anchor;
     ret->ready_at = task->ready_at;
-    ret->started_at = task->started_at;
-    ret->ended_at = task->ended_at;
-    ret->next_at = task->timed ? task->next_at : 0;
+    ret->started_at = task->course->started_at;
+    ret->ended_at = task->course->ended_at;
+    ret->next_at = task->timed ? task->course->next_at : 0;
     ret->backoff = task->backoff;
     ret->held = task->held;
     ret->actor = text(actor_name(core, task->actor));
-    if (task->run) {
-        ret->lease_ms = task->run->lease_ms;
-        ret->sessionless = task->run->sessionless;
-        ret->stalled = task->run->stalled;
+    if (task->course->run) {
+        ret->lease_ms = task->course->run->lease_ms;
+        ret->sessionless = task->course->run->sessionless;
+        ret->stalled = task->course->run->stalled;
     }
     if (task->ext) {
         record_ext(core, task->ext, arena, ret);
@@ -416,9 +415,10 @@ core_digest(struct core *core)
         /* Derived, yet part of what the task will do next: a difference here is a difference of
          * behaviour. */
         buf_printf(&chunk, "%lld %lld %u %u %u %u %u",
-                   (long long)(task_is_live(task) ? task->effective : 0),
-                   (long long)(task_is_live(task) ? task->order_at : 0), task->n_pending,
-                   task->n_broken, task->n_abort, task->n_forward, task->n_live_outs);
+                   (long long)(task_is_live(task) ? task->course->effective : 0),
+                   (long long)(task_is_live(task) ? task->order_at : 0), task->edges->n_pending,
+                   task->edges->n_broken, task->edges->n_abort, task->edges->n_forward,
+                   task->n_live_outs);
         XXH3_64bits_update(state, chunk.data, chunk.bytes);
     }
     uint64_t digest = XXH3_64bits_digest(state);

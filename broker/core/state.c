@@ -45,6 +45,12 @@ core_new(const struct core_config *config)
 
 /* ---- tasks ---- */
 
+/* Tags of the fields of a packed Spec that the task says beside it. */
+enum { SPEC_ID = 1 << 3 | 2, SPEC_PROJECT = 2 << 3 | 2, SPEC_ROLE = 3 << 3 | 2 };
+
+const struct course course_none = {.effective = NEVER, .timer_at = NEVER};
+const struct edges edges_none = {0};
+
 static uint32_t
 id_hash(const struct core *core, uint32_t project, const char *id)
 {
@@ -117,9 +123,9 @@ task_new(struct core *core, uint32_t project, const char *id)
     *task = (struct task){.slot = slot,
                           .project = project,
                           .role = ROLE_NONE,
-                          .effective = NEVER,
-                          .order_at = NEVER,
-                          .timer_at = NEVER};
+                          .course = &course_none,
+                          .edges = &edges_none,
+                          .order_at = NEVER};
     task_set_spec(core, task, id, NULL, 0);
     slotset_add(&core->by_id, slot, id_hash(core, project, id));
     core->projects[project]->n_tasks++;
@@ -134,10 +140,30 @@ spec_free(struct core *core, struct task *task)
     slab_free(&core->slab, task->id, bytes);
 }
 
+/* Bytes of the id, project and role that a packed spec begins with. */
+static size_t
+identity_bytes(const uint8_t *spec, size_t bytes)
+{
+    size_t pos = 0;
+    while (pos < bytes &&
+           (spec[pos] == SPEC_ID || spec[pos] == SPEC_PROJECT || spec[pos] == SPEC_ROLE)) {
+        size_t at = pos + 1;
+        uint64_t length;
+        if (!varint_read(spec, bytes, &at, &length) || length > bytes - at) {
+            break;
+        }
+        pos = at + length;
+    }
+    return pos;
+}
+
 void
 task_set_spec(struct core *core, struct task *task, const char *id, const uint8_t *spec,
               size_t bytes)
 {
+    size_t skipped = identity_bytes(spec, bytes);
+    spec += skipped;
+    bytes -= skipped;
     size_t id_bytes = strlen(id) + 1;
     char *block = slab_alloc(&core->slab, id_bytes + bytes);
     memcpy(block, id, id_bytes);
@@ -178,17 +204,40 @@ ext_free(struct core *core, struct task *task)
     free(ext->reason_text);
     free(ext->progress_text);
     free(ext->result);
+    core->bytes -= sizeof *ext;
     slab_free(&core->slab, ext, sizeof *ext);
     task->ext = NULL;
+}
+
+static void
+course_free(struct core *core, struct task *task)
+{
+    if (task->course != &course_none) {
+        core->bytes -= sizeof *task->course;
+        slab_free(&core->slab, task_course(core, task), sizeof *task->course);
+        task->course = &course_none;
+    }
+}
+
+static void
+edges_free(struct core *core, struct task *task)
+{
+    if (task->edges != &edges_none) {
+        core->bytes -= sizeof *task->edges + task->edges->room_outs * sizeof(struct edge_out);
+        free(task->edges->outs);
+        slab_free(&core->slab, task_edges(core, task), sizeof *task->edges);
+        task->edges = &edges_none;
+    }
 }
 
 void
 task_free(struct core *core, struct task *task)
 {
-    CHECK(!task->heap_pos && !task->timer_pos && !task->run && task->n_outs == 0 && !task->ins);
+    CHECK(!task->heap_pos && !task->course->timer_pos && !task->course->run &&
+          task->edges->n_outs == 0 && !task->edges->ins);
     slotset_remove(&core->by_id, task->slot, id_hash(core, task->project, task->id));
-    if (task->token) {
-        index64_remove(&core->by_token, task->token);
+    if (task->course->token) {
+        index64_remove(&core->by_token, task->course->token);
     }
     if (task->ext && task->ext->claims) {
         resource_unclaim(core, task->ext->claims, task->ext->n_claims);
@@ -197,7 +246,8 @@ task_free(struct core *core, struct task *task)
     ext_free(core, task);
     spec_free(core, task);
     core->projects[task->project]->n_tasks--;
-    free(task->outs);
+    edges_free(core, task);
+    course_free(core, task);
     uint32_t slot = task->slot;
     *task = (struct task){.next = core->free_slot};
     core->free_slot = slot;
@@ -214,6 +264,30 @@ task_ext(struct core *core, struct task *task)
     return task->ext;
 }
 
+struct course *
+task_course(struct core *core, struct task *task)
+{
+    struct course *course = (struct course *)(uintptr_t)task->course;
+    if (task->course == &course_none) {
+        task->course = course = slab_alloc(&core->slab, sizeof *course);
+        *course = course_none;
+        core->bytes += sizeof *course;
+    }
+    return course;
+}
+
+struct edges *
+task_edges(struct core *core, struct task *task)
+{
+    struct edges *edges = (struct edges *)(uintptr_t)task->edges;
+    if (task->edges == &edges_none) {
+        task->edges = edges = slab_alloc(&core->slab, sizeof *edges);
+        *edges = edges_none;
+        core->bytes += sizeof *edges;
+    }
+    return edges;
+}
+
 struct run *
 run_new(struct core *core)
 {
@@ -223,16 +297,55 @@ run_new(struct core *core)
 void
 run_free(struct core *core, struct task *task)
 {
-    slab_free(&core->slab, task->run, task->run ? sizeof(struct run) : 0);
-    task->run = NULL;
+    if (task->course->run) {
+        slab_free(&core->slab, task->course->run, sizeof(struct run));
+        task_course(core, task)->run = NULL;
+    }
+}
+
+static const char *
+task_role(const struct task *task)
+{
+    return task->role < ROLES_N ? role_names[task->role] : "";
 }
 
 Baton__Spec *
-task_unpack(const struct task *task, struct arena *arena)
+task_unpack(const struct core *core, const struct task *task, struct arena *arena)
 {
     Baton__Spec *spec = baton__spec__unpack(&arena->pb, task->spec_bytes, task_spec(task));
     CHECK(spec);
+    spec->id = arena_strdup(arena, task->id); /* an edit moves the task's own */
+    spec->project = (char *)(uintptr_t)task_project(core, task);
+    spec->role = (char *)(uintptr_t)task_role(task);
     return spec;
+}
+
+static uint8_t *
+put_text(uint8_t *p, uint8_t tag, const char *text)
+{
+    size_t bytes = strlen(text);
+    if (bytes) {
+        *p++ = tag;
+        p = varint_put(p, bytes);
+        memcpy(p, text, bytes);
+    }
+    return p + bytes;
+}
+
+ProtobufCBinaryData
+task_spec_whole(const struct core *core, const struct task *task, struct arena *arena)
+{
+    enum { HEAD_BYTES_MAX = 3 * (1 + VARINT_BYTES_MAX) };
+    const char *project = task_project(core, task);
+    const char *role = task_role(task);
+    size_t room = HEAD_BYTES_MAX + strlen(task->id) + strlen(project) + strlen(role) +
+                  task->spec_bytes;
+    uint8_t *data = arena_alloc(arena, room);
+    uint8_t *p = put_text(data, SPEC_ID, task->id);
+    p = put_text(p, SPEC_PROJECT, project);
+    p = put_text(p, SPEC_ROLE, role);
+    memcpy(p, task_spec(task), task->spec_bytes);
+    return (ProtobufCBinaryData){.data = data, .len = (size_t)(p - data) + task->spec_bytes};
 }
 
 const char *
@@ -300,8 +413,9 @@ tasks_free_all(struct core *core)
         ext_free(core, task);
         spec_free(core, task);
         run_free(core, task);
-        free(task->ins);
-        free(task->outs);
+        course_free(core, task);
+        free(task->edges->ins);
+        edges_free(core, task);
     }
     for (uint32_t i = 0; i < core->n_chunks; i++) {
         free(core->chunks[i]);

@@ -25,7 +25,7 @@ enum {
     WHOLE = 1 << 30,              /* of a resource: more than any capacity */
     RUNTIME_SLACK_MS = 30 * 1000, /* the worker ends a task at its longest run time first */
     CANCEL_SLACK_MS = 10 * 1000,  /* for the answer of the worker after the grace */
-    CHUNK_BITS = 13,              /* about HUGE_BYTES of tasks */
+    CHUNK_BITS = 14,              /* about HUGE_BYTES of tasks */
     CHUNK_TASKS = 1 << CHUNK_BITS,
 };
 
@@ -71,6 +71,8 @@ struct claim {
     bool taken; /* while it ran: not declared, and gone with the lease. Behind the declared ones */
 };
 
+struct line;
+
 /* What only few tasks have, or only after they ran. */
 struct task_ext {
     struct claim *claims;
@@ -100,6 +102,8 @@ struct task_ext {
     uint32_t n_children;
     uint32_t n_descendants;
     int64_t cancel_grace_ms;
+    struct line *line;        /* the waiting line it is in; NULL: the ready queue */
+    struct line *scout_line;  /* on whose behalf it stands in the ready queue; NULL: its own */
     uint32_t unique_slot;     /* back to the task */
     UT_hash_handle by_unique; /* key: project number and unique_key, in core->unique */
     char *unique_full;
@@ -123,24 +127,63 @@ struct run {
 
 struct ready_queue;
 
-struct task {
+/* What a task has that was leased, or has ended, or has a time of its own: a deadline (or one that
+ * it inherited), an estimate, a start to wait for. All others share course_none. */
+struct course {
     /* Persistent. */
-    uint64_t key;
-    uint64_t token;
-    int64_t created_at;
-    int64_t anchor;
-    int64_t ready_at;   /* first time ready; 0: never */
+    uint64_t token;     /* of the latest lease; 0: there was none */
     int64_t started_at; /* of the latest attempt that started */
     int64_t ended_at;
     int64_t next_at; /* timed: when it comes due */
-    char *id;        /* owns one block: the id, NUL, then the packed spec */
-    uint32_t spec_bytes;
-    uint32_t project;
     uint32_t attempt;
     uint32_t worker; /* of the latest lease */
-    uint32_t actor;  /* who added it */
     uint16_t failures;
     uint16_t losses;
+    /* Derived. */
+    uint32_t timer_pos;
+    int64_t deadline;
+    int64_t estimate_ms;
+    int64_t effective; /* order.c */
+    int64_t timer_at;  /* when core_tick must look at it */
+    struct run *run;   /* NULL: no lease */
+    uint32_t ended_next, ended_prev;
+};
+
+/* What a task has that depends on others, or on which others depend. All others share
+ * edges_none. */
+struct edges {
+    struct edge_in *ins;
+    struct edge_out *outs;
+    uint32_t n_ins;
+    uint32_t n_outs, room_outs;
+    uint32_t n_pending; /* unmet edges and groups that can still be met */
+    uint32_t n_broken;  /* … that can't, with policy hold */
+    uint32_t n_abort;   /* … that can't, with policy abort */
+    uint32_t n_forward; /* pending edges to placeholders */
+};
+
+/* Small, since there may be millions that only wait in a queue. The parts that most have not are
+ * read here (what they point to is always there) and written through task_course, task_edges and
+ * task_ext. */
+struct task {
+    /* Persistent. */
+    uint64_t key;
+    int64_t created_at;
+    int64_t anchor;
+    int64_t ready_at; /* first time ready; 0: never */
+    /* Derived. */
+    int64_t order_at; /* order.c */
+    char *id;         /* owns one block: the id, NUL, then the packed spec (task_spec) */
+    const struct course *course;
+    const struct edges *edges;
+    struct task_ext *ext; /* NULL: none */
+    uint32_t spec_bytes;
+    uint32_t project;
+    uint32_t actor; /* who added it */
+    uint32_t slot;
+    uint32_t heap_pos;    /* in its ready queue or its waiting line */
+    uint32_t n_live_outs; /* edges to tasks that are not terminal */
+    uint32_t next, prev;  /* all tasks by key */
     uint8_t state;
     uint8_t reason;
     uint8_t role;
@@ -152,32 +195,8 @@ struct task {
     bool milestone : 1;
     bool has_limits : 1; /* the spec has limits of its own */
     bool has_any : 1;    /* some edge is in a group */
-    /* Derived. */
-    bool settling : 1; /* on core->settle */
-    bool aside : 1;    /* == snapshot.side: what the snapshot says of it is packed */
-    int64_t deadline;
-    int64_t estimate_ms;
-    int64_t effective; /* order.c */
-    int64_t order_at;
-    int64_t timer_at; /* when core_tick must look at it */
-    struct edge_in *ins;
-    struct edge_out *outs;
-    struct task_ext *ext;
-    struct run *run;
-    uint32_t n_ins;
-    uint32_t n_outs, room_outs;
-    uint32_t n_pending;   /* unmet edges and groups that can still be met */
-    uint32_t n_broken;    /* … that can't, with policy hold */
-    uint32_t n_abort;     /* … that can't, with policy abort */
-    uint32_t n_forward;   /* pending edges to placeholders */
-    uint32_t n_live_outs; /* edges to tasks that are not terminal */
-    uint32_t slot;
-    uint32_t timer_pos;
-    uint32_t heap_pos;       /* in its ready queue or its waiting line */
-    struct line *line;       /* the waiting line it is in; NULL: the ready queue */
-    struct line *scout_line; /* on whose behalf it stands in the ready queue; NULL: its own */
-    uint32_t next, prev;     /* all tasks by key; ended tasks: see ended_next */
-    uint32_t ended_next, ended_prev;
+    bool settling : 1;   /* on core->settle */
+    bool aside : 1;      /* == snapshot.side: what the snapshot says of it is packed */
 };
 
 /* Tasks of one role, project and need that wait for one resource. The first one is let into the
@@ -476,6 +495,7 @@ task_is_blocked(const struct task *task)
 {
     return task->ext && task->ext->n_blockers;
 }
+/* The description without what the task says beside it: id, project, role. spec_bytes of it. */
 static inline const uint8_t *
 task_spec(const struct task *task)
 {
@@ -486,13 +506,22 @@ struct task *task_by_key(const struct core *core, uint64_t key);                
 struct task *task_by_token(const struct core *core, uint64_t token);               /* NULL */
 struct task *task_new(struct core *core, uint32_t project, const char *id);
 void task_free(struct core *core, struct task *task);
-/* Sets the id's block: id and spec are copied. */
+/* Sets the id's block: the id is copied, and the packed spec but for what task_spec leaves out. */
 void task_set_spec(struct core *core, struct task *task, const char *id, const uint8_t *spec,
                    size_t bytes);
-struct task_ext *task_ext(struct core *core, struct task *task); /* made when absent */
-struct run *run_new(struct core *core);                          /* zeroed */
-void run_free(struct core *core, struct task *task);             /* the task's, if it has one */
-Baton__Spec *task_unpack(const struct task *task, struct arena *arena);
+/* Parts, to write to; made when absent. */
+struct course *task_course(struct core *core, struct task *task);
+struct edges *task_edges(struct core *core, struct task *task);
+struct task_ext *task_ext(struct core *core, struct task *task);
+/* For tasks without such parts: nothing ever happened, nothing is due, no edges. */
+extern const struct course course_none;
+extern const struct edges edges_none;
+struct run *run_new(struct core *core);              /* zeroed */
+void run_free(struct core *core, struct task *task); /* the task's, if it has one */
+/* The whole description: as a message, and packed as it was when it was set. */
+Baton__Spec *task_unpack(const struct core *core, const struct task *task, struct arena *arena);
+ProtobufCBinaryData task_spec_whole(const struct core *core, const struct task *task,
+                                    struct arena *arena);
 const char *task_project(const struct core *core, const struct task *task);
 void set_text(char **text, const char *to); /* "" and NULL: none */
 
@@ -649,6 +678,8 @@ uint64_t emit(struct core *core, struct core_request *request, Baton__Fact *fact
 void evolve(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out *out);
 /* Puts a waiting or ready task where its conditions say. */
 void task_place(struct core *core, struct task *task, struct core_out *out, int64_t now);
+/* It waits for this time; 0: for none. */
+void task_wait_for(struct core *core, struct task *task, int64_t at);
 void task_index_spec(struct core *core, struct task *task, const Baton__Spec *spec);
 void worker_list_add(struct core *core, struct task *task);
 void settle_add(struct core *core, struct task *task);

@@ -256,7 +256,7 @@ unique_holder(const struct core *core, struct core_request *request, const Baton
     uint32_t project = project_find(core, spec->project);
     struct task *task = unique_holder_of(core, project, spec->unique_key);
     if (task && !task_is_live(task)) {
-        int64_t window = task_unpack(task, request->arena)->unique_window_ms;
+        int64_t window = task_unpack(core, task, request->arena)->unique_window_ms;
         if (!window || request->now >= task->created_at + window) {
             return NULL;
         }
@@ -340,7 +340,7 @@ plan_task(struct submission *s, size_t i)
     struct plan *plan = &s->plans[i];
     struct task *task = task_find(s->core, project_find(s->core, spec->project), spec->id);
     if (task && task->state != UNKNOWN) {
-        Baton__Spec *old = task_unpack(task, s->request->arena);
+        Baton__Spec *old = task_unpack(s->core, task, s->request->arena);
         plan->task = task;
         plan->diff = spec_diff(old, spec, s->request->arena);
         plan->kind = plan->diff ? PLAN_UPDATE : PLAN_UNCHANGED;
@@ -449,7 +449,7 @@ check_parent(struct submission *s)
     }
     struct core_request *request = s->request;
     struct task *parent = task_by_token(s->core, s->submit->parent_token);
-    if (!parent || parent->token != s->submit->parent_token || !task_has_lease(parent)) {
+    if (!parent || parent->course->token != s->submit->parent_token || !task_has_lease(parent)) {
         return refuse(request, BATON__CODE__CODE_STALE_TOKEN, "parent_token",
                       "the lease with this token has ended, so nothing can be added in its name");
     }
@@ -468,7 +468,7 @@ check_parent(struct submission *s)
             if (!ancestor) {
                 break;
             }
-            const Baton__Spec *other = task_unpack(ancestor, request->arena);
+            const Baton__Spec *other = task_unpack(s->core, ancestor, request->arena);
             bool says_what = spec->title[0] || spec->unique_key[0];
             if (says_what && strcmp(other->role, spec->role) == 0 &&
                 strcmp(other->title, spec->title) == 0 &&
@@ -783,7 +783,7 @@ emit_task(struct submission *s, size_t i)
     if (plan->kind == PLAN_UPDATE) {
         emit_respecified(s, plan->task->key, plan->packed);
     } else if (plan->kind == PLAN_EXISTING && plan->raise) {
-        Baton__Spec *raised = task_unpack(plan->task, s->request->arena);
+        Baton__Spec *raised = task_unpack(s->core, plan->task, s->request->arena);
         raised->priority = spec->priority;
         emit_respecified(s, plan->task->key, spec_pack(raised, s->request->arena));
     } else if (plan->kind == PLAN_ADD) {

@@ -52,7 +52,8 @@ tick_alert(struct core *core, struct core_request *request, const struct task *t
     Baton__Alerted alerted = BATON__ALERTED__INIT;
     alerted.key = task->key;
     alerted.alert = (Baton__Alert)alert;
-    alerted.deadline = alert == BATON__ALERT__ALERT_AT_RISK ? task->effective : task->deadline;
+    alerted.deadline = alert == BATON__ALERT__ALERT_AT_RISK ? task->course->effective
+                                                            : task->course->deadline;
     Baton__Fact fact = BATON__FACT__INIT;
     fact.what_case = BATON__FACT__WHAT_ALERTED;
     fact.alerted = &alerted;
@@ -63,11 +64,11 @@ tick_alert(struct core *core, struct core_request *request, const struct task *t
 static void
 tick_leased(struct core *core, struct core_request *request, struct task *task)
 {
-    const struct run *run = task->run;
+    const struct run *run = task->course->run;
     int64_t now = request->now;
-    bool deadline = deadline_cancels(task) && task->deadline <= now;
+    bool deadline = deadline_cancels(task) && task->course->deadline <= now;
     bool too_long = task->state == RUNNING && run->max_runtime_ms &&
-                    task->started_at + run->max_runtime_ms + RUNTIME_SLACK_MS <= now;
+                    task->course->started_at + run->max_runtime_ms + RUNTIME_SLACK_MS <= now;
     if (run->lease_until <= now) {
         lease_end(core, request, task, BATON__OUTCOME__OUTCOME_LOST, "the lease ran out");
     } else if (task->state == LEASED && run->start_until <= now) {
@@ -89,7 +90,7 @@ tick_task(struct core *core, struct core_request *request, struct task *task)
     switch (task->state) {
     case WAITING:
     case READY:
-        if (deadline_expires(task) && task->deadline <= request->now) {
+        if (deadline_expires(task) && task->course->deadline <= request->now) {
             emit_expired(core, request, task);
         } else if (!tick_alert(core, request, task)) {
             emit_simple_due(core, request, task);
@@ -178,7 +179,7 @@ archive_next_at(const struct core *core)
     }
     return core->n_ended > core->config.hot_ended_max
                ? 0
-               : task_at(core, core->ended_first)->ended_at + core->config.hot_ended_ms;
+               : task_at(core, core->ended_first)->course->ended_at + core->config.hot_ended_ms;
 }
 
 uint64_t
@@ -188,8 +189,8 @@ core_n_to_archive(const struct core *core, int64_t now)
                           ? core->n_ended - core->config.hot_ended_max
                           : 0;
     uint64_t n = 0;
-    for (uint32_t slot = core->ended_first; slot; slot = task_at(core, slot)->ended_next) {
-        bool old = task_at(core, slot)->ended_at + core->config.hot_ended_ms <= now;
+    for (uint32_t slot = core->ended_first; slot; slot = task_at(core, slot)->course->ended_next) {
+        bool old = task_at(core, slot)->course->ended_at + core->config.hot_ended_ms <= now;
         if (!old && n >= excess) {
             break;
         }
@@ -217,7 +218,7 @@ core_tick(struct core *core, struct core_request *request)
     core->queue_now = request->now;
     for (int i = 0; i < TICK_TASKS && core->timers.n > 0; i++) {
         struct task *task = task_at(core, heap_top(&core->timers));
-        if (task->timer_at > request->now) {
+        if (task->course->timer_at > request->now) {
             break;
         }
         tick_task(core, request, task);
@@ -234,7 +235,7 @@ core_next_at(const struct core *core)
 {
     int64_t at = MIN(MIN(answers_next_at(core), archive_next_at(core)), board_next_at(core));
     if (core->timers.n > 0) {
-        at = MIN(at, task_at(core, heap_top(&core->timers))->timer_at);
+        at = MIN(at, task_at(core, heap_top(&core->timers))->course->timer_at);
     }
     for (const struct pause *pause = core->pauses; pause; pause = pause->next) {
         at = pause->until ? MIN(at, pause->until) : at;

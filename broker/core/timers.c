@@ -7,13 +7,15 @@ timer_before(const void *core, uint32_t a, uint32_t b)
 {
     const struct task *x = task_at(core, a);
     const struct task *y = task_at(core, b);
-    return x->timer_at != y->timer_at ? x->timer_at < y->timer_at : x->key < y->key;
+    return x->course->timer_at != y->course->timer_at ? x->course->timer_at < y->course->timer_at
+                                                      : x->key < y->key;
 }
 
 static uint32_t *
 timer_position(const void *core, uint32_t slot)
 {
-    return &task_at(core, slot)->timer_pos;
+    /* Who stands in the heap has a time, and so a course of its own. */
+    return (uint32_t *)(uintptr_t)&task_at(core, slot)->course->timer_pos;
 }
 
 static const struct heap_class by_time = {.before = timer_before, .position = timer_position};
@@ -21,28 +23,30 @@ static const struct heap_class by_time = {.before = timer_before, .position = ti
 bool
 deadline_expires(const struct task *task)
 {
-    return task->deadline && (task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_EXPIRE ||
-                              task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_CANCEL);
+    return task->course->deadline && (task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_EXPIRE ||
+                                      task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_CANCEL);
 }
 
 bool
 deadline_cancels(const struct task *task)
 {
-    return task->deadline && task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_CANCEL;
+    return task->course->deadline && task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_CANCEL;
 }
 
 int64_t
 latest_start(const struct task *task)
 {
-    return task->effective == NEVER ? NEVER : task->effective - task->estimate_ms;
+    return task->course->effective == NEVER ? NEVER
+                                            : task->course->effective - task->course->estimate_ms;
 }
 
 /* A task without an estimate has no latest start of its own: what presses it speaks for it. */
 static bool
 risk_is_open(const struct task *task)
 {
-    return task->state != RUNNING && task->estimate_ms > 0 && task->effective != NEVER &&
-           !(task->ext && task->ext->risk_told == task->effective);
+    return task->state != RUNNING && task->course->estimate_ms > 0 &&
+           task->course->effective != NEVER &&
+           !(task->ext && task->ext->risk_told == task->course->effective);
 }
 
 unsigned
@@ -52,11 +56,11 @@ alert_next(const struct task *task, int64_t *ret_at)
     bool waits = task->state == WAITING || task->state == READY;
     unsigned alert = BATON__ALERT__ALERT_NONE;
     *ret_at = NEVER;
-    if (task->deadline && !(waits ? deadline_expires(task) : deadline_cancels(task))) {
+    if (task->course->deadline && !(waits ? deadline_expires(task) : deadline_cancels(task))) {
         bool lifts = task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_ESCALATE;
-        if (!ext || ext->late_told != task->deadline || (lifts && !ext->escalated)) {
+        if (!ext || ext->late_told != task->course->deadline || (lifts && !ext->escalated)) {
             alert = lifts ? BATON__ALERT__ALERT_ESCALATED : BATON__ALERT__ALERT_LATE;
-            *ret_at = task->deadline;
+            *ret_at = task->course->deadline;
         }
     }
     if (risk_is_open(task) && latest_start(task) < *ret_at) {
@@ -73,12 +77,12 @@ alert_now(const struct task *task)
     if (!ext || !task_is_live(task)) {
         return BATON__ALERT__ALERT_NONE;
     }
-    if (task->deadline && ext->late_told == task->deadline) {
+    if (task->course->deadline && ext->late_told == task->course->deadline) {
         bool lifted = task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_ESCALATE &&
                       ext->escalated;
         return lifted ? BATON__ALERT__ALERT_ESCALATED : BATON__ALERT__ALERT_LATE;
     }
-    return task->effective != NEVER && ext->risk_told == task->effective
+    return task->course->effective != NEVER && ext->risk_told == task->course->effective
                ? BATON__ALERT__ALERT_AT_RISK
                : BATON__ALERT__ALERT_NONE;
 }
@@ -86,17 +90,17 @@ alert_now(const struct task *task)
 static int64_t
 timer_of(const struct task *task)
 {
-    const struct run *run = task->run;
+    const struct run *run = task->course->run;
     int64_t at = NEVER;
     int64_t alert_at;
     switch (task->state) {
     case WAITING:
     case READY:
         if (task->timed) {
-            at = task->next_at;
+            at = task->course->next_at;
         }
         if (deadline_expires(task)) {
-            at = MIN(at, task->deadline);
+            at = MIN(at, task->course->deadline);
         }
         break;
     case LEASED:
@@ -108,7 +112,7 @@ timer_of(const struct task *task)
             at = MIN(at, run->stall_at);
         }
         if (run->max_runtime_ms) {
-            at = MIN(at, task->started_at + run->max_runtime_ms + RUNTIME_SLACK_MS);
+            at = MIN(at, task->course->started_at + run->max_runtime_ms + RUNTIME_SLACK_MS);
         }
         break;
     case CANCELLING:
@@ -116,8 +120,8 @@ timer_of(const struct task *task)
     default:
         return NEVER;
     }
-    if (task->run && deadline_cancels(task)) {
-        at = MIN(at, task->deadline);
+    if (task->course->run && deadline_cancels(task)) {
+        at = MIN(at, task->course->deadline);
     }
     (void)alert_next(task, &alert_at);
     return MIN(at, alert_at);
@@ -126,26 +130,28 @@ timer_of(const struct task *task)
 void
 timer_remove(struct core *core, struct task *task)
 {
-    if (task->timer_pos) {
+    if (task->course->timer_pos) {
         heap_remove(&core->timers, &by_time, core, task->slot);
     }
-    task->timer_at = NEVER;
+    if (task->course->timer_at != NEVER) {
+        task_course(core, task)->timer_at = NEVER;
+    }
 }
 
 void
 timer_update(struct core *core, struct task *task)
 {
     int64_t at = timer_of(task);
-    if (at == task->timer_at) {
+    if (at == task->course->timer_at) {
         return;
     }
     if (at == NEVER) {
         timer_remove(core, task);
-    } else if (task->timer_pos) {
-        task->timer_at = at;
+    } else if (task->course->timer_pos) {
+        task_course(core, task)->timer_at = at;
         heap_fix(&core->timers, &by_time, core, task->slot);
     } else {
-        task->timer_at = at;
+        task_course(core, task)->timer_at = at;
         heap_add(&core->timers, &by_time, core, task->slot);
     }
 }

@@ -18,7 +18,7 @@ unsigned
 view_reason(const struct core *core, const struct task *task, int64_t now)
 {
     (void)now;
-    if (task_has_lease(task) && task->state != CANCELLING && task->run->suspect) {
+    if (task_has_lease(task) && task->state != CANCELLING && task->course->run->suspect) {
         return BATON__REASON__REASON_SUSPECT;
     }
     if (task->state != READY) {
@@ -144,36 +144,37 @@ view_make(const struct core *core, struct core_request *request, const struct ta
     struct arena *arena = request->arena;
     baton__task_view__init(ret);
     ret->key = task->key;
-    ret->spec = task_unpack(task, arena);
+    ret->spec = task_unpack(core, task, arena);
     if (!whole) {
         slim(ret->spec);
     }
     ret->state = (Baton__TaskState)task->state;
     ret->reason = (Baton__Reason)view_reason(core, task, request->now);
-    ret->attempt = task->attempt;
-    ret->losses = task->losses;
-    ret->worker = text(core_worker_name(core, task->worker));
-    ret->token = task->token;
+    ret->attempt = task->course->attempt;
+    ret->losses = task->course->losses;
+    ret->worker = text(core_worker_name(core, task->course->worker));
+    ret->token = task->course->token;
     ret->created_at = task->created_at;
     ret->ready_at = task->ready_at;
-    ret->started_at = task->started_at;
-    ret->ended_at = task->ended_at;
-    ret->next_at = task->timed ? task->next_at : 0;
+    ret->started_at = task->course->started_at;
+    ret->ended_at = task->course->ended_at;
+    ret->next_at = task->timed ? task->course->next_at : 0;
     ret->actor = text(actor_name(core, task->actor));
     ret->order_at = task_is_live(task) ? task->order_at : 0;
     ret->alert = (Baton__Alert)alert_now(task);
-    ret->latest_start = task_is_live(task) && task->effective != NEVER ? latest_start(task) : 0;
-    ret->n_unmet = task->n_pending + task->n_broken + task->n_abort;
-    ret->dependents_total = task->n_outs;
+    ret->latest_start = task_is_live(task) && task->course->effective != NEVER ? latest_start(task)
+                                                                               : 0;
+    ret->n_unmet = task->edges->n_pending + task->edges->n_broken + task->edges->n_abort;
+    ret->dependents_total = task->edges->n_outs;
     if (task->ext) {
         view_ext(core, arena, task, whole, ret);
     }
     if (dependents) {
-        size_t n = MIN(task->n_outs, (uint32_t)NAMED_MAX);
+        size_t n = MIN(task->edges->n_outs, (uint32_t)NAMED_MAX);
         ret->dependents = arena_alloc(arena, n * sizeof *ret->dependents);
         for (size_t i = 0; i < n; i++) {
-            ret->dependents[ret->n_dependents++] = ref_make(arena, core,
-                                                            task_at(core, task->outs[i].succ));
+            ret->dependents[ret->n_dependents++] = ref_make(
+                arena, core, task_at(core, task->edges->outs[i].succ));
         }
     }
 }
@@ -274,11 +275,11 @@ name_in(char *const *names, size_t n, const char *name)
 }
 
 static bool
-labels_match(const struct task *task, const Baton__List *list)
+labels_match(const struct core *core, const struct task *task, const Baton__List *list)
 {
     struct arena arena;
     arena_init(&arena);
-    const Baton__Spec *spec = task_unpack(task, &arena);
+    const Baton__Spec *spec = task_unpack(core, task, &arena);
     bool all = true;
     for (size_t i = 0; i < list->n_labels && all; i++) {
         bool found = false;
@@ -303,7 +304,7 @@ view_matches(const struct core *core, const struct task *task, const Baton__List
            name_in(list->roles, list->n_roles,
                    task->role < ROLES_N ? role_names[task->role] : "") &&
            strncmp(task->id, list->id_prefix, strlen(list->id_prefix)) == 0 &&
-           (list->n_labels == 0 || labels_match(task, list));
+           (list->n_labels == 0 || labels_match(core, task, list));
 }
 
 static Baton__TaskView *
@@ -500,7 +501,8 @@ core_worker_tasks(const struct core *core, struct core_request *request, uint32_
     size_t room = MIN(w->n_leases, (uint32_t)NAMED_MAX);
     *ret_refs = arena_alloc(request->arena, room * sizeof(Baton__Ref *));
     *ret_n = 0;
-    for (uint32_t slot = w->first; slot && *ret_n < room; slot = task_at(core, slot)->run->next) {
+    for (uint32_t slot = w->first; slot && *ret_n < room;
+         slot = task_at(core, slot)->course->run->next) {
         (*ret_refs)[(*ret_n)++] = ref_make(request->arena, core, task_at(core, slot));
     }
 }

@@ -77,10 +77,10 @@ is_cause(const struct task *task, const struct edge_in *edge)
         return edge->state != EDGE_MET;
     }
     bool met = false, pending = false;
-    for (uint32_t i = 0; i < task->n_ins; i++) {
-        if (task->ins[i].any == edge->any) {
-            met |= task->ins[i].state == EDGE_MET;
-            pending |= task->ins[i].state == EDGE_PENDING;
+    for (uint32_t i = 0; i < task->edges->n_ins; i++) {
+        if (task->edges->ins[i].any == edge->any) {
+            met |= task->edges->ins[i].state == EDGE_MET;
+            pending |= task->edges->ins[i].state == EDGE_PENDING;
         }
     }
     return !met && edge->state == (pending ? EDGE_PENDING : EDGE_BROKEN);
@@ -155,9 +155,9 @@ why_waiting(struct why *w)
     if (!edges_are_clear(task)) {
         /* What can't be met any more first: somebody must act on it. */
         for (unsigned state = EDGE_BROKEN + 1; state-- > 0;) {
-            for (uint32_t i = 0; i < task->n_ins; i++) {
-                if (task->ins[i].state == state && is_cause(task, &task->ins[i])) {
-                    why_edge(w, &task->ins[i]);
+            for (uint32_t i = 0; i < task->edges->n_ins; i++) {
+                if (task->edges->ins[i].state == state && is_cause(task, &task->edges->ins[i])) {
+                    why_edge(w, &task->edges->ins[i]);
                 }
             }
         }
@@ -167,7 +167,7 @@ why_waiting(struct why *w)
             w, task->backoff ? BATON__REASON__REASON_BACKOFF : BATON__REASON__REASON_NOT_BEFORE,
             "time",
             task->backoff ? "waits before its next attempt" : "its scheduled start has not come");
-        cause->at = task->next_at;
+        cause->at = task->course->next_at;
     }
 }
 
@@ -199,7 +199,7 @@ holder_of(const struct core *core, const struct resource *resource, const char *
                     return task;
                 }
             }
-            slot = task->run->next;
+            slot = task->course->run->next;
         }
     }
     return NULL;
@@ -278,23 +278,23 @@ static void
 why_leased(struct why *w)
 {
     const struct task *task = w->task;
-    const char *worker = core_worker_name(w->core, task->worker);
+    const char *worker = core_worker_name(w->core, task->course->worker);
     Baton__Cause *cause = NULL;
     if (task->state == CANCELLING) {
         const char *text = task->ext && task->ext->reason_text ? task->ext->reason_text : "";
         cause = add(w, task->reason, "its worker", SAY("told to stop: %s", text));
-        cause->at = task->run->cancel_until;
-    } else if (task->run->suspect) {
+        cause->at = task->course->run->cancel_until;
+    } else if (task->course->run->suspect) {
         cause = add(w, BATON__REASON__REASON_SUSPECT, "its worker, by coming back",
                     SAY("worker %s is out of touch", worker));
-        cause->at = task->run->lease_until;
+        cause->at = task->course->run->lease_until;
     } else if (task->reason == BATON__REASON__REASON_STALLED) {
         cause = add(w, BATON__REASON__REASON_STALLED, "an operator",
                     SAY("worker %s has not told of progress for long", worker));
     } else {
         cause = add(w, BATON__REASON__REASON_OK, "its worker",
                     SAY("%s by worker %s", task->state == LEASED ? "taken" : "being done", worker));
-        cause->at = task->run->lease_until;
+        cause->at = task->course->run->lease_until;
     }
     cause->name = (char *)(uintptr_t)worker;
 }
@@ -348,8 +348,8 @@ why_order(struct why *w)
     order->patience_ms = patience_ms(alert_now(task) == BATON__ALERT__ALERT_ESCALATED
                                          ? (unsigned)BATON__PRIORITY__PRIORITY_CRITICAL
                                          : task->priority);
-    order->own_deadline = task->deadline;
-    order->effective_deadline = task->effective == NEVER ? 0 : task->effective;
+    order->own_deadline = task->course->deadline;
+    order->effective_deadline = task->course->effective == NEVER ? 0 : task->course->effective;
     order->dependents = task->n_live_outs;
     order->key = task->key;
     order->fairness_key = task->ext && task->ext->fairness_key ? task->ext->fairness_key

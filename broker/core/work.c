@@ -49,8 +49,9 @@ uint32_t
 core_worker_next_expected(const struct core *core, uint32_t worker)
 {
     for (uint32_t w = worker + 1; w < core->n_workers; w++) {
-        for (uint32_t slot = core->workers[w]->first; slot; slot = task_at(core, slot)->run->next) {
-            if (!task_at(core, slot)->run->sessionless) {
+        for (uint32_t slot = core->workers[w]->first; slot;
+             slot = task_at(core, slot)->course->run->next) {
+            if (!task_at(core, slot)->course->run->sessionless) {
                 return w;
             }
         }
@@ -66,8 +67,9 @@ add_upstream(const struct core *core, struct core_request *request, const struct
              Baton__Assignment *assignment)
 {
     size_t bytes = 0;
-    for (uint32_t i = 0; i < task->n_ins; i++) {
-        const struct task *pred = task->ins[i].pred ? task_at(core, task->ins[i].pred) : NULL;
+    for (uint32_t i = 0; i < task->edges->n_ins; i++) {
+        const struct task *pred = task->edges->ins[i].pred ? task_at(core, task->edges->ins[i].pred)
+                                                           : NULL;
         if (!pred || !pred->ext || !pred->ext->result || !state_is_terminal(pred->state)) {
             continue;
         }
@@ -77,7 +79,7 @@ add_upstream(const struct core *core, struct core_request *request, const struct
         }
         if (!assignment->upstream) {
             assignment->upstream = arena_alloc(request->arena,
-                                               task->n_ins * sizeof *assignment->upstream);
+                                               task->edges->n_ins * sizeof *assignment->upstream);
         }
         const Baton__Result *result = baton__result__unpack(
             &request->arena->pb, pred->ext->result_bytes, pred->ext->result);
@@ -103,7 +105,7 @@ assign(struct core *core, struct core_request *request, const struct core_dispat
     leased.sessionless = dispatch->sessionless;
     leased.lease_ms = dispatch->lease_ms ? dispatch->lease_ms : core->config.lease_ms;
     if (task->has_limits && !(dispatch->sessionless && dispatch->lease_ms)) {
-        int64_t own = task_unpack(task, request->arena)->lease_ms;
+        int64_t own = task_unpack(core, task, request->arena)->lease_ms;
         leased.lease_ms = own ? own : leased.lease_ms;
     }
     Baton__Fact fact = BATON__FACT__INIT;
@@ -111,17 +113,17 @@ assign(struct core *core, struct core_request *request, const struct core_dispat
     fact.leased = &leased;
     emit(core, request, &fact);
     baton__assignment__init(assignment);
-    assignment->token = task->token;
+    assignment->token = task->course->token;
     assignment->key = task->key;
     assignment->project = core->projects[task->project]->name;
     assignment->id = task->id;
     assignment->role = (char *)(uintptr_t)role_names[task->role];
-    assignment->attempt = task->attempt;
+    assignment->attempt = task->course->attempt;
     assignment->lease_ms = leased.lease_ms;
     assignment->spec.data = (uint8_t *)(uintptr_t)task_spec(task);
     assignment->spec.len = task->spec_bytes;
     add_upstream(core, request, task, assignment);
-    if (core->board.n && task->n_ins) {
+    if (core->board.n && task->edges->n_ins) {
         handoffs_deliver(core, request, task, assignment);
     }
 }
@@ -219,7 +221,7 @@ core_worker_lost(struct core *core, struct core_request *request, uint32_t worke
 {
     for (uint32_t slot = core->workers[worker]->first; slot;) {
         struct task *task = task_at(core, slot);
-        struct run *run = task->run;
+        struct run *run = task->course->run;
         if (!run->sessionless) {
             run->suspect = true;
             run->lease_until = MIN(run->lease_until, request->now + core->config.suspect_ms);
@@ -258,7 +260,8 @@ core_worker_back(struct core *core, struct core_request *request, uint32_t worke
     struct index64 announced = {0}; /* token to its place in held, from 1 */
     for (size_t i = 0; i < n_held; i++) {
         const struct task *task = task_by_token(core, held[i]->token);
-        bool is_its = task && task->token == held[i]->token && task->run && task->worker == worker;
+        bool is_its = task && task->course->token == held[i]->token && task->course->run &&
+                      task->course->worker == worker;
         if (is_its) {
             index64_put(&announced, held[i]->token, (uint32_t)i + 1);
         } else {
@@ -267,9 +270,9 @@ core_worker_back(struct core *core, struct core_request *request, uint32_t worke
     }
     for (uint32_t slot = core->workers[worker]->first, next; slot; slot = next) {
         struct task *task = task_at(core, slot);
-        next = task->run->next;
-        if (!task->run->sessionless) {
-            uint32_t place = index64_get(&announced, task->token);
+        next = task->course->run->next;
+        if (!task->course->run->sessionless) {
+            uint32_t place = index64_get(&announced, task->course->token);
             come_back(core, request, task, place ? held[place - 1] : NULL);
         }
     }
@@ -283,8 +286,8 @@ core_worker_bye(struct core *core, struct core_request *request, uint32_t worker
 {
     for (uint32_t slot = core->workers[worker]->first, next; slot; slot = next) {
         struct task *task = task_at(core, slot);
-        next = task->run->next;
-        if (!task->run->sessionless) {
+        next = task->course->run->next;
+        if (!task->course->run->sessionless) {
             lease_end(core, request, task, BATON__OUTCOME__OUTCOME_RELEASED, "the worker went");
         }
     }

@@ -1,6 +1,8 @@
 /* What workers do in one step: take, start, beat, finish, get lost, come back. */
 #include "sim.h"
 
+#include "common/pack.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -188,14 +190,34 @@ take_assignment(struct world *w, const Baton__Assignment *a, const struct wanted
     model_leased(m, t, a->token, wanted->worker, a->lease_ms, wanted->ask.sessionless);
 }
 
+/* Together with what stands beside it, it is the description that anybody sees. */
 static void
 check_spec(struct world *w, const Baton__Assignment *a)
 {
     if (pick(w, 32)) {
         return;
     }
+    Baton__Ref ref = BATON__REF__INIT;
+    ref.project = a->project;
+    ref.id = a->id;
+    Baton__TaskView view;
+    uint64_t archived;
+    Baton__Code code = core_get(w->core, world_request(w, ""), &ref, &view, &archived);
     Baton__Spec *spec = baton__spec__unpack(&w->arena.pb, a->spec.len, a->spec.data);
-    if (!spec || strcmp(spec->id, a->id) != 0 || strcmp(spec->role, a->role) != 0) {
+    bool ok = code == BATON__CODE__CODE_OK && spec && !spec->id[0] && !spec->project[0] &&
+              !spec->role[0];
+    if (ok) {
+        spec->id = a->id;
+        spec->project = a->project;
+        spec->role = a->role;
+        struct buf sent = {0}, seen = {0};
+        pack(&sent, &spec->base);
+        pack(&seen, &view.spec->base);
+        ok = sent.bytes == seen.bytes && memcmp(sent.data, seen.data, sent.bytes) == 0;
+        buf_fini(&sent);
+        buf_fini(&seen);
+    }
+    if (!ok) {
         sim_fail(w, "the spec in the assignment of %s is not its own", a->id);
     }
 }

@@ -155,7 +155,7 @@ handoff_give(struct posting *p)
 static bool
 depends_on(struct posting *p, const struct task *task, const Baton__Card *handoff)
 {
-    const Baton__Spec *spec = task_unpack(task, p->request->arena);
+    const Baton__Spec *spec = task_unpack(p->core, task, p->request->arena);
     for (size_t i = 0; i < spec->n_after; i++) {
         const Baton__Edge *edge = spec->after[i];
         const char *project = edge->project[0] ? edge->project : task_project(p->core, task);
@@ -208,7 +208,7 @@ handoff_reject(struct posting *p)
 void
 handoffs_accept(struct core *core, struct core_request *request, const struct task *task)
 {
-    const Baton__Spec *spec = task_unpack(task, request->arena);
+    const Baton__Spec *spec = task_unpack(core, task, request->arena);
     const char *outcome = arena_printf(request->arena, "task '%s' is done", task->id);
     const char *own = task_project(core, task);
     for (size_t i = 0; i < spec->n_after; i++) {
@@ -251,7 +251,7 @@ void
 handoffs_deliver(const struct core *core, struct core_request *request, const struct task *task,
                  Baton__Assignment *assignment)
 {
-    const Baton__Spec *spec = task_unpack(task, request->arena);
+    const Baton__Spec *spec = task_unpack(core, task, request->arena);
     const char *own = task_project(core, task);
     size_t left = UPSTREAM_BYTES_MAX;
     assignment->cards = arena_alloc(request->arena, (spec->n_after + 1) * sizeof(Baton__Card *));

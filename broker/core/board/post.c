@@ -193,7 +193,7 @@ find_under(struct posting *p)
         return BATON__CODE__CODE_OK;
     }
     struct task *task = task_by_token(p->core, p->post->token);
-    if (!task || task->token != p->post->token || !task_has_lease(task)) {
+    if (!task || task->course->token != p->post->token || !task_has_lease(task)) {
         return refuse(p->request, BATON__CODE__CODE_STALE_TOKEN, "token",
                       "token %llu is no lease (any more): the task was given to somebody else or "
                       "has ended; stop working on it",
