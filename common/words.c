@@ -115,6 +115,7 @@ static const char *const reasons[] = {
     [42] = "crash_limit",
     [43] = "unclean",
     [50] = "upstream",
+    [60] = "gate",
 };
 static const char *const conditions[] = {"success", "finished", "failed", "started"};
 static const char *const policies[] = {"hold", "abort", "ignore"};

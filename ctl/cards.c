@@ -192,8 +192,8 @@ struct listing {
 static const char *
 about(const struct baton_card *card)
 {
-    return card->task[0]      ? card->task
-           : card->name[0]    ? card->name
+    return card->name[0]      ? card->name
+           : card->task[0]    ? card->task
            : card->to_role[0] ? card->to_role
            : card->role[0]    ? card->role
                               : card->project;

@@ -1,6 +1,7 @@
 /* Names of tasks as people write them. Pure. */
 #include "ctl/ref.h"
 
+#include "common/gate_name.h"
 #include "common/text.h"
 
 #include <stdio.h>
@@ -59,10 +60,33 @@ last_word(const char *text, size_t bytes, char *word, size_t room)
     return colon;
 }
 
+/* A signal or decision, in its one form: it has neither condition nor policy, and a name of several
+ * words. */
+static bool
+gate_parse(const char *text, const char *project, struct ctl_ref *ret_ref, const char **ret_why)
+{
+    const char *parting = strstr(text, "//");
+    const char *id = parting && gate_name_kind(parting + 2, NULL) ? parting + 2 : text;
+    char settled[CTL_REF_ROOM];
+    if (strlen(text) >= sizeof settled) {
+        *ret_why = "a signal's name has at most 128 bytes";
+        return false;
+    }
+    memcpy(settled, text, strlen(text) + 1);
+    gate_name_settle(settled + (id - text));
+    return ctl_ref_parse(settled, project, ret_ref, ret_why);
+}
+
 bool
 ctl_edge_parse(const char *text, const char *project, struct ctl_ref *ret_ref,
                baton_condition *ret_condition, baton_policy *ret_policy, const char **ret_why)
 {
+    const char *parting = strstr(text, "//");
+    if (gate_name_kind(text, NULL) || (parting && gate_name_kind(parting + 2, NULL))) {
+        *ret_condition = BATON_ON_SUCCESS;
+        *ret_policy = BATON_HOLD;
+        return gate_parse(text, project, ret_ref, ret_why);
+    }
     size_t bytes = strnlen(text, (size_t)CTL_REF_ROOM + 32);
     int condition = -1;
     int policy = -1;

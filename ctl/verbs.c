@@ -40,6 +40,7 @@
     "  --estimate D      expected run time\n"                                                      \
     "  --after ID[:CONDITION][:POLICY]  success, finished, failed, started; hold, abort,\n"        \
     "                    ignore; 'A|B' are alternatives; again for more\n"                         \
+    "                    signal:NAME and decision:NAME wait for a card in force\n"                 \
     "  --resource NAME[=N|:shared]  claims all of it, N units, or a share; again for more.\n"      \
     "                     path:DIR/** or path:FILE reserves that part of the work tree\n"          \
     "  --label N=V       again for more\n"                                                         \
@@ -137,6 +138,16 @@ static const char handoff_usage[] =
     "  --role R  --task ID\n"
     "A task that depends on it and ends done without a word has accepted it.";
 
+static const char signal_usage[] =
+    "raise NAME | withdraw NAME [WHY] | list\n"
+    "raise:\n"
+    "  --text TEXT       more about it\n"
+    "  --task ID         the task that has it ready; an agent's own by itself\n"
+    "list:\n"
+    "  --all             the withdrawn ones too\n"
+    "Tasks wait for it with after: signal:NAME. \"Database Ready\" and database-ready are one\n"
+    "name. It stays until it is withdrawn; a handoff raises what it says to be ready.";
+
 static const char blocker_usage[] =
     "raise TITLE | list | show N | take N | resolve N [OUTCOME] | withdraw N [OUTCOME]\n"
     "raise (prints the number):\n"
@@ -212,6 +223,7 @@ const struct verb verbs[] = {
      "Kinds: area, level, target, role, schedule, budget. They are set by `baton apply`."},
     {"handoff", verb_handoff, "Coordination", "Hand work on, answer what was handed on",
      handoff_usage},
+    {"signal", verb_signal, "Coordination", "Say that what others wait for is there", signal_usage},
     {"blocker", verb_blocker, "Coordination", "Say what is in the way, and clear it",
      blocker_usage},
     {"gc", verb_gc, "Operators", "Delete what the archive kept long enough",

@@ -159,6 +159,7 @@ int verb_add(struct ctl *ctl, int argc, char **argv);
 int verb_apply(struct ctl *ctl, int argc, char **argv);
 int verb_backup(struct ctl *ctl, int argc, char **argv);
 int verb_blocked(struct ctl *ctl, int argc, char **argv);
+int verb_signal(struct ctl *ctl, int argc, char **argv);
 int verb_handoff(struct ctl *ctl, int argc, char **argv);
 int verb_blocker(struct ctl *ctl, int argc, char **argv);
 int verb_cancel(struct ctl *ctl, int argc, char **argv);

@@ -6,6 +6,7 @@
 #include "broker/core/state.h"
 
 #include "common/alloc.h"
+#include "common/gate_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,9 @@ count_edge(struct core *core, struct task *task, const struct edge_in *edge, int
         if (edge->pred && task_at(core, edge->pred)->state == UNKNOWN) {
             edges->n_forward += (uint32_t)by;
         }
+        if (edge->is_gate) {
+            task->ext->n_closed += (uint32_t)by;
+        }
     } else if (edge->state == EDGE_BROKEN) {
         if (edge->policy == BATON__POLICY__POLICY_HOLD) {
             edges->n_broken += (uint32_t)by;
@@ -58,6 +62,7 @@ count_group(struct core *core, struct task *task, uint32_t first)
     struct edges *edges = task_edges(core, task);
     uint32_t any = edges->ins[first].any;
     bool met = false, pending = false, forward = false, ignored = false, aborts = false;
+    bool closed = true; /* only gates can meet it */
     for (uint32_t i = first; i < edges->n_ins; i++) {
         const struct edge_in *edge = &edges->ins[i];
         if (edge->any != any) {
@@ -66,6 +71,7 @@ count_group(struct core *core, struct task *task, uint32_t first)
         met |= edge->state == EDGE_MET;
         if (edge->state == EDGE_PENDING) {
             pending = true;
+            closed &= edge->is_gate;
             forward |= edge->pred && task_at(core, edge->pred)->state == UNKNOWN;
         } else if (edge->state == EDGE_BROKEN) {
             ignored |= edge->policy == BATON__POLICY__POLICY_IGNORE;
@@ -78,6 +84,9 @@ count_group(struct core *core, struct task *task, uint32_t first)
     if (pending) {
         edges->n_pending++;
         edges->n_forward += forward;
+        if (closed) {
+            task->ext->n_closed++;
+        }
     } else if (!ignored && aborts) {
         edges->n_abort++;
     } else if (!ignored) {
@@ -93,6 +102,9 @@ edges_recount(struct core *core, struct task *task)
     }
     struct edges *edges = task_edges(core, task);
     edges->n_pending = edges->n_broken = edges->n_abort = edges->n_forward = 0;
+    if (task->ext) {
+        task->ext->n_closed = 0;
+    }
     for (uint32_t i = 0; i < edges->n_ins; i++) {
         if (edges->ins[i].any == 0) {
             count_edge(core, task, &edges->ins[i], 1);
@@ -172,6 +184,7 @@ edges_drop(struct core *core, struct task *task)
     if (!task->edges->ins) {
         return;
     }
+    gates_leave(core, task);
     struct edges *edges = task_edges(core, task);
     for (uint32_t i = 0; i < edges->n_ins; i++) {
         out_remove(core, task, i);
@@ -191,6 +204,12 @@ edge_connect(struct core *core, struct task *task, uint32_t pos, const Baton__Ed
     *edge = (struct edge_in){
         .any = from->any, .condition = (uint8_t)from->condition, .policy = (uint8_t)from->policy};
     const char *project = from->project[0] ? from->project : task_project(core, task);
+    const char *name;
+    int kind = gate_name_kind(from->id, &name);
+    if (kind) {
+        edge->state = (uint8_t)gate_join(core, task, pos, (unsigned)kind, project, name);
+        return;
+    }
     uint32_t number = project_make(core, project);
     struct task *pred = task_find(core, number, from->id);
     const struct tombstone *tombstone = pred ? NULL : tombstone_find(core, project, from->id);
@@ -306,6 +325,20 @@ outs_sort(const struct core *core, struct task *task)
         task_at(core, all[i].out.succ)->edges->ins[all[i].out.in_pos].out_pos = i;
     }
     free(all);
+}
+
+void
+edge_set(struct core *core, struct task *task, uint32_t in_pos, unsigned state)
+{
+    struct edge_in *edge = &task_edges(core, task)->ins[in_pos];
+    if (task->has_any) {
+        edge->state = (uint8_t)state;
+        edges_recount(core, task);
+    } else {
+        count_edge(core, task, edge, -1);
+        edge->state = (uint8_t)state;
+        count_edge(core, task, edge, 1);
+    }
 }
 
 void

@@ -96,6 +96,8 @@ place_of(const struct task *task, unsigned *ret_reason)
         *ret_reason = BATON__REASON__REASON_UPSTREAM_FAILED;
     } else if (task->edges->n_forward) {
         *ret_reason = BATON__REASON__REASON_FORWARD_REF;
+    } else if (task->ext && task->ext->n_closed && task->ext->n_closed == task->edges->n_pending) {
+        *ret_reason = BATON__REASON__REASON_GATE;
     } else if (task->edges->n_pending) {
         *ret_reason = BATON__REASON__REASON_DEPS;
     } else if (task->timed) {

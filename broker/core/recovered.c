@@ -26,19 +26,40 @@ static void PRINTF_LIKE(2, 3) fail(struct checkup *c, const char *fmt, ...)
 }
 
 static void
+check_gate(struct checkup *c, const struct task *task, uint32_t in_pos)
+{
+    const struct edge_in *edge = &task->edges->ins[in_pos];
+    if (!edge->is_gate) {
+        return;
+    }
+    const struct gate_in *in = edge->out_pos < task->ext->n_gates ? &task->ext->gates[edge->out_pos]
+                                                                  : NULL;
+    if (!in || in->in_pos != in_pos || in->pos >= in->gate->n_waiters ||
+        in->gate->waiters[in->pos].succ != task->slot ||
+        in->gate->waiters[in->pos].in_pos != in_pos) {
+        fail(c, "task %s: a gate does not know that it waits", task->id);
+    } else if (in->gate->told != (in->gate->n_open != 0) ||
+               (edge->state == EDGE_MET) != in->gate->told) {
+        fail(c, "task %s: a gate is %s for it", task->id, in->gate->told ? "closed" : "open");
+    }
+}
+
+static void
 check_edges(struct checkup *c, struct task *task)
 {
     struct core *core = c->core;
-    uint32_t was[4] = {task->edges->n_pending, task->edges->n_broken, task->edges->n_abort,
-                       task->edges->n_forward};
+    uint32_t was[5] = {task->edges->n_pending, task->edges->n_broken, task->edges->n_abort,
+                       task->edges->n_forward, task->ext ? task->ext->n_closed : 0};
     edges_recount(core, task);
     if (was[0] != task->edges->n_pending || was[1] != task->edges->n_broken ||
-        was[2] != task->edges->n_abort || was[3] != task->edges->n_forward) {
+        was[2] != task->edges->n_abort || was[3] != task->edges->n_forward ||
+        was[4] != (task->ext ? task->ext->n_closed : 0)) {
         fail(c, "task %s: its dependencies are miscounted", task->id);
     }
     for (uint32_t i = 0; i < task->edges->n_ins; i++) {
         const struct edge_in *edge = &task->edges->ins[i];
         if (!edge->pred) {
+            check_gate(c, task, i);
             continue;
         }
         const struct task *pred = task_at(core, edge->pred);

@@ -3,6 +3,7 @@
  * line here. */
 #include "broker/core/state.h"
 
+#include "common/gate_name.h"
 #include "common/pack.h"
 #include "common/path_name.h"
 #include "common/text.h"
@@ -117,6 +118,23 @@ check_enum(struct checker *c, const char *field, int value, int max)
     }
 }
 
+/* A signal or decision is in force or not yet: it does not end, start or fail. */
+static void
+check_gate(struct checker *c, const char *field, const Baton__Edge *edge)
+{
+    const char *name;
+    if (!gate_name_kind(edge->id, &name)) {
+        return;
+    }
+    if (!name[0]) {
+        bad(c, BATON__CODE__CODE_INVALID, field, "the signal or decision has no name");
+    } else if (edge->condition != BATON__CONDITION__CONDITION_SUCCESS ||
+               edge->policy != BATON__POLICY__POLICY_HOLD) {
+        bad(c, BATON__CODE__CODE_INVALID, field,
+            "a signal or decision does not end or fail: leave the condition and the policy out");
+    }
+}
+
 static void
 check_edges(struct checker *c, const Baton__Spec *spec)
 {
@@ -133,6 +151,7 @@ check_edges(struct checker *c, const Baton__Spec *spec)
         check_name(c, field, edge->project, NAME_BYTES_MAX, false);
         check_enum(c, field, (int)edge->condition, BATON__CONDITION__CONDITION_STARTED);
         check_enum(c, field, (int)edge->policy, BATON__POLICY__POLICY_IGNORE);
+        check_gate(c, field, edge);
         bool same = !edge->project[0] || strcmp(edge->project, spec->project) == 0;
         if (c->code == BATON__CODE__CODE_OK && same && spec->id[0] &&
             strcmp(edge->id, spec->id) == 0) {
@@ -286,6 +305,7 @@ spec_normalise(Baton__Spec *spec)
         spec->priority = BATON__PRIORITY__PRIORITY_MEDIUM;
     }
     for (size_t i = 0; i < spec->n_after; i++) {
+        gate_name_settle(spec->after[i]->id);
         if (strcmp(spec->after[i]->project, spec->project) == 0) {
             spec->after[i]->project = (char *)(uintptr_t)protobuf_c_empty_string;
         }
@@ -306,6 +326,11 @@ spec_check(struct core_request *request, Baton__Spec *spec, const char *prefix)
     struct checker c = {.request = request, .prefix = prefix, .code = BATON__CODE__CODE_OK};
     spec_normalise(spec);
     check_name(&c, "id", spec->id, ID_BYTES_MAX, false);
+    if (gate_name_kind(spec->id, NULL)) {
+        bad(&c, BATON__CODE__CODE_INVALID, "id",
+            "ids that begin with signal:, decision: or deliverable: are not tasks': use another "
+            "one");
+    }
     check_name(&c, "project", spec->project, NAME_BYTES_MAX, true);
     check_role(&c, spec);
     check_prose(&c, "title", spec->title, TITLE_BYTES_MAX);

@@ -198,6 +198,7 @@ ext_free(struct core *core, struct task *task)
     free(ext->attempts);
     free(ext->orphans);
     free(ext->claims);
+    free(ext->gates);
     free(ext->fairness_key);
     free(ext->unique_key);
     free(ext->unique_full);
@@ -490,6 +491,7 @@ core_free(struct core *core)
     names_free_all(core);
     answers_fini(core);
     board_fini(core);
+    gates_fini(core);
     slotset_fini(&core->by_id);
     slotset_fini(&core->tombstones_by_hash);
     index64_fini(&core->by_key);

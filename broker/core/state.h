@@ -56,6 +56,7 @@ struct edge_in {
     uint8_t condition;
     uint8_t policy;
     uint8_t state; /* EDGE_… */
+    bool is_gate;  /* pred is 0, out_pos the place in the task's gates */
 };
 
 struct edge_out {
@@ -71,10 +72,30 @@ struct claim {
     bool taken; /* while it ran: not declared, and gone with the lease. Behind the declared ones */
 };
 
+/* A signal or decision that tasks depend on, by its name (gates.c). */
+struct gate {
+    char *key;       /* kind, project, NUL, name; owned */
+    uint32_t n_open; /* cards in force that bear the name */
+    bool told;       /* … as its waiters have it */
+    struct edge_out *waiters;
+    uint32_t n_waiters, room_waiters;
+    UT_hash_handle by_key;
+};
+
+/* An edge to a gate, from the side of the task. */
+struct gate_in {
+    struct gate *gate;
+    uint32_t pos;    /* in its waiters */
+    uint32_t in_pos; /* in the task's ins */
+};
+
 struct line;
 
 /* What only few tasks have, or only after they ran. */
 struct task_ext {
+    struct gate_in *gates;
+    uint32_t n_gates;
+    uint32_t n_closed; /* of n_pending: edges and groups that only gates can meet */
     struct claim *claims;
     uint32_t n_claims;
     char *fairness_key; /* NULL: none */
@@ -452,6 +473,7 @@ struct core {
     uint32_t n_changes, room_changes;
 
     struct board board;
+    struct gate *gates;
 
     bool linked; /* edges stand (false while a snapshot is being loaded) */
     struct snapshot_run snapshot;
@@ -559,6 +581,8 @@ Baton__Ref *ref_make(struct arena *arena, const struct core *core, const struct 
 
 /* ---- edges.c: dependencies ---- */
 
+/* An edge to a gate has another state: the task's counters follow. */
+void edge_set(struct core *core, struct task *task, uint32_t in_pos, unsigned state);
 /* The state of an edge, from the task depended on. */
 unsigned edge_eval(unsigned pred_state, bool pred_started, unsigned condition);
 /* (Re)builds the edges of a task from its spec; unknown ids get placeholders. */
@@ -575,6 +599,25 @@ void edges_recount(struct core *core, struct task *task);
 bool edges_are_clear(const struct task *task);
 /* The task because of which policy abort strikes; NULL when it left the memory. */
 struct task *edges_culprit(const struct core *core, const struct task *task);
+
+/* ---- gates.c: dependencies on signals and decisions ---- */
+
+/* The edge at in_pos of the task is one to this gate; returns its state now (EDGE_…). */
+unsigned gate_join(struct core *core, struct task *task, uint32_t in_pos, unsigned kind,
+                   const char *project, const char *name);
+/* The task has no edges to gates any more. */
+void gates_leave(struct core *core, struct task *task);
+/* A card came into force (by = 1) or no longer is (-1): counts. */
+void gate_count(struct core *core, unsigned kind, const char *project, const char *name, int by);
+/* Then its waiters hear of it, each once, in the order of their keys. */
+void gate_tell(struct core *core, unsigned kind, const char *project, const char *name,
+               struct core_out *out, int64_t at);
+/* After a snapshot was loaded: all gates, and nothing is moved. */
+void gates_link(struct core *core);
+void gates_fini(struct core *core);
+/* What the edge waits for. */
+void gate_names(const struct gate *gate, unsigned *ret_kind, const char **ret_project,
+                const char **ret_name);
 
 /* ---- order.c ---- */
 

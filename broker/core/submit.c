@@ -3,6 +3,7 @@
 #include "broker/core/board/board.h"
 
 #include "common/alloc.h"
+#include "common/gate_name.h"
 #include "common/path_name.h"
 #include "common/text.h"
 
@@ -399,8 +400,8 @@ list_forward_refs(struct submission *s)
             const char *project = spec->after[e]->project[0] ? spec->after[e]->project
                                                              : spec->project;
             const struct task *task = task_find(s->core, project_find(s->core, project), id);
-            if ((task && task->state != UNKNOWN) || in_submission(s, project, id) ||
-                tombstone_find(s->core, project, id)) {
+            if (gate_name_kind(id, NULL) || (task && task->state != UNKNOWN) ||
+                in_submission(s, project, id) || tombstone_find(s->core, project, id)) {
                 continue;
             }
             if (s->submit->strict) {

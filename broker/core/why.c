@@ -39,9 +39,40 @@ condition_words(unsigned condition)
     return words[condition];
 }
 
+/* A signal or decision that is not in force. */
+static void
+why_gate(struct why *w, const struct edge_in *edge)
+{
+    unsigned kind;
+    const char *project, *name;
+    gate_names(w->task->ext->gates[edge->out_pos].gate, &kind, &project, &name);
+    const struct card *card = board_find_named(w->core, kind, project, name);
+    const char *owner = card && card->message->owner[0] ? card->message->owner : NULL;
+    bool is_signal = kind == KIND(SIGNAL);
+    bool elsewhere = strcmp(project, task_project(w->core, w->task)) != 0;
+    Baton__Cause *cause = add(
+        w, BATON__REASON__REASON_GATE,
+        is_signal
+            ? SAY("whoever has it ready: baton signal raise %s%s%s, or a handoff that says so",
+                  name, elsewhere ? " --project " : "", elsewhere ? project : "")
+            : (owner ? SAY("%s, who decides it", owner) : "whoever decides it"),
+        SAY("waits for the %s %s%s%s%s", card_kind_name((int)kind), name,
+            elsewhere ? " of project " : "", elsewhere ? project : "",
+            is_signal ? ", which is not raised"
+            : card    ? ", which is not in force yet"
+                      : ", which nobody has proposed"));
+    cause->name = (char *)(uintptr_t)name;
+}
+
 static void
 why_edge(struct why *w, const struct edge_in *edge)
 {
+    if (edge->is_gate) {
+        if (edge->state == EDGE_PENDING) {
+            why_gate(w, edge);
+        }
+        return;
+    }
     const struct task *pred = edge->pred ? task_at(w->core, edge->pred) : NULL;
     Baton__Cause *cause;
     if (edge->state == EDGE_PENDING && pred->state == UNKNOWN) {

@@ -1,4 +1,5 @@
 /* What a task waits for. */
+#include "common/gate_name.h"
 #include "common/limits.h"
 #include "common/text.h"
 #include "common/words.h"
@@ -8,7 +9,7 @@
 
 static const char *const edge_keys[] = {"task", "id", "project", "on", "else", "any", NULL};
 
-/* ID, or PROJECT//ID. */
+/* ID, or PROJECT//ID; in place of the id, signal:NAME or decision:NAME. */
 static bool
 read_name(struct plan *plan, const struct source *source, const struct node *node,
           struct baton_edge *edge)
@@ -24,10 +25,16 @@ read_name(struct plan *plan, const struct source *source, const struct node *nod
         edge->project = arena_printf(&plan->arena, "%.*s", (int)(parted - id), id);
         id = parted + 2;
     }
+    if (gate_name_kind(id, NULL)) {
+        char *settled = arena_strdup(&plan->arena, id);
+        gate_name_settle(settled);
+        id = settled;
+    }
     if ((parted && !name_is_valid(edge->project, NAME_BYTES_MAX)) ||
         !name_is_valid(id, ID_BYTES_MAX)) {
         plan_fail(plan, place_of(source, node),
-                  "%s can't be a task; write an id, or PROJECT//ID for one of another project",
+                  "%s can't be a task; write an id, or PROJECT//ID for one of another project; or "
+                  "signal:NAME",
                   quote(plan, node->text));
         return false;
     }
@@ -83,6 +90,9 @@ read_edge(struct plan *plan, const struct source *source, struct draft *draft,
     }
     if (ok && !edge.id) {
         plan_fail(plan, place_of(source, node), "the dependency names no task; write task: ID");
+    } else if (ok && gate_name_kind(edge.id, NULL) && (edge.condition || edge.policy)) {
+        plan_fail(plan, place_of(source, node), "%s does not end or fail; leave on: and else: out",
+                  quote(plan, edge.id));
     } else if (ok) {
         draft_after(plan, draft, node->line, edge);
     }

@@ -2,6 +2,7 @@
  * from input. */
 #include "common/alloc.h"
 #include "common/buf.h"
+#include "common/gate_name.h"
 #include "common/limits.h"
 #include "ctl/plan/index.h"
 #include "ctl/plan/inner.h"
@@ -124,7 +125,7 @@ link_draft(struct graph *graph, uint32_t i, uint32_t *targets, uint32_t *seen)
                       "%s depends on itself; remove that dependency", quote(plan, edge.id));
             continue;
         }
-        if (target >= graph->n && seen[target] != i) {
+        if (target >= graph->n && seen[target] != i && !gate_name_kind(edge.id, NULL)) {
             note_forward(plan, draft, &edge, line);
         }
         twins = twins || seen[target] == i;

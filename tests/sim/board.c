@@ -149,7 +149,9 @@ change_blocker(struct world *w)
 void
 step_board(struct world *w)
 {
-    if (pick(w, 3) == 0) {
+    if (chance(w, w->rates.gates)) {
+        step_signal(w);
+    } else if (pick(w, 3) == 0) {
         step_handoff(w);
     } else if (pick(w, 2)) {
         raise_blocker(w);
@@ -166,6 +168,10 @@ board_take_event(struct world *w, const Baton__Event *e)
     struct m_card *card = e->card ? model_card(w->m, e->card->number) : NULL;
     if (!e->card) {
         sim_fail(w, "event %llu is of a card and has none", (unsigned long long)e->number);
+    }
+    if (!card && e->card->kind == BATON__CARD_KIND__CARD_SIGNAL) {
+        signal_take_event(w, e);
+        return;
     }
     if (card && card->kind == BATON__CARD_KIND__CARD_HANDOFF) {
         handoff_take_event(w, e, card);

@@ -112,7 +112,13 @@ give(struct world *w)
     card.kind = BATON__CARD_KIND__CARD_HANDOFF;
     card.project = arena_strdup(&w->arena, sim_projects[made.project]);
     card.task = w->names[m->task[t].id];
-    add_item(w, &card, pick(w, 2) ? "artifact" : "completed", "src/schema.sql", "the schema");
+    int ready = -1;
+    if (chance(w, w->rates.gates) && m->n_cards < M_CARDS_MAX - 2) {
+        ready = (int)pick(w, M_SIGNALS);
+        add_item(w, &card, "ready", "", signal_text(w, ready));
+    } else {
+        add_item(w, &card, pick(w, 2) ? "artifact" : "completed", "src/schema.sql", "the schema");
+    }
     if (pick(w, 2)) {
         made.to_role = (int8_t)pick(w, (uint64_t)w->rates.roles);
         card.to_role = arena_strdup(&w->arena, role_names[made.to_role]);
@@ -123,6 +129,7 @@ give(struct world *w)
     if (pick(w, 10) == 0) {
         /* The form of a text is looked at first, its sense after whose task it is. */
         codes form = spoil(w, &card);
+        ready = -1;
         expected = expected == CODE(OK) ? form : expected | form;
         expected &= ~(codes)CODE(OK);
     }
@@ -137,6 +144,9 @@ give(struct world *w)
     }
     made.number = ret.card->number;
     m->cards[m->n_cards++] = made;
+    if (ready >= 0) {
+        signal_owe(w, made.project, ready);
+    }
 }
 
 /* ---- answer ---- */

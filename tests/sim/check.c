@@ -659,6 +659,7 @@ check_step(struct world *w)
     take_facts(w);
     take_events(w);
     handoff_check(w);
+    signal_check(w);
     check_projects(w);
     for (size_t i = 0; i < w->out.n_puts; i++) {
         take_put(w, &w->out.puts[i]);

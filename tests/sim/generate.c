@@ -57,6 +57,7 @@ generate_rates(struct world *w)
     r->late_tick = some_rate(w, 500);
     r->estimates = some_rate(w, 600);
     r->forward = some_rate(w, 150);
+    r->gates = some_rate(w, 400);
     r->projects = 1 + (int)pick(w, M_PROJECTS);
     r->roles = 1 + (int)pick(w, M_ROLES);
     r->workers = 1 + (int)pick(w, M_WORKERS);
@@ -131,6 +132,11 @@ generate_edge(struct world *w, int project, struct m_edge *edge)
     }
     if (chance(w, w->rates.groups)) {
         edge->any = (uint8_t)(1 + pick(w, 2));
+    }
+    if (chance(w, w->rates.gates)) {
+        edge->id = (int16_t)(M_GATE_FIRST +
+                             (int)(pick(w, 8) ? pick(w, M_SIGNALS) : pick(w, M_GATES)));
+        edge->condition = edge->policy = 0;
     }
 }
 

@@ -36,6 +36,10 @@ message_edges(struct world *w, const struct m_spec *spec, Baton__Spec *ret)
         Baton__Edge *edge = arena_alloc(&w->arena, sizeof *edge);
         baton__edge__init(edge);
         edge->id = arena_strdup(&w->arena, w->names[e->id]);
+        if (e->id >= M_GATE_FIRST && e->id < M_GATE_FIRST + M_SIGNALS) {
+            edge->id = arena_printf(&w->arena, "%s:%s", pick(w, 2) ? "signal" : "deliverable",
+                                    signal_text(w, e->id - M_GATE_FIRST));
+        }
         bool unsaid = e->project == spec->project && pick(w, 2);
         edge->project = arena_strdup(&w->arena, unsaid ? "" : sim_projects[e->project]);
         edge->condition = e->condition;

@@ -111,6 +111,9 @@ model_set(struct model *m, int t, int state, reasons why)
 static int
 edge_value(const struct model *m, const struct m_edge *edge)
 {
+    if (edge->id >= M_GATE_FIRST) {
+        return model_gate_is_open(m, edge->project, edge->id) ? MET : PENDING;
+    }
     int other = model_find(m, edge->project, edge->id);
     if (other < 0) {
         return PENDING;
@@ -135,7 +138,8 @@ edge_value(const struct model *m, const struct m_edge *edge)
 }
 
 struct upstream {
-    bool deps, forward, hold, abort;
+    bool deps, gate, forward, hold, abort;
+    bool gate_too; /* … or a task would do in its place */
 };
 
 /* The edges from `first` on that have its group (or it alone, without one). */
@@ -144,6 +148,7 @@ group_value(const struct model *m, const struct m_spec *spec, int first, struct 
 {
     const struct m_edge *edge = &spec->edges[first];
     bool met = false, pending = false, forward = false, ignore = false, abort = false;
+    bool gates = true, gate_too = false; /* only these are pending; some of them are */
     for (int i = first; i < spec->n_edges; i++) {
         const struct m_edge *e = &spec->edges[i];
         if (i != first && (edge->any == 0 || e->any != edge->any)) {
@@ -151,8 +156,11 @@ group_value(const struct model *m, const struct m_spec *spec, int first, struct 
         }
         int value = edge_value(m, e);
         met |= value == MET;
+        bool gate = e->id >= M_GATE_FIRST;
         pending |= value == PENDING;
-        forward |= value == PENDING && model_find(m, e->project, e->id) < 0;
+        gates &= value != PENDING || gate;
+        gate_too |= value == PENDING && gate;
+        forward |= value == PENDING && !gate && model_find(m, e->project, e->id) < 0;
         ignore |= value == BROKEN && e->policy == BATON__POLICY__POLICY_IGNORE;
         abort |= value == BROKEN && e->policy == BATON__POLICY__POLICY_ABORT;
     }
@@ -160,7 +168,8 @@ group_value(const struct model *m, const struct m_spec *spec, int first, struct 
         return;
     }
     if (pending) {
-        ret->deps |= true;
+        *(gates ? &ret->gate : &ret->deps) = true;
+        ret->gate_too |= gate_too;
         ret->forward |= forward;
     } else if (!ignore) {
         ret->abort |= abort;
@@ -196,10 +205,12 @@ model_waiting_reasons(const struct model *m, int t, int *first)
                                 BATON__REASON__REASON_UPSTREAM_FAILED,
                                 BATON__REASON__REASON_FORWARD_REF,
                                 BATON__REASON__REASON_DEPS,
+                                BATON__REASON__REASON_GATE,
                                 BATON__REASON__REASON_BACKOFF,
                                 BATON__REASON__REASON_NOT_BEFORE};
-    const bool holds[] = {task->held, model_is_blocked(m, t), up.hold || up.abort,  up.forward,
-                          up.deps,    task->wait_backoff,     task->wait_not_before};
+    const bool holds[] = {
+        task->held, model_is_blocked(m, t), up.hold || up.abort,  up.forward, up.deps,
+        up.gate,    task->wait_backoff,     task->wait_not_before};
     *first = 0;
     for (size_t i = 0; i < ARRAY_LEN(order); i++) {
         if (holds[i]) {
@@ -207,7 +218,7 @@ model_waiting_reasons(const struct model *m, int t, int *first)
             *first = *first ? *first : order[i];
         }
     }
-    return set;
+    return up.gate_too ? set | WHY(GATE) : set;
 }
 
 reasons

@@ -32,6 +32,9 @@ enum {
     M_CLIENTS = 3,
     M_ANSWERS_MAX = 48,
     M_CARDS_MAX = 400,
+    M_SIGNALS = 3,
+    M_GATES = M_SIGNALS + 1,              /* and a decision that nobody makes */
+    M_GATE_FIRST = M_NAMES_MAX - M_GATES, /* names from here on are gates, never tasks */
 };
 
 /* States and reasons under short names. */
@@ -185,6 +188,7 @@ struct m_card {
     int8_t to_role;       /* handoff: -1: none */
     bool owed;            /* handoff: it must be accepted in this step */
     bool owed_old;        /* handoff: … superseded */
+    int8_t name;          /* signal */
 };
 
 struct model {
@@ -209,6 +213,7 @@ struct model {
     struct m_linger lingers[M_LINGERS_MAX];
     struct m_client clients[M_CLIENTS];
     struct m_lease leases[M_LEASES_MAX];
+    uint8_t owed_signals[M_PROJECTS]; /* bit g: a handoff raises signal g */
     int n_cards;
     struct m_card cards[M_CARDS_MAX];
     /* Tasks changed since model_begin. */
@@ -297,6 +302,10 @@ bool model_has_room(const struct model *m, const struct m_claim *claim, bool wit
 /* ---- the board ---- */
 struct m_card *model_card(struct model *m, uint64_t number); /* NULL */
 bool model_card_is_open(const struct m_card *card);
+/* The signal in force; NULL: none. */
+struct m_card *model_signal(struct model *m, int project, int g);
+/* What an edge to the gate waits for is there. */
+bool model_gate_is_open(const struct model *m, int project, int id);
 /* An open blocker is on the task; on its project or role. */
 bool model_is_blocked(const struct model *m, int t);
 bool model_is_blocked_around(const struct model *m, int project, int role);

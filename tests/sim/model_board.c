@@ -18,6 +18,26 @@ model_card_is_open(const struct m_card *card)
     return card->state < BATON__CARD_STATE__CARD_RESOLVED;
 }
 
+struct m_card *
+model_signal(struct model *m, int project, int g)
+{
+    for (int i = 0; i < m->n_cards; i++) {
+        struct m_card *card = &m->cards[i];
+        if (card->kind == BATON__CARD_KIND__CARD_SIGNAL && model_card_is_open(card) &&
+            card->project == project && card->name == g) {
+            return card;
+        }
+    }
+    return NULL;
+}
+
+bool
+model_gate_is_open(const struct model *m, int project, int id)
+{
+    int g = id - M_GATE_FIRST;
+    return g < M_SIGNALS && model_signal((struct model *)(uintptr_t)m, project, g);
+}
+
 static bool
 is_open_blocker(const struct m_card *card)
 {

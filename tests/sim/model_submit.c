@@ -333,7 +333,7 @@ look_at_claims(struct look *look, int i)
 static bool
 is_known_then(const struct look *look, const struct m_edge *edge)
 {
-    if (model_find(look->m, edge->project, edge->id) >= 0) {
+    if (model_find(look->m, edge->project, edge->id) >= 0 || edge->id >= M_GATE_FIRST) {
         return true;
     }
     for (int i = 0; i < look->submit->n; i++) {

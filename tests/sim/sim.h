@@ -27,6 +27,7 @@ extern const char *const sim_actors[M_ACTORS];
 struct rates {
     int kind[STEPS_KINDS_MAX]; /* weights */
     int edges, claims, deadline, hard, fairness, unique, held, not_before, limits, garbage;
+    int gates;
     int milestone, policy, groups, numbered, failure, late_tick, estimates, forward;
     int projects, roles, workers, resources; /* how many of each are in use */
     int live_max;
@@ -196,6 +197,16 @@ void board_check(struct world *w);
 /* Room for one more card in the model. False: there is none. */
 bool board_make_room(struct model *m);
 Baton__Code board_post(struct world *w, Baton__Post *message, Baton__Posted *ret, codes expected);
+
+/* ---- board_signal.c ---- */
+void step_signal(struct world *w);
+/* The name of signal g as somebody writes it. */
+char *signal_text(struct world *w, int g);
+/* A handoff raises it, unless it is in force. */
+void signal_owe(struct world *w, int project, int g);
+void signal_take_event(struct world *w, const Baton__Event *e);
+/* After a step: nothing is owed. */
+void signal_check(struct world *w);
 
 /* ---- board_handoff.c ---- */
 void step_handoff(struct world *w);

@@ -26,6 +26,10 @@ make_names(struct world *w)
                  i >= NAMES_USER ? i - NAMES_USER : i, odd ? "/\xc3\xa9:x" : "");
         w->names[i] = xstrdup(text);
     }
+    for (int g = 0; g < M_GATES; g++) {
+        snprintf(text, sizeof text, "%s:gate-%d", g < M_SIGNALS ? "signal" : "decision", g);
+        w->names[M_GATE_FIRST + g] = xstrdup(text);
+    }
     w->n_names = NAMES_MADE;
 }
 
@@ -45,7 +49,7 @@ world_name(struct world *w, const char *id)
             return i;
         }
     }
-    if (w->n_names == M_NAMES_MAX) {
+    if (w->n_names == M_GATE_FIRST) {
         return -1;
     }
     w->names[w->n_names] = xstrdup(id);
@@ -183,6 +187,9 @@ world_free(struct world *w)
     batch_fini(&w->pending);
     drop_marks(w, 0);
     for (int i = 0; i < w->n_names; i++) {
+        free(w->names[i]);
+    }
+    for (int i = M_GATE_FIRST; i < M_NAMES_MAX; i++) {
         free(w->names[i]);
     }
     free(w->batches);

@@ -8,3 +8,4 @@ baton_unit_test(common_path_name SOURCES unit/common_path_name.c LIBS baton_comm
 baton_unit_test(common_slab SOURCES unit/common_slab.c LIBS baton_common)
 baton_unit_test(common_log SOURCES unit/common_log.c LIBS baton_common)
 target_link_options(common_log PRIVATE -Wl,--wrap=clock_gettime)
+baton_unit_test(common_gate_name SOURCES unit/common_gate_name.c LIBS baton_common)

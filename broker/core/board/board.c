@@ -203,7 +203,7 @@ board_add(struct core *core, Baton__Card *message)
     }
     board->last = card->slot;
     index64_put(&board->by_number, message->number, card->slot);
-    if (message->name[0]) {
+    if (message->name[0] && !card_has_ended(message)) {
         size_t bytes;
         card->identity = identity_make(message->kind, message->project, message->name, &bytes);
         HASH_ADD_KEYPTR(by_identity, board->by_identity, card->identity, bytes, card);
@@ -213,16 +213,24 @@ board_add(struct core *core, Baton__Card *message)
     return card;
 }
 
+/* Its name is free for another one. */
+static void
+name_leave(struct core *core, struct card *card)
+{
+    if (card->identity) {
+        HASH_DELETE(by_identity, core->board.by_identity, card);
+        free(card->identity);
+        card->identity = NULL;
+    }
+}
+
 static void
 card_free(struct core *core, struct card *card)
 {
     struct board *board = &core->board;
     clock_remove(core, card);
     group_leave(core, card);
-    if (card->identity) {
-        HASH_DELETE(by_identity, board->by_identity, card);
-        free(card->identity);
-    }
+    name_leave(core, card);
     index64_remove(&board->by_number, card->message->number);
     *(card->prev ? &board_at(core, card->prev)->next : &board->first) = card->next;
     *(card->next ? &board_at(core, card->next)->prev : &board->last) = card->prev;
@@ -233,6 +241,25 @@ card_free(struct core *core, struct card *card)
     free(card);
 }
 
+/* Tasks can wait for it. */
+static bool
+is_gate(const Baton__Card *card)
+{
+    return card->kind == KIND(SIGNAL) || card->kind == KIND(DECISION);
+}
+
+/* What the card means for tasks has changed: they go where they belong now. */
+static void
+shift(struct core *core, const Baton__Card *card, struct core_out *out, int64_t at)
+{
+    if (card_kinds[card->kind]->shift) {
+        card_kinds[card->kind]->shift(core, card, out, at);
+    }
+    if (is_gate(card)) {
+        gate_tell(core, card->kind, card->project, card->name, out, at);
+    }
+}
+
 static void
 weigh(struct core *core, const Baton__Card *card, int by)
 {
@@ -240,6 +267,9 @@ weigh(struct core *core, const Baton__Card *card, int by)
     core->board.n_ended += card_has_ended(card) ? (uint32_t)by : 0;
     if (kind->weigh) {
         kind->weigh(core, card, by);
+    }
+    if (is_gate(card) && card->state == CARD(IN_FORCE)) {
+        gate_count(core, card->kind, card->project, card->name, by);
     }
 }
 
@@ -249,6 +279,7 @@ board_link(struct core *core)
     for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
         weigh(core, board_at(core, slot)->message, 1);
     }
+    gates_link(core);
 }
 
 void
@@ -281,22 +312,22 @@ evolve_card_put(struct core *core, const Baton__Fact *fact, uint64_t seq, struct
 {
     Baton__Card *message = message_copy(fact->card_put->card, &core->scratch);
     struct card *card = board_find(core, message->number);
-    const struct card_kind *kind = card_kinds[message->kind];
     if (card) {
         weigh(core, card->message, -1);
         clock_remove(core, card);
         baton__card__free_unpacked(card->message, NULL);
         card->message = message;
         clock_set(core, card);
+        if (card_has_ended(message)) {
+            name_leave(core, card);
+        }
     } else {
         message->number = seq;
         card = board_add(core, message);
     }
     weigh(core, message, 1);
     event_card(core, out, fact->at, message, fact->actor, fact->card_put->verb);
-    if (kind->shift) {
-        kind->shift(core, message, out, fact->at);
-    }
+    shift(core, message, out, fact->at);
 }
 
 void
@@ -309,9 +340,7 @@ evolve_card_gone(struct core *core, const Baton__Fact *fact, struct core_out *ou
     card_free(core, card);
     if (!card_has_ended(message)) { /* a rule that was removed */
         event_card(core, out, fact->at, message, fact->actor, BATON__CARD_VERB__CARD_REMOVE);
-        if (card_kinds[message->kind]->shift) {
-            card_kinds[message->kind]->shift(core, message, out, fact->at);
-        }
+        shift(core, message, out, fact->at);
     }
     baton__card__free_unpacked(message, NULL);
 }

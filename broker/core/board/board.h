@@ -25,7 +25,7 @@ struct card {
     uint32_t clock_pos;       /* in the heap of clocks; 0: it does not ring */
     struct card_group *group; /* of its task; NULL: it is about none */
     uint32_t group_next, group_prev;
-    char *identity; /* kind, project and name; NULL: it has no name. Owned */
+    char *identity; /* kind, project and name; NULL: it has no name, or has ended. Owned */
     UT_hash_handle by_identity;
 };
 
@@ -96,7 +96,7 @@ card_has_ended(const Baton__Card *card)
 
 struct card *board_at(const struct core *core, uint32_t slot);
 struct card *board_find(const struct core *core, uint64_t number); /* NULL */
-/* By name; `project` as in Card. NULL: none. */
+/* The one of the name that has not ended; `project` as in Card. NULL: none. */
 struct card *board_find_named(const struct core *core, unsigned kind, const char *project,
                               const char *name);
 /* The cards about a task, oldest first: the first, and the next one behind it. NULL: none. */
@@ -145,9 +145,16 @@ Baton__Code carried_check(struct core *core, struct core_request *request,
 /* Sets them; they were checked. */
 void carried_emit(struct core *core, struct core_request *request, const Baton__Submit *submit);
 
+/* ---- signal.c ---- */
+
+/* Raises the signal of this name, unless it is in force; `from` says whose it is (project, task,
+ * role) and why. */
+void signal_emit(struct core *core, struct core_request *request, const Baton__Card *from,
+                 const char *name);
+
 /* ---- the kinds ---- */
 
-extern const struct card_kind card_handoff;
+extern const struct card_kind card_handoff, card_signal;
 extern const struct card_kind card_blocker, card_area, card_level, card_target;
 
 #endif

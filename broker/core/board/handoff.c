@@ -129,6 +129,19 @@ supersede(struct posting *p, struct card *by)
     }
 }
 
+/* What it says to be ready is raised, as signals that others wait for. */
+static void
+given(struct posting *p, struct card *card)
+{
+    supersede(p, card);
+    const Baton__Card *handoff = card->message;
+    for (size_t i = 0; i < handoff->n_items; i++) {
+        if (strcmp(handoff->items[i]->tag, "ready") == 0) {
+            signal_emit(p->core, p->request, handoff, handoff->items[i]->text);
+        }
+    }
+}
+
 static Baton__Code
 handoff_give(struct posting *p)
 {
@@ -144,8 +157,13 @@ handoff_give(struct posting *p)
         return refuse(p->request, BATON__CODE__CODE_INVALID, "card.items",
                       "the handoff says nothing");
     }
+    if (p->core->board.n - p->core->board.n_ended + next->n_items >= CARDS_MAX) {
+        return refuse(p->request, BATON__CODE__CODE_FULL, "card.items",
+                      "the board has no room for what the handoff says to be ready: withdraw "
+                      "signals that nobody waits for");
+    }
     next->state = CARD(SUBMITTED);
-    p->then = supersede;
+    p->then = given;
     return BATON__CODE__CODE_OK;
 }
 

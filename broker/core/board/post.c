@@ -2,6 +2,7 @@
  * file decides the rest. */
 #include "broker/core/board/board.h"
 
+#include "common/gate_name.h"
 #include "common/text.h"
 
 #include <string.h>
@@ -163,26 +164,11 @@ post_illegal(struct posting *p, const char *what)
                   card_state_name((int)p->next.state), what);
 }
 
-/* "Database Ready!" becomes "database-ready": names that people write in several ways are one. */
 static const char *
 slug_of(struct arena *arena, const char *name)
 {
     char *slug = arena_strdup(arena, name);
-    size_t n = 0;
-    for (const char *c = name; *c; c++) {
-        bool is_upper = *c >= 'A' && *c <= 'Z';
-        bool is_word = (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || (*c & 0x80) ||
-                       *c == '.' || *c == '_' || *c == '/' || *c == ':';
-        if (is_upper || is_word) {
-            slug[n++] = is_upper ? (char)(*c - 'A' + 'a') : *c;
-        } else if (n && slug[n - 1] != '-') {
-            slug[n++] = '-';
-        }
-    }
-    while (n && slug[n - 1] == '-') {
-        n--;
-    }
-    slug[n] = 0;
+    slug_make(slug);
     return slug;
 }
 

@@ -1,0 +1,193 @@
+/* Gates: dependencies on signals and decisions. A gate is open while a card that bears its name is
+ * in force; tasks may wait for one that nobody has made yet, and fall back when it is withdrawn.
+ * The cards know nothing of tasks: here is who waits. Derived, so nothing of it is in snapshots. */
+#include "broker/core/state.h"
+
+#include "common/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static char *
+key_make(unsigned kind, const char *project, const char *name, size_t *ret_bytes)
+{
+    size_t n_project = strlen(project), n_name = strlen(name);
+    char *key = xmalloc(n_project + n_name + 3);
+    key[0] = (char)kind;
+    memcpy(key + 1, project, n_project + 1);
+    memcpy(key + 2 + n_project, name, n_name + 1);
+    *ret_bytes = n_project + n_name + 2;
+    return key;
+}
+
+static struct gate *
+gate_find(const struct core *core, unsigned kind, const char *project, const char *name)
+{
+    size_t bytes;
+    char *key = key_make(kind, project, name, &bytes);
+    struct gate *gate;
+    HASH_FIND(by_key, core->gates, key, bytes, gate);
+    free(key);
+    return gate;
+}
+
+static struct gate *
+gate_make(struct core *core, unsigned kind, const char *project, const char *name)
+{
+    struct gate *gate = gate_find(core, kind, project, name);
+    if (!gate) {
+        size_t bytes;
+        gate = xcalloc(1, sizeof *gate);
+        gate->key = key_make(kind, project, name, &bytes);
+        HASH_ADD_KEYPTR(by_key, core->gates, gate->key, bytes, gate);
+    }
+    return gate;
+}
+
+static void
+gate_forget_if_unused(struct core *core, struct gate *gate)
+{
+    if (gate->n_waiters == 0 && gate->n_open == 0) {
+        HASH_DELETE(by_key, core->gates, gate);
+        free(gate->waiters);
+        free(gate->key);
+        free(gate);
+    }
+}
+
+void
+gate_names(const struct gate *gate, unsigned *ret_kind, const char **ret_project,
+           const char **ret_name)
+{
+    *ret_kind = (unsigned char)gate->key[0];
+    *ret_project = gate->key + 1;
+    *ret_name = gate->key + 2 + strlen(gate->key + 1);
+}
+
+unsigned
+gate_join(struct core *core, struct task *task, uint32_t in_pos, unsigned kind, const char *project,
+          const char *name)
+{
+    struct gate *gate = gate_make(core, kind, project, name);
+    struct task_ext *ext = task_ext(core, task);
+    if (gate->n_waiters == gate->room_waiters) {
+        gate->room_waiters = gate->room_waiters ? gate->room_waiters * 2 : 4;
+        gate->waiters = xreallocarray(gate->waiters, gate->room_waiters, sizeof *gate->waiters);
+    }
+    ext->gates = xreallocarray(ext->gates, ext->n_gates + 1, sizeof *ext->gates);
+    struct edge_in *edge = &task_edges(core, task)->ins[in_pos];
+    edge->is_gate = true;
+    edge->out_pos = ext->n_gates;
+    ext->gates[ext->n_gates++] = (struct gate_in){
+        .gate = gate, .pos = gate->n_waiters, .in_pos = in_pos};
+    gate->waiters[gate->n_waiters++] = (struct edge_out){.succ = task->slot, .in_pos = in_pos};
+    return gate->told ? EDGE_MET : EDGE_PENDING;
+}
+
+void
+gates_leave(struct core *core, struct task *task)
+{
+    struct task_ext *ext = task->ext;
+    for (uint32_t i = 0; ext && i < ext->n_gates; i++) {
+        struct gate *gate = ext->gates[i].gate;
+        uint32_t pos = ext->gates[i].pos;
+        uint32_t last = --gate->n_waiters;
+        if (pos != last) {
+            struct edge_out moved = gate->waiters[last];
+            gate->waiters[pos] = moved;
+            const struct task *other = task_at(core, moved.succ);
+            other->ext->gates[other->edges->ins[moved.in_pos].out_pos].pos = pos;
+        }
+        gate_forget_if_unused(core, gate);
+    }
+    if (ext && ext->gates) {
+        free(ext->gates);
+        ext->gates = NULL;
+        ext->n_gates = 0;
+    }
+}
+
+void
+gate_count(struct core *core, unsigned kind, const char *project, const char *name, int by)
+{
+    struct gate *gate = gate_make(core, kind, project, name);
+    gate->n_open += (uint32_t)by;
+}
+
+/* ---- telling ---- */
+
+struct waiter {
+    uint64_t key;
+    struct edge_out edge;
+};
+
+static int
+compare_waiters(const void *a, const void *b)
+{
+    const struct waiter *x = a;
+    const struct waiter *y = b;
+    return x->key != y->key ? (x->key > y->key) - (x->key < y->key)
+                            : (x->edge.in_pos > y->edge.in_pos) - (x->edge.in_pos < y->edge.in_pos);
+}
+
+/* In the order of their keys: the order in which they came to wait is not part of the state. */
+static void
+tell_all(struct core *core, struct gate *gate, bool place, struct core_out *out, int64_t at)
+{
+    uint32_t n = gate->n_waiters;
+    struct waiter *all = xcalloc(n, sizeof *all);
+    for (uint32_t i = 0; i < n; i++) {
+        all[i].key = task_at(core, gate->waiters[i].succ)->key;
+        all[i].edge = gate->waiters[i];
+    }
+    if (n > 1) {
+        qsort(all, n, sizeof *all, compare_waiters);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        struct task *task = task_at(core, all[i].edge.succ);
+        edge_set(core, task, all[i].edge.in_pos, gate->told ? EDGE_MET : EDGE_PENDING);
+        if (place && (task->state == WAITING || task->state == READY)) {
+            task_place(core, task, out, at);
+        }
+    }
+    free(all);
+}
+
+void
+gate_tell(struct core *core, unsigned kind, const char *project, const char *name,
+          struct core_out *out, int64_t at)
+{
+    struct gate *gate = gate_find(core, kind, project, name);
+    if (!gate) {
+        return;
+    }
+    if (gate->told != (gate->n_open != 0)) {
+        gate->told = gate->n_open != 0;
+        tell_all(core, gate, true, out, at);
+    }
+    gate_forget_if_unused(core, gate);
+}
+
+void
+gates_link(struct core *core)
+{
+    struct gate *gate, *tmp;
+    HASH_ITER (by_key, core->gates, gate, tmp) {
+        if (gate->n_open) {
+            gate->told = true;
+            tell_all(core, gate, false, NULL, 0);
+        }
+    }
+}
+
+void
+gates_fini(struct core *core)
+{
+    struct gate *gate, *tmp;
+    HASH_ITER (by_key, core->gates, gate, tmp) {
+        HASH_DELETE(by_key, core->gates, gate);
+        free(gate->waiters);
+        free(gate->key);
+        free(gate);
+    }
+}
