@@ -60,9 +60,8 @@ warn(struct ctl *ctl, const struct plan *plan)
     if (shown < n) {
         ctl_remark(ctl, "and %zu more warnings", n - shown);
     }
-    const struct plan_facts *facts = plan_facts(plan);
-    for (size_t i = 0; i < facts->n_for_later; i++) {
-        ctl_remark(ctl, "%s: recognised, used by a later version", facts->for_later[i]);
+    for (size_t i = 0; plan_note_text(plan, i); i++) {
+        ctl_remark(ctl, "%s", plan_note_text(plan, i));
     }
 }
 

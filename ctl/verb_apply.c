@@ -364,7 +364,8 @@ submit(struct ctl *ctl, struct form *form, struct plan *plan)
         return status;
     }
     form->submit.cards = rules;
-    if (n == 0 && form->submit.n_resources == 0 && form->submit.n_cards == 0) {
+    if (n == 0 && form->submit.n_resources == 0 && form->submit.n_cards == 0 &&
+        !plan_note_text(plan, 0)) {
         free(rules);
         return ctl_fail(ctl, CTL_DATA, "empty_plan", NULL, "there are no tasks in the plan");
     }

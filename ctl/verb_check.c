@@ -19,9 +19,9 @@ print_json(struct ctl *ctl, const struct plan *plan)
     for (size_t i = 0; i < facts->n_forward_named; i++) {
         json_array_append_new(forward, ctl_json_text(facts->forward[i]));
     }
-    json_t *later = json_array();
-    for (size_t i = 0; i < facts->n_for_later; i++) {
-        json_array_append_new(later, ctl_json_text(facts->for_later[i]));
+    json_t *notes = json_array();
+    for (size_t i = 0; plan_note_text(plan, i); i++) {
+        json_array_append_new(notes, ctl_json_text(plan_note_text(plan, i)));
     }
     size_t n_cards;
     (void)plan_cards(plan, &n_cards);
@@ -35,7 +35,7 @@ print_json(struct ctl *ctl, const struct plan *plan)
                              "milestones", (json_int_t)facts->n_milestones, "edges",
                              (json_int_t)facts->n_edges, "depth", (json_int_t)facts->depth, "roles",
                              roles, "n_forward_refs", (json_int_t)facts->n_forward, "forward_refs",
-                             forward, "for_later", later, "warnings", warnings));
+                             forward, "notes", notes, "warnings", warnings));
 }
 
 static void

@@ -1,6 +1,5 @@
 /* Blocks of the strategy that this version knows but has no use for yet: their shape is checked, so
  * that a slip shows today and not with the version that uses them. */
-#include "common/alloc.h"
 #include "ctl/plan/inner.h"
 
 #include <string.h>
@@ -35,18 +34,6 @@ check_keys(struct plan *plan, const struct source *source, const struct block *b
     }
 }
 
-static void
-keep(struct plan *plan, const struct source *source, const struct node *node)
-{
-    if (plan->n_for_later == plan->room_for_later) {
-        plan->room_for_later = plan->room_for_later ? plan->room_for_later * 2 : 8;
-        plan->for_later = xreallocarray(plan->for_later, plan->room_for_later,
-                                        sizeof *plan->for_later);
-    }
-    plan->for_later[plan->n_for_later++] = arena_printf(&plan->arena, "%s:%u: %s", source->at.file,
-                                                        node->key_line, node->key);
-}
-
 bool
 block_read(struct plan *plan, struct source *source, const struct node *node)
 {
@@ -65,7 +52,8 @@ block_read(struct plan *plan, struct source *source, const struct node *node)
         } else {
             check_keys(plan, source, block, node);
         }
-        keep(plan, source, node);
+        plan_note(plan, (struct place){source->at.file, node->key_line},
+                  "%s: recognised, used by a later version", node->key);
         return true;
     }
     return false;

@@ -504,6 +504,8 @@ cards_read(struct plan *plan, const struct source *source, const struct node *no
     }
     if (is_form && node->kind == NODE_MAP && is_template(node)) {
         check_template(plan, source, node);
+        plan_note(plan, (struct place){source->at.file, node->key_line},
+                  "handoff_template: a form to copy, nothing to apply");
         return true;
     }
     read_handoff(plan, source, node);

@@ -74,6 +74,7 @@ struct plan {
     struct plan_options options;
     struct remarks errors;
     struct remarks warnings;
+    struct remarks notes; /* what was recognised and has nothing to apply */
     struct draft *drafts; /* heap */
     size_t n_drafts;
     size_t room_drafts;
@@ -94,9 +95,6 @@ struct plan {
     struct plan_card *cards; /* heap; what they point to is the arena's */
     size_t n_cards;
     size_t room_cards;
-    const char **for_later; /* heap */
-    size_t n_for_later;
-    size_t room_for_later;
     const char **closes; /* heap; projects, each once */
     size_t n_closes;
     struct plan_facts facts;
@@ -107,9 +105,10 @@ _Static_assert((int)PLAN_ERRORS_KEPT == (int)PLAN_WARNINGS_KEPT, "struct remarks
 
 /* ---- remark.c ---- */
 
-/* Collects an error or a warning at a place. Text is escaped whole. */
+/* Collects an error, a warning or a note at a place. Text is escaped whole. */
 void plan_fail(struct plan *plan, struct place at, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void plan_warn(struct plan *plan, struct place at, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void plan_note(struct plan *plan, struct place at, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* The place of a node in a source. */
 struct place place_of(const struct source *source, const struct node *node);

@@ -66,7 +66,6 @@ plan_free(struct plan *plan)
     free(plan->rules);
     free(plan->unsettled);
     free(plan->zoneless);
-    free(plan->for_later);
     free(plan->cards);
     free(plan->closes);
     index_free(plan->index);
@@ -186,8 +185,6 @@ fill_results(struct plan *plan)
     for (size_t i = 0; i < plan->n_limits; i++) {
         plan->resources[i] = plan->limits[i].resource;
     }
-    plan->facts.for_later = plan->for_later;
-    plan->facts.n_for_later = plan->n_for_later;
 }
 
 bool
@@ -266,6 +263,12 @@ const char *
 plan_error(const struct plan *plan, size_t n)
 {
     return n < MIN(plan->errors.n, (size_t)PLAN_ERRORS_KEPT) ? plan->errors.kept[n] : NULL;
+}
+
+const char *
+plan_note_text(const struct plan *plan, size_t n)
+{
+    return n < MIN(plan->notes.n, (size_t)PLAN_WARNINGS_KEPT) ? plan->notes.kept[n] : NULL;
 }
 
 const char *

@@ -83,19 +83,19 @@ size_t plan_n_errors(const struct plan *plan);
 size_t plan_n_warnings(const struct plan *plan);
 const char *plan_error(const struct plan *plan, size_t n);
 const char *plan_warning(const struct plan *plan, size_t n);
+/* What was recognised and has nothing to apply, in the same way. */
+const char *plan_note_text(const struct plan *plan, size_t n);
 
 /* What plan_finish found out. */
 struct plan_facts {
     size_t n_tasks;
     size_t n_milestones; /* of the tasks */
     size_t n_edges;
-    size_t depth;                 /* tasks on the longest path */
-    size_t n_forward;             /* references to tasks that the plan does not have */
-    size_t of_role[6];            /* tasks by role, in the order of role_names */
-    const char *const *forward;   /* "ID <- ID, file:line"; the first PLAN_FORWARD_NAMED_MAX */
-    size_t n_forward_named;       /* of them */
-    const char *const *for_later; /* "file:line: block": recognised, used by a later version */
-    size_t n_for_later;           /* of them */
+    size_t depth;               /* tasks on the longest path */
+    size_t n_forward;           /* references to tasks that the plan does not have */
+    size_t of_role[6];          /* tasks by role, in the order of role_names */
+    const char *const *forward; /* "ID <- ID, file:line"; the first PLAN_FORWARD_NAMED_MAX */
+    size_t n_forward_named;     /* of them */
 };
 const struct plan_facts *plan_facts(const struct plan *plan);
 

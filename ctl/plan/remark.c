@@ -1,4 +1,4 @@
-/* Errors and warnings of the plan reader: where, what, and what to do. */
+/* Errors, warnings and notes of the plan reader: where, what, and what to do. */
 #include "common/text.h"
 #include "common/units.h"
 #include "ctl/plan/inner.h"
@@ -49,6 +49,15 @@ plan_warn(struct plan *plan, struct place at, const char *fmt, ...)
     va_list args;
     va_start(args, fmt);
     remark(plan, &plan->warnings, at, fmt, args);
+    va_end(args);
+}
+
+void
+plan_note(struct plan *plan, struct place at, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    remark(plan, &plan->notes, at, fmt, args);
     va_end(args);
 }
 

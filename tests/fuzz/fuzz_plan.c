@@ -51,8 +51,8 @@ check_plan(struct plan *plan)
     for (size_t i = 0; i < facts->n_forward_named; i++) {
         check_is_printable(facts->forward[i], 0);
     }
-    for (size_t i = 0; i < facts->n_for_later; i++) {
-        check_is_printable(facts->for_later[i], 0);
+    for (size_t i = 0; plan_note_text(plan, i); i++) {
+        check_is_printable(plan_note_text(plan, i), 0);
     }
 }
 

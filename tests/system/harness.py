@@ -5,6 +5,7 @@ Programs come from $BATON_BIN (default build/dev/bin). Processes die with the te
 SIGKILL when its parent's main thread ends, and cleanup kills whole process groups."""
 
 import ctypes
+import datetime
 import json
 import os
 import pathlib
@@ -73,6 +74,47 @@ def wait_until(what, condition, timeout=10.0):
             raise AssertionError(f"waited {timeout * SLOWNESS:.0f} s for: {what}")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
+
+
+class Clock:
+    """A clock of the test's own, standing still until it is moved: libfaketime gives it to the programs that get
+    its `env`. Weeks pass in seconds, and the same test gives the same times to the millisecond."""
+
+    LIBRARY = "/usr/$LIB/faketime/libfaketimeMT.so.1"
+    # A step of a heartbeat is no surprise to the broker; after a longer one it waits two of them for news of those
+    # that it did not hear, before it does anything that is due.
+    STEP = datetime.timedelta(seconds=5)
+
+    def __init__(self, dir, now):
+        self.path = pathlib.Path(dir) / "clock"
+        self.now = None
+        self._write(now)
+        self.env = {
+            "LD_PRELOAD": self.LIBRARY,
+            "FAKETIME_TIMESTAMP_FILE": str(self.path),
+            "FAKETIME_NO_CACHE": "1",
+            "TZ": "UTC",
+        }
+
+    def _write(self, now):
+        self.now = now
+        new = self.path.with_suffix(".new")
+        new.write_text(now.strftime("%Y-%m-%d %H:%M:%S\n"))
+        new.rename(self.path)
+
+    def move(self, broker, to):
+        """To this moment (a datetime in UTC); returns when the broker has done all that was due by then. It
+        forgives everybody the time that it did not see, so the last of it comes in steps."""
+        if to <= self.now:
+            raise AssertionError(f"{to} is not later than {self.now}")
+        with Client(broker.endpoint) as client:
+            for moment in (to - n * self.STEP for n in (3, 2, 1, 0)):
+                if moment > self.now:
+                    self._write(moment)
+                    client.ping()
+            # What follows from what was due is due in the turns after.
+            for _ in range(10):
+                client.ping()
 
 
 class Process:
@@ -146,8 +188,9 @@ class Process:
 class Broker:
     """A batond on a data directory; start and kill it as often as you like."""
 
-    def __init__(self, dir, data=None, args=()):
+    def __init__(self, dir, data=None, args=(), env=None):
         self.dir = pathlib.Path(dir)
+        self.env = dict(env or {})
         self.data = pathlib.Path(data) if data else self.dir / "data"
         self.endpoint = f"ipc://{self.dir}/broker.sock"
         self.args = list(args)
@@ -158,7 +201,7 @@ class Broker:
         """Starts it without waiting that it serves. `prefix`: strace and its like."""
         self.n_starts += 1
         argv = [*prefix, program("batond"), "--data", self.data, "--listen", self.endpoint]
-        env = {}
+        env = dict(self.env)
         if prefix:
             # A build with the address sanitizer can't look for leaks while it is traced.
             env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"

@@ -72,8 +72,9 @@ test_blocks_of_rules_are_cards(void **state)
     (void)state;
     struct plan *plan = plan_of_file(data_path("blocks.yaml"));
     assert_int_equal(plan_facts(plan)->n_tasks, 0);
-    assert_int_equal(plan_facts(plan)->n_for_later, 1);
-    assert_non_null(strstr(plan_facts(plan)->for_later[0], "dashboard_config"));
+    assert_non_null(strstr(plan_note_text(plan, 0), "handoff_template"));
+    assert_non_null(strstr(plan_note_text(plan, 1), "dashboard_config"));
+    assert_null(plan_note_text(plan, 2));
     size_t n;
     const struct plan_card *cards = plan_cards(plan, &n);
     assert_int_equal(n, 3);
@@ -133,7 +134,7 @@ test_every_block_of_the_strategy_itself(void **state)
     }
     char *text = read_whole(path);
     int n_blocks = 0;
-    size_t n_tasks = 0, n_later = 0, n_cards = 0;
+    size_t n_tasks = 0, n_notes = 0, n_cards = 0;
     for (char *p = text; (p = strstr(p, "```yaml\n"));) {
         p += strlen("```yaml\n");
         char *end = strstr(p, "```");
@@ -141,7 +142,7 @@ test_every_block_of_the_strategy_itself(void **state)
         *end = 0;
         struct plan *plan = plan_good("strategy.yaml", p);
         n_tasks += plan_facts(plan)->n_tasks;
-        n_later += plan_facts(plan)->n_for_later;
+        n_notes += plan_note_text(plan, 0) != NULL;
         size_t n;
         (void)plan_cards(plan, &n);
         n_cards += n;
@@ -154,7 +155,7 @@ test_every_block_of_the_strategy_itself(void **state)
     }
     assert_int_equal(n_blocks, 6);
     assert_int_equal(n_tasks, 3);
-    assert_int_equal(n_later, 1);
+    assert_int_equal(n_notes, 2);
     assert_int_equal(n_cards, 3 + 4 + 4);
     free(text);
 }
