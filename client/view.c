@@ -143,11 +143,14 @@ upstream_from_messages(struct record *record, const Baton__Assignment *m, baton_
     return true;
 }
 
+/* Handoffs come first. */
 static bool
-handoffs_from_messages(struct record *record, const Baton__Assignment *m, baton_assignment *a)
+cards_from_messages(struct record *record, const Baton__Assignment *m, baton_assignment *a)
 {
-    struct baton_card *handoffs = record_array(record, m->n_cards, sizeof *handoffs);
-    for (size_t i = 0; handoffs && i < m->n_cards; i++) {
+    struct baton_card *cards = record_array(record, m->n_cards, sizeof *cards);
+    size_t n_handoffs = 0;
+    for (size_t i = 0; cards && i < m->n_cards; i++) {
+        n_handoffs += m->cards[i]->kind == BATON__CARD_KIND__CARD_HANDOFF;
         size_t bytes = baton__card__get_packed_size(m->cards[i]);
         uint8_t *packed = record_alloc(record, bytes + 1);
         if (!packed) {
@@ -155,13 +158,15 @@ handoffs_from_messages(struct record *record, const Baton__Assignment *m, baton_
         }
         baton__card__pack(m->cards[i], packed);
         const Baton__Card *copy = baton__card__unpack(&record->pb, bytes, packed);
-        if (!copy || !card_from_message(record, copy, &handoffs[i])) {
+        if (!copy || !card_from_message(record, copy, &cards[i])) {
             return false;
         }
     }
-    a->handoffs = handoffs;
-    a->n_handoffs = m->n_cards;
-    return handoffs != NULL;
+    a->handoffs = cards;
+    a->n_handoffs = n_handoffs;
+    a->decisions = cards ? cards + n_handoffs : NULL;
+    a->n_decisions = m->n_cards - n_handoffs;
+    return cards != NULL;
 }
 
 enum assignment_made
@@ -191,7 +196,7 @@ assignment_from_message(const Baton__Assignment *m, baton_assignment **ret_assig
         a->spec = spec_from_message(record, spec);
     }
     if (!spec || !a->spec || !upstream_from_messages(record, m, a) ||
-        !handoffs_from_messages(record, m, a) || record->failed) {
+        !cards_from_messages(record, m, a) || record->failed) {
         bool failed = record->failed;
         record_free(record);
         return failed ? ASSIGNMENT_NO_MEMORY : ASSIGNMENT_UNREADABLE;

@@ -50,12 +50,14 @@ enum {
     CARD_BYTES_MAX = 256 * 1024,     /* one card, packed */
     CARD_TEXT_BYTES_MAX = 64 * 1024, /* its text, its outcome, the text of an item */
     CARD_ITEMS_MAX = 500,
+    DECISIONS_GIVEN = 200, /* with a task, at most */
     CARD_TAG_BYTES_MAX = 32,              /* tags and units of items */
     CARDS_ANSWER_BYTES = 4 * 1024 * 1024, /* of cards in one answer, about */
 };
 
 /* Defaults of the clocks on cards. */
 #define BLOCKER_TARGET_MS INT64_C(14400000) /* 4 h */
+#define REVIEW_MS INT64_C(86400000)         /* for the reviewers of a decision: 24 h */
 
 /* For how long the archive keeps the records of done, cancelled and aborted tasks, and of failed
  * and expired ones. */

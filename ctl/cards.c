@@ -61,6 +61,13 @@ item_json(const struct baton_item *item)
     return object;
 }
 
+/* The first ring of a decision's clock is a reminder. */
+static bool
+is_overdue(const struct baton_card *card)
+{
+    return card->rung > (card->kind == BATON_CARD_DECISION ? 1 : 0);
+}
+
 json_t *
 card_json(const struct baton_card *card)
 {
@@ -86,7 +93,7 @@ card_json(const struct baton_card *card)
     put_time(object, "changed_at", card->changed_at);
     put_time(object, "due_at", card->due_at);
     put_time(object, "ended_at", card->ended_at);
-    json_object_set_new(object, "overdue", json_boolean(card->rung > 0));
+    json_object_set_new(object, "overdue", json_boolean(is_overdue(card)));
     put_text(object, "outcome", card->outcome);
     put_text(object, "ended_by", card->ended_by);
     if (card->n_items) {
@@ -121,7 +128,7 @@ card_say(struct ctl *ctl, const struct baton_card *card)
     say(ctl, baton_card_kind_name(card->kind), "#%" PRIu64 "%s%s", card->number,
         card->name[0] ? " " : "", card->name);
     say(ctl, "state", "%s%s", baton_card_state_name(card->state),
-        card->rung > 0 && card->state < BATON_CARD_RESOLVED ? " (overdue)" : "");
+        is_overdue(card) && card->state < BATON_CARD_RESOLVED ? " (overdue)" : "");
     say(ctl, "project", "%s", card->project);
     say(ctl, "title", "%s", card->title);
     say(ctl, "task", "%s", card->task);
@@ -213,7 +220,7 @@ list_card(const struct baton_card *card, void *context)
     bool is_open = card->state < BATON_CARD_RESOLVED;
     table_addf(&listing->table, "%" PRIu64, card->number);
     table_addf(&listing->table, "%s%s", baton_card_state_name(card->state),
-               is_open && card->rung > 0 ? " !" : "");
+               is_open && is_overdue(card) ? " !" : "");
     table_add(&listing->table, about(card));
     table_add(&listing->table, card->owner[0] ? card->owner : "-");
     table_add(&listing->table, when_format(card->created_at, ctl_now(), when, sizeof when));
@@ -253,33 +260,50 @@ static bool
 show_card(const struct baton_card *card, void *context)
 {
     struct listing *listing = context;
-    listing->n++;
+    if (listing->n++ && !listing->ctl->json) {
+        ctl_print(listing->ctl, "\n");
+    }
     if (listing->ctl->json) {
         ctl_print_json(listing->ctl, card_json(card));
     } else {
         card_say(listing->ctl, card);
     }
-    return false;
+    return true;
 }
 
-int
-card_show(struct ctl *ctl, baton_card_kind kind, uint64_t number)
+/* `what` is for the error: nothing matched. */
+static int
+show(struct ctl *ctl, const struct baton_card_filter *filter, const char *what)
 {
     int status = ctl_connect(ctl);
     if (status != CTL_YES) {
         return status;
     }
     struct listing listing = {.ctl = ctl};
-    struct baton_card_filter filter = {.kinds = &kind, .n_kinds = 1, .number = number};
-    baton_status answer = baton_cards(ctl->baton, &filter, show_card, &listing, NULL);
+    baton_status answer = baton_cards(ctl->baton, filter, show_card, &listing, NULL);
     if (answer != BATON_OK) {
         return ctl_fail_status(ctl, answer);
     }
-    if (listing.n == 0) {
-        return ctl_fail(ctl, CTL_NO, "not_found", NULL, "there is no %s #%" PRIu64,
-                        baton_card_kind_name(kind), number);
-    }
-    return CTL_YES;
+    return listing.n ? CTL_YES
+                     : ctl_fail(ctl, CTL_NO, "not_found", NULL, "there is no %s %s",
+                                baton_card_kind_name(filter->kinds[0]), what);
+}
+
+int
+card_show(struct ctl *ctl, baton_card_kind kind, uint64_t number)
+{
+    char what[32];
+    struct baton_card_filter filter = {.kinds = &kind, .n_kinds = 1, .number = number};
+    snprintf(what, sizeof what, "#%" PRIu64, number);
+    return show(ctl, &filter, what);
+}
+
+int
+card_show_named(struct ctl *ctl, baton_card_kind kind, const char *name)
+{
+    struct baton_card_filter filter = {
+        .kinds = &kind, .n_kinds = 1, .name = name, .projects = &ctl->project, .n_projects = 1};
+    return show(ctl, &filter, name);
 }
 
 /* ---- words after the verb ---- */

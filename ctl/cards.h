@@ -24,6 +24,9 @@ int card_list(struct ctl *ctl, const struct baton_card_filter *filter);
 /* Prints the one card with this number and kind; CTL_NO when there is none. */
 int card_show(struct ctl *ctl, baton_card_kind kind, uint64_t number);
 
+/* Prints all cards of this name and kind, oldest first; CTL_NO when there are none. */
+int card_show_named(struct ctl *ctl, baton_card_kind kind, const char *name);
+
 /* The function of `verb WORD …` for the first argument; the rest is argv + 1. */
 struct card_command {
     const char *word;

@@ -98,6 +98,11 @@ print_json(struct ctl *ctl, const baton_assignment *assignment)
         json_array_append_new(handoffs, card_json(&assignment->handoffs[i]));
     }
     json_object_set_new(object, "handoffs", handoffs);
+    json_t *decisions = json_array();
+    for (size_t i = 0; i < assignment->n_decisions; i++) {
+        json_array_append_new(decisions, card_json(&assignment->decisions[i]));
+    }
+    json_object_set_new(object, "decisions", decisions);
     json_decref(spec);
     ctl_print_json(ctl, object);
 }
@@ -125,6 +130,9 @@ print(struct ctl *ctl, const baton_assignment *assignment)
     say_block(ctl, "prompt", spec->prompt);
     for (size_t i = 0; i < assignment->n_handoffs; i++) {
         card_say(ctl, &assignment->handoffs[i]);
+    }
+    for (size_t i = 0; i < assignment->n_decisions; i++) {
+        card_say(ctl, &assignment->decisions[i]);
     }
 }
 

@@ -165,6 +165,26 @@ static const char blocker_usage[] =
     "  --owner NAME      who; you, if not said\n"
     "What is blocked is not offered to workers; work that runs goes on.";
 
+static const char decision_usage[] =
+    "propose NAME --title TEXT [OPTION…] | review NAME approve|object [TEXT]\n"
+    "| decide NAME OUTCOME | withdraw NAME [REASON] | list | show NAME\n"
+    "NAME may also be #NUMBER. All that say something:\n"
+    "  --role R          for which role you speak; an agent's own by itself\n"
+    "propose:\n"
+    "  --area A          its rule says who reviews and who decides (`baton rules list area`)\n"
+    "  --owner WHO       who decides, without an area: a role or a person\n"
+    "  --reviewer WHO    who else is asked; again for more\n"
+    "  --text TEXT       the question at length\n"
+    "  --option NAME[=TEXT]  what could be decided; again for more\n"
+    "  --due T           until when reviews are awaited (24h)\n"
+    "  --supersedes N    a decision of another name that this one replaces; again for more\n"
+    "  --tech            it belongs to the tech choices\n"
+    "decide, withdraw:\n"
+    "  --force           against the decision maker: recorded as an override\n"
+    "list:\n"
+    "  --all             the ended ones too\n"
+    "A newer decision supersedes the one in force that has its name.";
+
 const struct verb verbs[] = {
     {"apply", verb_apply, "Tasks", "Add or change the tasks of plan files", apply_usage},
     {"check", verb_check, "Tasks", "Check plan files without a broker", check_usage},
@@ -224,6 +244,8 @@ const struct verb verbs[] = {
     {"handoff", verb_handoff, "Coordination", "Hand work on, answer what was handed on",
      handoff_usage},
     {"signal", verb_signal, "Coordination", "Say that what others wait for is there", signal_usage},
+    {"decision", verb_decision, "Coordination", "Propose, review and make decisions",
+     decision_usage},
     {"blocker", verb_blocker, "Coordination", "Say what is in the way, and clear it",
      blocker_usage},
     {"gc", verb_gc, "Operators", "Delete what the archive kept long enough",

@@ -166,6 +166,7 @@ int verb_cancel(struct ctl *ctl, int argc, char **argv);
 int verb_check(struct ctl *ctl, int argc, char **argv);
 int verb_complete(struct ctl *ctl, int argc, char **argv);
 int verb_completion(struct ctl *ctl, int argc, char **argv);
+int verb_decision(struct ctl *ctl, int argc, char **argv);
 int verb_drain(struct ctl *ctl, int argc, char **argv);
 int verb_export(struct ctl *ctl, int argc, char **argv);
 int verb_fail(struct ctl *ctl, int argc, char **argv);

@@ -149,6 +149,30 @@ add_handoffs(struct buf *out, const baton_assignment *task)
     }
 }
 
+/* What was decided binds the agent: unlike the rest, it was decided by whoever may. */
+static void
+add_decisions(struct buf *out, const baton_assignment *task)
+{
+    size_t room = PROMPT_UPSTREAM_BYTES_MAX;
+    if (task->n_decisions == 0) {
+        return;
+    }
+    add_heading(out, "Decisions in force where you work");
+    add_line(out, "Keep to them. To change one, propose it anew: `baton decision propose`.");
+    for (size_t i = 0; i < task->n_decisions; i++) {
+        const struct baton_card *card = &task->decisions[i];
+        size_t wanted = 4 * NAME_BYTES_MAX + strlen(card->title) + strlen(card->outcome);
+        if (wanted > room) {
+            buf_printf(out, "\n(%zu more; see the task file)\n", task->n_decisions - i);
+            return;
+        }
+        room -= wanted;
+        buf_printf(out, "\nDecision %s (#%llu), by %s: ", card->name,
+                   (unsigned long long)card->number, card->owner);
+        buf_printf(out, "%s\n%s\n", card->title, card->outcome);
+    }
+}
+
 static void
 add_rules(struct buf *out, const struct attempt *attempt)
 {
@@ -182,6 +206,7 @@ prompt_make(const struct attempt *attempt, size_t *ret_bytes)
     add_check(&out, attempt);
     add_upstream(&out, attempt->task);
     add_handoffs(&out, attempt->task);
+    add_decisions(&out, attempt->task);
     add_rules(&out, attempt);
     char *text = xmemdup(buf_text(&out), out.bytes + 1);
     *ret_bytes = out.bytes;

@@ -184,6 +184,38 @@ handoffs(const baton_assignment *task)
     return array;
 }
 
+static const char *
+item_name(const struct baton_card *card, const char *tag)
+{
+    for (size_t i = 0; i < card->n_items; i++) {
+        if (strcmp(card->items[i].tag, tag) == 0) {
+            return card->items[i].name;
+        }
+    }
+    return "";
+}
+
+static json_t *
+decisions(const baton_assignment *task)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < task->n_decisions; i++) {
+        const struct baton_card *card = &task->decisions[i];
+        json_t *entry = json_object();
+        put(entry, "number", json_integer((json_int_t)card->number));
+        put_text(entry, "name", card->name);
+        put_text(entry, "area", item_name(card, "area"));
+        put_text(entry, "title", card->title);
+        put_text(entry, "text", card->text);
+        put_text(entry, "decision", card->outcome);
+        put_text(entry, "decision_maker", card->owner);
+        put_text(entry, "decided_by", item_name(card, "decided"));
+        put_time(entry, "changed_at", card->changed_at);
+        json_array_append_new(array, entry);
+    }
+    return array;
+}
+
 static void
 put_spec(json_t *object, const baton_spec *spec)
 {
@@ -225,6 +257,9 @@ taskfile_make(const struct attempt *attempt)
     put(object, "upstream", upstream(task));
     if (task->n_handoffs) {
         put(object, "handoffs", handoffs(task));
+    }
+    if (task->n_decisions) {
+        put(object, "decisions", decisions(task));
     }
     char *text = json_dumps(object, JSON_INDENT(2));
     CHECK(text);

@@ -393,6 +393,8 @@ struct board {
     uint32_t n_ended;      /* of them */
     uint32_t n_unanswered; /* handoffs */
     uint32_t first, last;  /* by number */
+    uint64_t *in_force;    /* numbers of decisions, rising */
+    uint32_t n_in_force, room_in_force;
     struct index64 by_number;
     struct card *by_identity;
     struct card_group *groups;
@@ -857,10 +859,10 @@ void emit_attempt_ended(struct core *core, struct core_request *request, const s
 /* The task is done: the unanswered handoffs of what it depends on are accepted (board/handoff.c).
  */
 void handoffs_accept(struct core *core, struct core_request *request, const struct task *task);
-/* The latest handoff of each task that it depends on, unless rejected; as many as fit. Copies into
- * the arena. */
-void handoffs_deliver(const struct core *core, struct core_request *request,
-                      const struct task *task, Baton__Assignment *assignment);
+/* The latest handoff of each task that it depends on, unless rejected, and the decisions in force
+ * in its area; as many as fit. Copies into the arena (board/deliver.c). */
+void cards_deliver(const struct core *core, struct core_request *request, const struct task *task,
+                   Baton__Assignment *assignment);
 void lease_end(struct core *core, struct core_request *request, struct task *task, unsigned outcome,
                const char *summary);
 /* The lease runs again from now, for extend_ms or its own length. */

@@ -46,7 +46,7 @@ why_gate(struct why *w, const struct edge_in *edge)
     unsigned kind;
     const char *project, *name;
     gate_names(w->task->ext->gates[edge->out_pos].gate, &kind, &project, &name);
-    const struct card *card = board_find_named(w->core, kind, project, name);
+    const struct card *card = board_find_proposal(w->core, kind, project, name);
     const char *owner = card && card->message->owner[0] ? card->message->owner : NULL;
     bool is_signal = kind == KIND(SIGNAL);
     bool elsewhere = strcmp(project, task_project(w->core, w->task)) != 0;

@@ -123,8 +123,8 @@ assign(struct core *core, struct core_request *request, const struct core_dispat
     assignment->spec.data = (uint8_t *)(uintptr_t)task_spec(task);
     assignment->spec.len = task->spec_bytes;
     add_upstream(core, request, task, assignment);
-    if (core->board.n && task->edges->n_ins) {
-        handoffs_deliver(core, request, task, assignment);
+    if (core->board.n && (task->edges->n_ins || core->board.n_in_force)) {
+        cards_deliver(core, request, task, assignment);
     }
 }
 

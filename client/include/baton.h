@@ -1008,6 +1008,8 @@ typedef struct baton_assignment {
     size_t n_upstream;
     const struct baton_card *handoffs; /* of the tasks that it depended on */
     size_t n_handoffs;
+    const struct baton_card *decisions; /* in force where the task is at work, newest first */
+    size_t n_decisions;
 } baton_assignment;
 BATON_API void baton_assignment_free(baton_assignment *assignment);
 

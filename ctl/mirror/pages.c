@@ -215,6 +215,51 @@ page_decisions_begin(struct buf *page, const char *title)
     buf_printf(page, "# %s\n", title);
 }
 
+static const char *
+item_named(const struct baton_card *card, const char *tag)
+{
+    for (size_t i = 0; i < card->n_items; i++) {
+        if (strcmp(card->items[i].tag, tag) == 0) {
+            return card->items[i].name;
+        }
+    }
+    return "";
+}
+
+static void
+add_decided(struct buf *page, const struct baton_card *card, const char *zone)
+{
+    for (size_t i = 0; i < card->n_items; i++) {
+        const struct baton_item *item = &card->items[i];
+        if (strcmp(item->tag, "decided") == 0) {
+            add_time(page, "Decided", item->at, zone);
+            buf_add_text(page, "**Decided by**: ");
+            page_text(page, page_agent(item->name));
+            buf_add_text(page, item->unit[0] ? " (override)\n" : "\n");
+        }
+    }
+}
+
+/* Who was asked, and what they said: "- Infrastructure Agent: object: too slow". */
+static void
+add_reviews(struct buf *page, const struct baton_card *card)
+{
+    bool any = false;
+    for (size_t i = 0; i < card->n_items; i++) {
+        const struct baton_item *item = &card->items[i];
+        if (strcmp(item->tag, "review") != 0) {
+            continue;
+        }
+        buf_add_text(page, any ? "" : "\n**Reviews**:\n");
+        any = true;
+        buf_add_text(page, "- ");
+        page_text(page, page_agent(item->name));
+        buf_printf(page, ": %s%s", item->unit, item->text[0] ? ": " : "");
+        page_text(page, item->text);
+        buf_add_text(page, "\n");
+    }
+}
+
 void
 page_decision(struct buf *page, const struct baton_card *card, const char *zone)
 {
@@ -223,14 +268,15 @@ page_decision(struct buf *page, const struct baton_card *card, const char *zone)
     buf_add_text(page, "\n");
     add_field(page, "Status", baton_card_state_name(card->state));
     add_field(page, "Name", card->name);
-    add_field(page, "Decision maker", card->owner);
+    add_field(page, "Area", item_named(card, "area"));
+    add_field(page, "Decision maker", page_agent(card->owner));
     add_field(page, "Proposed by", card->role[0] ? page_agent(card->role) : card->by);
     add_time(page, "Proposed", card->created_at, zone);
     add_time(page, "Reviews until", card->due_at, zone);
-    add_field(page, "Decided by", card->ended_by);
+    add_decided(page, card, zone);
     add_field(page, "Decision", card->outcome);
     add_items(page, "Options", card, "option");
-    add_items(page, "Reviews", card, "review");
+    add_reviews(page, card);
     if (card->text[0]) {
         buf_add_text(page, "\n");
         add_block(page, card->text);

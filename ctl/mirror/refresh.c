@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 unsigned
 mirror_pages_of(const struct baton_event *event)
@@ -162,15 +163,19 @@ struct decision_pages {
     struct buf architecture, tech;
 };
 
+/* As the proposal says, or its area: "tech…". */
 static bool
 is_tech(const struct baton_card *card)
 {
+    bool tech = false;
     for (size_t i = 0; i < card->n_items; i++) {
         if (strcmp(card->items[i].tag, "category") == 0) {
             return strcmp(card->items[i].name, "tech") == 0;
         }
+        tech |= strcmp(card->items[i].tag, "area") == 0 &&
+                strncasecmp(card->items[i].name, "tech", 4) == 0;
     }
-    return false;
+    return tech;
 }
 
 static bool

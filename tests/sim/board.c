@@ -153,6 +153,8 @@ step_board(struct world *w)
         step_signal(w);
     } else if (pick(w, 3) == 0) {
         step_handoff(w);
+    } else if (pick(w, 3) == 0) {
+        step_decision(w);
     } else if (pick(w, 2)) {
         raise_blocker(w);
     } else {
@@ -175,6 +177,10 @@ board_take_event(struct world *w, const Baton__Event *e)
     }
     if (card && card->kind == BATON__CARD_KIND__CARD_HANDOFF) {
         handoff_take_event(w, e, card);
+        return;
+    }
+    if (card && card->kind == BATON__CARD_KIND__CARD_DECISION) {
+        decision_take_event(w, e, card);
         return;
     }
     if (e->text[0]) {

@@ -26,9 +26,8 @@ task_depends_on(const struct model *m, int t, int on)
     return false;
 }
 
-/* A task that holds a lease now, and its token; -1: none was found. */
-static int
-pick_holder(struct world *w, uint64_t *ret_token)
+int
+board_pick_holder(struct world *w, uint64_t *ret_token)
 {
     const struct model *m = w->m;
     for (int i = 0; i < 20 && m->n_leases; i++) {
@@ -95,7 +94,7 @@ give(struct world *w)
     }
     int t = (int)pick(w, (uint64_t)m->n_tasks);
     codes expected = CODE(OK);
-    int holder = pick(w, 2) ? pick_holder(w, &message.token) : -1;
+    int holder = pick(w, 2) ? board_pick_holder(w, &message.token) : -1;
     if (holder >= 0 && pick(w, 4)) {
         t = holder;
     } else if (holder >= 0 && t != holder) {
@@ -175,7 +174,7 @@ answer(struct world *w)
     if (!model_card_is_open(of)) {
         expected = CODE(ILLEGAL_TRANSITION);
     } else {
-        int holder = pick(w, 2) ? pick_holder(w, &message.token) : -1;
+        int holder = pick(w, 2) ? board_pick_holder(w, &message.token) : -1;
         bool may = holder < 0 || task_depends_on(m, holder, of->task) ||
                    (of->to_role >= 0 && m->task[holder].spec.role == of->to_role);
         expected = !may ? CODE(DENIED) : rejects && !card.outcome[0] ? CODE(INVALID) : CODE(OK);

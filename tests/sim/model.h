@@ -33,7 +33,7 @@ enum {
     M_ANSWERS_MAX = 48,
     M_CARDS_MAX = 400,
     M_SIGNALS = 3,
-    M_GATES = M_SIGNALS + 1,              /* and a decision that nobody makes */
+    M_GATES = M_SIGNALS + 1,              /* and a decision */
     M_GATE_FIRST = M_NAMES_MAX - M_GATES, /* names from here on are gates, never tasks */
 };
 
@@ -187,8 +187,14 @@ struct m_card {
     int64_t rings_at;     /* 0: it does not ring any more */
     int8_t to_role;       /* handoff: -1: none */
     bool owed;            /* handoff: it must be accepted in this step */
-    bool owed_old;        /* handoff: … superseded */
-    int8_t name;          /* signal */
+    bool owed_old;        /* handoff, decision: … superseded */
+    int8_t name;          /* signal, decision, area */
+    /* Decision, area. */
+    int8_t area;               /* -1: none */
+    int8_t owner, proposer;    /* roles; proposer -1: none */
+    uint8_t reviewers, spoken; /* roles, as bits */
+    uint8_t rung;
+    int64_t due_at;
 };
 
 struct model {

@@ -31,11 +31,26 @@ model_signal(struct model *m, int project, int g)
     return NULL;
 }
 
+/* Name 0 is that of the gate. */
+static bool
+decision_is_in_force(const struct model *m, int project)
+{
+    for (int i = 0; i < m->n_cards; i++) {
+        const struct m_card *card = &m->cards[i];
+        if (card->kind == BATON__CARD_KIND__CARD_DECISION && card->project == project &&
+            card->name == 0 && card->state == BATON__CARD_STATE__CARD_IN_FORCE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
 model_gate_is_open(const struct model *m, int project, int id)
 {
     int g = id - M_GATE_FIRST;
-    return g < M_SIGNALS && model_signal((struct model *)(uintptr_t)m, project, g);
+    return g < M_SIGNALS ? model_signal((struct model *)(uintptr_t)m, project, g) != NULL
+                         : decision_is_in_force(m, project);
 }
 
 static bool

@@ -208,6 +208,13 @@ void signal_take_event(struct world *w, const Baton__Event *e);
 /* After a step: nothing is owed. */
 void signal_check(struct world *w);
 
+/* A task that holds a lease now, and its token; -1: none was found. */
+int board_pick_holder(struct world *w, uint64_t *ret_token);
+
+/* ---- board_decision.c ---- */
+void step_decision(struct world *w);
+void decision_take_event(struct world *w, const Baton__Event *e, struct m_card *card);
+
 /* ---- board_handoff.c ---- */
 void step_handoff(struct world *w);
 /* Task t is done: what it depends on is accepted. */

@@ -33,8 +33,10 @@ identity_make(unsigned kind, const char *project, const char *name, size_t *ret_
     return key;
 }
 
-struct card *
-board_find_named(const struct core *core, unsigned kind, const char *project, const char *name)
+enum { PROPOSAL = 0x80 }; /* beside the kind: names of proposals are apart */
+
+static struct card *
+find_identity(const struct core *core, unsigned kind, const char *project, const char *name)
 {
     size_t bytes;
     char *key = identity_make(kind, project, name, &bytes);
@@ -42,6 +44,47 @@ board_find_named(const struct core *core, unsigned kind, const char *project, co
     HASH_FIND(by_identity, core->board.by_identity, key, bytes, card);
     free(key);
     return card;
+}
+
+struct card *
+board_find_named(const struct core *core, unsigned kind, const char *project, const char *name)
+{
+    return find_identity(core, kind, project, name);
+}
+
+struct card *
+board_find_proposal(const struct core *core, unsigned kind, const char *project, const char *name)
+{
+    return find_identity(core, kind | PROPOSAL, project, name);
+}
+
+static void
+identity_leave(struct core *core, struct card *card)
+{
+    if (card->identity) {
+        HASH_DELETE(by_identity, core->board.by_identity, card);
+        free(card->identity);
+        card->identity = NULL;
+    }
+}
+
+/* An ended card leaves its name to others; one that is about to be superseded has to. */
+static void
+identity_join(struct core *core, struct card *card)
+{
+    const Baton__Card *message = card->message;
+    if (!message->name[0] || card_has_ended(message)) {
+        return;
+    }
+    bool is_proposal = card_kinds[message->kind]->proposed && message->state == CARD(OPEN);
+    unsigned kind = message->kind | (is_proposal ? PROPOSAL : 0);
+    struct card *other = find_identity(core, kind, message->project, message->name);
+    if (other) {
+        identity_leave(core, other);
+    }
+    size_t bytes;
+    card->identity = identity_make(kind, message->project, message->name, &bytes);
+    HASH_ADD_KEYPTR(by_identity, core->board.by_identity, card->identity, bytes, card);
 }
 
 /* ---- clocks ---- */
@@ -203,25 +246,10 @@ board_add(struct core *core, Baton__Card *message)
     }
     board->last = card->slot;
     index64_put(&board->by_number, message->number, card->slot);
-    if (message->name[0] && !card_has_ended(message)) {
-        size_t bytes;
-        card->identity = identity_make(message->kind, message->project, message->name, &bytes);
-        HASH_ADD_KEYPTR(by_identity, board->by_identity, card->identity, bytes, card);
-    }
+    identity_join(core, card);
     group_join(core, card);
     clock_set(core, card);
     return card;
-}
-
-/* Its name is free for another one. */
-static void
-name_leave(struct core *core, struct card *card)
-{
-    if (card->identity) {
-        HASH_DELETE(by_identity, core->board.by_identity, card);
-        free(card->identity);
-        card->identity = NULL;
-    }
 }
 
 static void
@@ -230,7 +258,7 @@ card_free(struct core *core, struct card *card)
     struct board *board = &core->board;
     clock_remove(core, card);
     group_leave(core, card);
-    name_leave(core, card);
+    identity_leave(core, card);
     index64_remove(&board->by_number, card->message->number);
     *(card->prev ? &board_at(core, card->prev)->next : &board->first) = card->next;
     *(card->next ? &board_at(core, card->next)->prev : &board->last) = card->prev;
@@ -288,6 +316,7 @@ board_fini(struct core *core)
     while (core->board.first) {
         card_free(core, board_at(core, core->board.first));
     }
+    free(core->board.in_force);
     free(core->board.slots);
     free(core->board.free);
     heap_fini(&core->board.clocks);
@@ -315,12 +344,11 @@ evolve_card_put(struct core *core, const Baton__Fact *fact, uint64_t seq, struct
     if (card) {
         weigh(core, card->message, -1);
         clock_remove(core, card);
+        identity_leave(core, card);
         baton__card__free_unpacked(card->message, NULL);
         card->message = message;
+        identity_join(core, card);
         clock_set(core, card);
-        if (card_has_ended(message)) {
-            name_leave(core, card);
-        }
     } else {
         message->number = seq;
         card = board_add(core, message);

@@ -25,7 +25,7 @@ struct card {
     uint32_t clock_pos;       /* in the heap of clocks; 0: it does not ring */
     struct card_group *group; /* of its task; NULL: it is about none */
     uint32_t group_next, group_prev;
-    char *identity; /* kind, project and name; NULL: it has no name, or has ended. Owned */
+    char *identity; /* kind, project and name; NULL: it has no name (any more). Owned */
     UT_hash_handle by_identity;
 };
 
@@ -74,6 +74,7 @@ struct card_kind {
     bool named;       /* has a name, unique in its project and kind */
     bool is_rule;     /* a submission may carry it */
     bool slugged;     /* … which is made a slug: "Database Ready" is "database-ready" */
+    bool proposed;    /* what is open is a proposal, beside the card of the same name in force */
     card_verb_fn *verbs[CARD_VERBS_N];
     /* Its clock has rung: emits what follows (board_ring), and must move or stop the clock. */
     void (*ring)(struct core *core, struct core_request *request, const struct card *card);
@@ -96,9 +97,12 @@ card_has_ended(const Baton__Card *card)
 
 struct card *board_at(const struct core *core, uint32_t slot);
 struct card *board_find(const struct core *core, uint64_t number); /* NULL */
-/* The one of the name that has not ended; `project` as in Card. NULL: none. */
+/* By name, what has not ended; `project` as in Card. NULL: none. */
 struct card *board_find_named(const struct core *core, unsigned kind, const char *project,
                               const char *name);
+/* … the one that is only proposed. */
+struct card *board_find_proposal(const struct core *core, unsigned kind, const char *project,
+                                 const char *name);
 /* The cards about a task, oldest first: the first, and the next one behind it. NULL: none. */
 struct card *board_first_of(const struct core *core, const char *project, const char *task);
 struct card *board_next_of(const struct core *core, const struct card *card);
@@ -154,7 +158,16 @@ void signal_emit(struct core *core, struct core_request *request, const Baton__C
 
 /* ---- the kinds ---- */
 
-extern const struct card_kind card_handoff, card_signal;
+/* The latest handoff of a task, unless it was rejected; NULL: none that counts. */
+const Baton__Card *handoff_latest(const struct core *core, const char *project, const char *id);
+/* The name of the area that a decision is of; "": none. */
+const char *decision_area(const Baton__Card *card);
+/* Does an agent of this role, at a task with this label "area" (""), work in the decision's area?
+ */
+bool decision_concerns(const struct core *core, const Baton__Card *decision, const char *role,
+                       const char *label);
+
+extern const struct card_kind card_handoff, card_signal, card_decision;
 extern const struct card_kind card_blocker, card_area, card_level, card_target;
 
 #endif

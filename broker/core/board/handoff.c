@@ -240,9 +240,8 @@ handoffs_accept(struct core *core, struct core_request *request, const struct ta
     }
 }
 
-/* NULL: none that counts. */
-static const Baton__Card *
-latest_of(const struct core *core, const char *project, const char *id)
+const Baton__Card *
+handoff_latest(const struct core *core, const char *project, const char *id)
 {
     const Baton__Card *latest = NULL;
     const struct card *card = board_first_of(core, project, id);
@@ -252,41 +251,6 @@ latest_of(const struct core *core, const char *project, const char *id)
         }
     }
     return latest && latest->state != CARD(REJECTED) ? latest : NULL;
-}
-
-static bool
-has_card(const Baton__Assignment *assignment, uint64_t number)
-{
-    for (size_t i = 0; i < assignment->n_cards; i++) {
-        if (assignment->cards[i]->number == number) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void
-handoffs_deliver(const struct core *core, struct core_request *request, const struct task *task,
-                 Baton__Assignment *assignment)
-{
-    const Baton__Spec *spec = task_unpack(core, task, request->arena);
-    const char *own = task_project(core, task);
-    size_t left = UPSTREAM_BYTES_MAX;
-    assignment->cards = arena_alloc(request->arena, (spec->n_after + 1) * sizeof(Baton__Card *));
-    for (size_t i = 0; i < spec->n_after; i++) {
-        const Baton__Edge *edge = spec->after[i];
-        const Baton__Card *card = latest_of(core, edge->project[0] ? edge->project : own, edge->id);
-        size_t bytes = card ? baton__card__get_packed_size(card) : 0;
-        if (!card || bytes > left || has_card(assignment, card->number)) {
-            continue;
-        }
-        uint8_t *packed = arena_alloc(request->arena, bytes + 1);
-        baton__card__pack(card, packed);
-        Baton__Card *copy = baton__card__unpack(&request->arena->pb, bytes, packed);
-        CHECK(copy);
-        assignment->cards[assignment->n_cards++] = copy;
-        left -= bytes;
-    }
 }
 
 static void

@@ -200,7 +200,16 @@ find_card(struct posting *p, const char *project, const char *name)
             p->card = NULL;
         }
     } else if (name[0]) {
-        p->card = board_find_named(p->core, given->kind, project, name);
+        const struct card_kind *kind = (unsigned)given->kind < CARD_KINDS_N
+                                           ? card_kinds[given->kind]
+                                           : NULL;
+        bool proposed = kind && kind->proposed;
+        if (proposed) {
+            p->card = board_find_proposal(p->core, given->kind, project, name);
+        }
+        if (!p->card && !(proposed && p->post->verb == VERB(RAISE))) {
+            p->card = board_find_named(p->core, given->kind, project, name);
+        }
     }
 }
 
@@ -403,6 +412,12 @@ posting_decide(struct posting *p, struct core *core, struct core_request *reques
                       card_verb_name((int)post->verb));
     }
     code = verb(p);
+    if (code == BATON__CODE__CODE_OK && (p->next.n_items > CARD_ITEMS_MAX ||
+                                         baton__card__get_packed_size(&p->next) > CARD_BYTES_MAX)) {
+        code = refuse(request, BATON__CODE__CODE_TOO_LARGE, "card",
+                      "with this the card would be larger than 256 KiB, or have more than %d items",
+                      (int)CARD_ITEMS_MAX);
+    }
     *ret_changed = code == BATON__CODE__CODE_OK && (post->verb == VERB(REMOVE) || !is_same(p));
     return code;
 }

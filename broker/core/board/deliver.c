@@ -1,0 +1,91 @@
+/* The cards that come with a task: handoffs of what it depends on, and the decisions in force in
+ * its area. As many as fit. */
+#include "broker/core/board/board.h"
+
+#include "common/words.h"
+
+#include <string.h>
+
+struct parcel {
+    struct core_request *request;
+    Baton__Assignment *assignment;
+    size_t room; /* of assignment->cards */
+    size_t left; /* bytes */
+};
+
+static void
+parcel_add(struct parcel *parcel, const Baton__Card *card)
+{
+    Baton__Assignment *assignment = parcel->assignment;
+    size_t bytes = baton__card__get_packed_size(card);
+    if (bytes > parcel->left || assignment->n_cards == parcel->room) {
+        return;
+    }
+    struct arena *arena = parcel->request->arena;
+    uint8_t *packed = arena_alloc(arena, bytes + 1);
+    baton__card__pack(card, packed);
+    Baton__Card *copy = baton__card__unpack(&arena->pb, bytes, packed);
+    CHECK(copy);
+    assignment->cards[assignment->n_cards++] = copy;
+    parcel->left -= bytes;
+}
+
+static bool
+has_card(const Baton__Assignment *assignment, uint64_t number)
+{
+    for (size_t i = 0; i < assignment->n_cards; i++) {
+        if (assignment->cards[i]->number == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+add_handoffs(const struct core *core, const struct task *task, const Baton__Spec *spec,
+             struct parcel *parcel)
+{
+    const char *own = task_project(core, task);
+    for (size_t i = 0; i < spec->n_after; i++) {
+        const Baton__Edge *edge = spec->after[i];
+        const Baton__Card *card = handoff_latest(core, edge->project[0] ? edge->project : own,
+                                                 edge->id);
+        if (card && !has_card(parcel->assignment, card->number)) {
+            parcel_add(parcel, card);
+        }
+    }
+}
+
+/* Newest first. */
+static void
+add_decisions(const struct core *core, const struct task *task, const Baton__Spec *spec,
+              struct parcel *parcel)
+{
+    const char *label = "";
+    for (size_t i = 0; i < spec->n_labels; i++) {
+        label = strcmp(spec->labels[i]->key, "area") == 0 ? spec->labels[i]->value : label;
+    }
+    const char *project = task_project(core, task);
+    for (uint32_t i = core->board.n_in_force; i-- > 0;) {
+        const Baton__Card *card = board_find(core, core->board.in_force[i])->message;
+        if (strcmp(card->project, project) == 0 &&
+            decision_concerns(core, card, role_names[task->role], label)) {
+            parcel_add(parcel, card);
+        }
+    }
+}
+
+void
+cards_deliver(const struct core *core, struct core_request *request, const struct task *task,
+              Baton__Assignment *assignment)
+{
+    const Baton__Spec *spec = task_unpack(core, task, request->arena);
+    struct parcel parcel = {.request = request,
+                            .assignment = assignment,
+                            .room = spec->n_after + MIN(core->board.n_in_force, DECISIONS_GIVEN),
+                            .left = UPSTREAM_BYTES_MAX};
+    assignment->cards = arena_alloc(request->arena, (parcel.room + 1) * sizeof(Baton__Card *));
+    add_handoffs(core, task, spec, &parcel);
+    parcel.room = assignment->n_cards + MIN(core->board.n_in_force, DECISIONS_GIVEN);
+    add_decisions(core, task, spec, &parcel);
+}
