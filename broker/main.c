@@ -8,6 +8,8 @@ main(int argc, char **argv)
 {
     streams_reserve();
     struct options options;
-    int status = options_parse(argc, argv, &options);
-    return status >= 0 ? status : front_run(&options);
+    int status = options_read(argc, argv, &options);
+    status = status >= 0 ? status : front_run(&options);
+    options_fini(&options);
+    return status;
 }

@@ -6,6 +6,8 @@
 #include "common/check.h"
 #include "common/limits.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +141,33 @@ duration_parse(const char *s, int64_t *ret_ms)
         return false;
     }
     *ret_ms = total;
+    return true;
+}
+
+bool
+size_parse(const char *s, uint64_t *ret_bytes)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(s, &end, 10);
+    if (!isdigit((unsigned char)s[0]) || errno != 0) {
+        return false;
+    }
+    static const char prefixes[] = "KMGT";
+    const char *unit = *end ? strchr(prefixes, toupper((unsigned char)*end)) : NULL;
+    uint64_t factor = 1;
+    if (unit) {
+        factor <<= 10 * (unit - prefixes + 1);
+        end++;
+        if (strcmp(end, "iB") == 0) {
+            end += 2;
+        }
+    }
+    uint64_t bytes;
+    if (*end || __builtin_mul_overflow((uint64_t)n, factor, &bytes)) {
+        return false;
+    }
+    *ret_bytes = bytes;
     return true;
 }
 

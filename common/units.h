@@ -13,6 +13,9 @@ bool duration_parse(const char *s, int64_t *ret_ms);
 /* "1h 30m", "250ms", "3d 4h": two units at most. Returns out. */
 const char *duration_format(int64_t ms, char *out, size_t room);
 
+/* Bytes: "4096", "64K", "32M", "1GiB"; or any number. False: not one, or too large. */
+bool size_parse(const char *s, uint64_t *ret_bytes);
+
 /* RFC 3339 ("2025-08-12T18:00:00Z", with offset, with a space for the T, seconds optional), a plain
  * date ("2025-08-12": the last second of that day in `zone`, an IANA name; NULL or "": UTC), or
  * "+2h" / "in 2h" from `now`. A time without an offset is in `zone`. False: not one, not in

@@ -28,9 +28,6 @@ extern const char global_usage[];
  * status to leave with (help and version are done already). */
 int options_take_leading(struct ctl *ctl, int argc, char **argv);
 
-/* What `text` was perhaps meant to be, of words ended by NULL, at most two slips away; or NULL. */
-const char *options_nearest(const char *text, const char *const *words);
-
 /* Lines of usage of a verb, with the global ones. */
 void options_print_help(struct ctl *ctl, const struct verb *verb);
 

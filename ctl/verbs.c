@@ -1,6 +1,7 @@
 /* The table of verbs: help, completion and did-you-mean come from here. */
 #include "ctl/verbs.h"
 
+#include "common/nearest.h"
 #include "ctl/options.h"
 
 #include <string.h>
@@ -227,6 +228,12 @@ const struct verb verbs[] = {
     {"workers", verb_workers, "Operators", "List workers", ""},
     {"resources", verb_resources, "Operators", "List named resources, set capacities",
      "[NAME=CAPACITY…]"},
+    {"config", verb_config, "Operators", "Show a daemon's configuration and where it is from",
+     "[broker|worker] [OPTION…]\n"
+     "  --effective       every key with its value (it does so anyway)\n"
+     "  --check           only say whether it is good\n"
+     "  --role R          of a worker: its role (again for more)\n"
+     "  --config FILE     instead of the usual file"},
     {"ping", verb_ping, "Operators", "Is the broker there?", ""},
     {"backup", verb_backup, "Operators", "Copy the store while the broker runs",
      "PATH\nThe broker writes it, on its own machine; nothing may be there yet."},
@@ -307,6 +314,6 @@ verb_nearest(const char *name)
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
         names[i] = verbs[i].name; /* the last is NULL */
     }
-    const char *nearest = options_nearest(name, names);
+    const char *nearest = nearest_word(name, names);
     return nearest ? verb_find(nearest) : NULL;
 }

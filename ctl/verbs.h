@@ -164,6 +164,7 @@ int verb_handoff(struct ctl *ctl, int argc, char **argv);
 int verb_blocker(struct ctl *ctl, int argc, char **argv);
 int verb_cancel(struct ctl *ctl, int argc, char **argv);
 int verb_check(struct ctl *ctl, int argc, char **argv);
+int verb_config(struct ctl *ctl, int argc, char **argv);
 int verb_complete(struct ctl *ctl, int argc, char **argv);
 int verb_completion(struct ctl *ctl, int argc, char **argv);
 int verb_decision(struct ctl *ctl, int argc, char **argv);

@@ -268,6 +268,9 @@ command_environ(const struct command_environment *rules, const struct attempt *a
             set(&variables, *p);
         }
     }
+    for (size_t i = 0; i < rules->n_set; i++) {
+        set(&variables, rules->set[i]);
+    }
     for (size_t i = 0; i < attempt->task->spec->n_env; i++) {
         if (task_may_set(rules, attempt->task->spec->env[i])) {
             set(&variables, attempt->task->spec->env[i]);

@@ -16,12 +16,14 @@ struct command_environment {
     char *const *from;       /* the worker's own; NULL: environ */
     const char *const *pass; /* names that pass too (--env) */
     size_t n_pass;
-    const char *tools; /* directory put at the end of PATH, for `baton progress`; NULL: none */
-    bool listed_only;  /* the task may only set names in `pass` */
+    const char *tools;      /* directory put at the end of PATH, for `baton progress`; NULL: none */
+    const char *const *set; /* NAME=VALUE of the role */
+    size_t n_set;
+    bool listed_only; /* the task may only set names in `pass` */
 };
 
-/* The environment of an agent: what the allow-list lets through, what the task sets (never
- * BATON_…), and the BATON_… variables. New memory, ended by NULL. */
+/* The environment of an agent: what the allow-list lets through, what the role sets, what the task
+ * sets (never BATON_…), and the BATON_… variables. New memory, ended by NULL. */
 char **command_environ(const struct command_environment *rules, const struct attempt *attempt);
 
 void command_free(char **list);

@@ -96,8 +96,9 @@ static void
 judge_with(struct slot *slot, const struct finding *file, const struct finding *adapter)
 {
     const struct options *options = slot->worker->options;
-    const char *const *argv = slot->own_command ? slot->task->spec->command : options->command;
-    size_t n_argv = slot->own_command ? slot->task->spec->n_command : options->n_command;
+    const char *const *argv = slot->own_command ? slot->task->spec->command
+                                                : options->command.items;
+    size_t n_argv = slot->own_command ? slot->task->spec->n_command : options->command.n;
     struct evidence evidence = {
         .cause = slot->cause,
         .limit_ms = slot->limit_ms,

@@ -112,6 +112,9 @@ read_signals(struct worker *worker, int signals)
             (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)) {
             asked_to_end(worker, (int)info.ssi_signo);
         }
+        if (info.ssi_signo == SIGHUP && options_reload(worker->options)) {
+            log_set_level(worker->options->level);
+        }
     }
     reap(worker);
 }

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 static int
-work(const struct options *options)
+work(struct options *options)
 {
     int signals = loop_signals();
     if (!spawn_reserve_descriptors() || signals < 0) {
@@ -48,10 +48,10 @@ main(int argc, char **argv)
     umask(0077);
     int status = options_read(&options, argc, argv);
     if (status < 0) {
-        log_open("baton-worker", options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+        log_open("baton-worker", options.level);
         log_identify(&(struct log_about){
             .worker = options.name,
-            .role = options.n_roles == 1 ? options.roles[0] : NULL,
+            .role = options.roles.n == 1 ? options.roles.items[0] : NULL,
         });
         status = work(&options);
     }

@@ -1,396 +1,363 @@
-/* The command line. */
+/* The table of keys, what nobody has set, and reading it again. */
 #include "worker/options.h"
 
 #include "client/include/baton.h"
 #include "common/alloc.h"
-#include "common/buf.h"
 #include "common/text.h"
-#include "common/units.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <stdarg.h>
+#include <regex.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-static const char help[] =
+static const char synopsis[] =
     "Usage: baton-worker --role ROLE [OPTION…] -- COMMAND [ARG…]\n"
     "Takes tasks of a role from the broker, runs COMMAND for each, reports what became of it.\n"
-    "\n"
-    "  -r, --role ROLE          infra, backend, frontend, realtime, integration, testing; "
-    "repeatable\n"
-    "  -s, --slots N            tasks at a time (1)\n"
-    "  -n, --name NAME          of this worker, its own for ever (HOST-ROLE)\n"
-    "  -e, --endpoint E         of the broker ($BATON_ENDPOINT, else the usual socket)\n"
-    "  -p, --project P          take only tasks of this project; repeatable\n"
-    "      --state DIR          results not delivered yet, directories of attempts\n"
-    "                           ($XDG_STATE_HOME/baton/worker/NAME; root: "
-    "/var/lib/baton-worker/NAME)\n"
-    "  -w, --workdir DIR        run the command here (the attempt's own directory)\n"
-    "      --env NAME           pass this variable on too; repeatable\n"
-    "      --no-task-commands   run only COMMAND: ignore a task's own command, check and "
-    "variables\n"
-    "  -v, --verbose            say more\n"
-    "      --help, --version\n"
-    "\n"
-    "Limits (a task's own come first; durations like 90s, 30m, 2h):\n"
-    "      --max-runtime D      end a run that takes longer (none)\n"
-    "      --idle D             end a run that writes nothing for so long (none)\n"
-    "      --grace D            between TERM and KILL (10s)\n"
-    "      --drain-timeout D    after the first TERM, wait so long for running tasks (for ever)\n"
-    "      --output-max SIZE    of each stream, kept from its beginning and its end (1M)\n"
-    "\n"
-    "What proves a task done (exit status 0 does not; see docs/agent.md):\n"
-    "      --adapter A          read the agent's output: none, claude-json, codex-jsonl,\n"
-    "                           openhands-jsonl, last-json-line (none)\n"
-    "      --check ARG          a command to run after each task, an argument each time it is "
-    "given\n"
-    "      --check-command LINE the same as a line for /bin/sh\n"
-    "      --rate-limit-pattern RE   output that means: the provider takes no more for now; "
-    "repeatable\n"
+    "Durations are like 90s, 30m, 2h. Limits of a task come before the worker's.\n";
+
+static const char epilogue[] =
     "\n"
     "In COMMAND these are replaced: {task_id} {project} {role} {attempt} {token} {prompt_file}\n"
     "{task_file} {result_file} {workdir} {endpoint}. No shell is involved.\n"
-    "Signals: TERM or INT: take nothing new, finish, end; a second one: stop the tasks and end.\n"
+    "Signals: TERM or INT: take nothing new, finish, end; a second one: stop the tasks and end;\n"
+    "HUP: read the configuration again.\n"
     "Exit status: 0 ended as asked; 64 usage; 69 no broker of this kind; 70 a bug; 73 the state\n"
     "directory; 75 another worker has this name; 77 denied; 78 configuration.\n";
 
-enum {
-    OPT_STATE = 256,
-    OPT_ENV,
-    OPT_NO_TASK_COMMANDS,
-    OPT_MAX_RUNTIME,
-    OPT_IDLE,
-    OPT_GRACE,
-    OPT_DRAIN_TIMEOUT,
-    OPT_OUTPUT_MAX,
-    OPT_ADAPTER,
-    OPT_CHECK,
-    OPT_CHECK_COMMAND,
-    OPT_PATTERN,
-    OPT_HELP,
-    OPT_VERSION,
-};
+/* ---- the keys ---- */
 
-static const struct option longs[] = {
-    {"role", required_argument, NULL, 'r'},
-    {"slots", required_argument, NULL, 's'},
-    {"name", required_argument, NULL, 'n'},
-    {"endpoint", required_argument, NULL, 'e'},
-    {"project", required_argument, NULL, 'p'},
-    {"workdir", required_argument, NULL, 'w'},
-    {"verbose", no_argument, NULL, 'v'},
-    {"state", required_argument, NULL, OPT_STATE},
-    {"env", required_argument, NULL, OPT_ENV},
-    {"no-task-commands", no_argument, NULL, OPT_NO_TASK_COMMANDS},
-    {"max-runtime", required_argument, NULL, OPT_MAX_RUNTIME},
-    {"idle", required_argument, NULL, OPT_IDLE},
-    {"grace", required_argument, NULL, OPT_GRACE},
-    {"drain-timeout", required_argument, NULL, OPT_DRAIN_TIMEOUT},
-    {"output-max", required_argument, NULL, OPT_OUTPUT_MAX},
-    {"adapter", required_argument, NULL, OPT_ADAPTER},
-    {"check", required_argument, NULL, OPT_CHECK},
-    {"check-command", required_argument, NULL, OPT_CHECK_COMMAND},
-    {"rate-limit-pattern", required_argument, NULL, OPT_PATTERN},
-    {"help", no_argument, NULL, OPT_HELP},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {0},
-};
-
-static int wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static int
-wrong(const char *fmt, ...)
+static bool
+take_role(const char *text, void *field)
 {
-    va_list args;
-    va_start(args, fmt);
-    fputs("baton-worker: ", stderr);
-    vfprintf(stderr, fmt, args);
-    fputs("; see --help\n", stderr);
-    va_end(args);
-    return EX_USAGE;
+    const char *role = baton_role_of(text);
+    *(const char **)field = role ? role : text;
+    return role;
 }
 
-/* ---- values ---- */
-
-static int
-add(const char **list, size_t *n, size_t max, const char *value, const char *option)
+static bool
+take_project(const char *text, void *field)
 {
-    if (*n == max) {
-        return wrong("%s is given too often (%zu times at most)", option, max);
-    }
-    list[(*n)++] = value;
-    return -1;
+    (void)field;
+    return name_is_valid(text, NAME_BYTES_MAX);
 }
 
-static int
-add_role(struct options *options, const char *name)
+static bool
+take_name(const char *text, void *field)
 {
-    const char *role = baton_role_of(name);
-    if (!role) {
-        return wrong("--role: there is no role '%s' (infra, backend, frontend, realtime, "
-                     "integration, testing)",
-                     name);
+    (void)field;
+    return name_is_valid(text, NAME_BYTES_MAX) && !strchr(text, '/');
+}
+
+static bool
+variable_is_valid(const char *text, bool wants_value)
+{
+    const char *sign = strchr(text, '=');
+    size_t bytes = strcspn(text, "=");
+    if ((sign != NULL) != wants_value) {
+        return false;
     }
-    for (size_t i = 0; i < options->n_roles; i++) {
-        if (strcmp(options->roles[i], role) == 0) {
-            return -1;
+    for (size_t i = 0; i < bytes; i++) {
+        if (text[i] != '_' && !isalnum((unsigned char)text[i])) {
+            return false;
         }
     }
-    return add(options->roles, &options->n_roles, ROLES_MAX, role, "--role");
+    return bytes > 0 && !isdigit((unsigned char)text[0]) && strncmp(text, "BATON_", 6) != 0;
 }
 
-static int
-set_duration(int64_t *ret_ms, const char *option, const char *value)
+static bool
+take_variable(const char *text, void *field)
 {
-    return duration_parse(value, ret_ms)
-               ? -1
-               : wrong("%s: '%s' is not a duration like 90s, 30m or 2h", option, value);
+    (void)field;
+    return variable_is_valid(text, false);
 }
 
-static int
-set_slots(struct options *options, const char *value)
+static bool
+take_set_variable(const char *text, void *field)
 {
-    char *end;
-    errno = 0;
-    unsigned long n = strtoul(value, &end, 10);
-    if (errno || *end || !isdigit((unsigned char)*value) || n == 0 || n > WORKER_SLOTS_MAX) {
-        return wrong("--slots: '%s' is not a number from 1 to %d", value, WORKER_SLOTS_MAX);
+    (void)field;
+    return variable_is_valid(text, true);
+}
+
+static bool
+take_pattern(const char *text, void *field)
+{
+    (void)field;
+    regex_t regex;
+    if (regcomp(&regex, text, REG_EXTENDED | REG_ICASE | REG_NOSUB) != 0) {
+        return false;
     }
-    options->slots = (uint32_t)n;
-    return -1;
+    regfree(&regex);
+    return true;
 }
 
-static int
-set_output(struct options *options, const char *value)
+static bool
+take_adapter(const char *text, void *field)
 {
-    char *end;
-    errno = 0;
-    unsigned long long n = strtoull(value, &end, 10);
-    unsigned long long unit = *end == 'k' || *end == 'K' ? 1024 : *end == 'M' ? 1024 * 1024 : 1;
-    end += unit > 1;
-    if (errno || *end || !isdigit((unsigned char)*value) || n > OUTPUT_KEPT_MAX ||
-        n * unit > OUTPUT_KEPT_MAX) {
-        return wrong("--output-max: '%s' is not a size up to 64M (bytes, or with K or M)", value);
-    }
-    options->output_kept = MAX((size_t)(n * unit), (size_t)OUTPUT_KEPT_MIN);
-    return -1;
+    return adapter_of(text, field);
 }
 
-static int
-set_check_command(struct options *options, const char *line)
+static bool
+take_level(const char *text, void *field)
 {
-    static const char *const shell[] = {"/bin/sh", "-c"};
-    options->n_check = 0;
-    options->check[options->n_check++] = shell[0];
-    options->check[options->n_check++] = shell[1];
-    options->check[options->n_check++] = line;
-    return -1;
+    return log_level_parse(text, field);
 }
 
-static int
-set_limit(struct options *options, int option, const char *value)
-{
-    switch (option) {
-    case OPT_MAX_RUNTIME:
-        return set_duration(&options->max_runtime_ms, "--max-runtime", value);
-    case OPT_IDLE:
-        return set_duration(&options->idle_ms, "--idle", value);
-    case OPT_GRACE:
-        return set_duration(&options->grace_ms, "--grace", value);
-    case OPT_DRAIN_TIMEOUT:
-        return set_duration(&options->drain_ms, "--drain-timeout", value);
-    case OPT_OUTPUT_MAX:
-        return set_output(options, value);
-    case OPT_ADAPTER:
-        return adapter_of(value, &options->adapter)
-                   ? -1
-                   : wrong("--adapter: there is no '%s' (none, claude-json, codex-jsonl, "
-                           "openhands-jsonl, last-json-line)",
-                           value);
-    case OPT_CHECK:
-        return add(options->check, &options->n_check, ARGS_MAX, value, "--check");
-    case OPT_CHECK_COMMAND:
-        return set_check_command(options, value);
-    case OPT_PATTERN:
-        return add(options->patterns, &options->n_patterns, WORKER_PATTERNS_MAX, value,
-                   "--rate-limit-pattern");
-    default:
-        return EX_USAGE; /* getopt has said what is wrong */
-    }
-}
+#define AT(member) .at = offsetof(struct options, member)
 
-static int
-set(struct options *options, int option, const char *value)
-{
-    switch (option) {
-    case 'r':
-        return add_role(options, value);
-    case 's':
-        return set_slots(options, value);
-    case 'n':
-        free(options->name);
-        options->name = xstrdup(value);
-        return -1;
-    case 'e':
-        options->endpoint = value;
-        return -1;
-    case 'p':
-        return name_is_valid(value, NAME_BYTES_MAX)
-                   ? add(options->projects, &options->n_projects, WORKER_NAMES_MAX, value,
-                         "--project")
-                   : wrong("--project: '%s' is not a project's name", value);
-    case 'w':
-        options->workdir = value;
-        return -1;
-    case 'v':
-        options->verbose = true;
-        return -1;
-    case OPT_STATE:
-        free(options->state);
-        options->state = xstrdup(value);
-        return -1;
-    case OPT_ENV:
-        return strchr(value, '=') || !*value
-                   ? wrong("--env takes the name of a variable, not NAME=value")
-                   : add(options->pass, &options->n_pass, WORKER_NAMES_MAX, value, "--env");
-    case OPT_NO_TASK_COMMANDS:
-        options->task_commands = false;
-        return -1;
-    case OPT_HELP:
-        fputs(help, stdout);
-        return EX_OK;
-    case OPT_VERSION:
-        puts("baton-worker " BATON_SOFTWARE_VERSION);
-        return EX_OK;
-    default:
-        return set_limit(options, option, value);
-    }
-}
+static const struct config_key keys[] = {
+    {"role", CONFIG_LIST, AT(roles), .letter = 'r', .shown = "ROLE", .max = ROLES_MAX,
+     .take = take_role,
+     .wanted = "a role (infra, backend, frontend, realtime, integration, testing)",
+     .help = "infra, backend, frontend, realtime, integration or testing; repeatable. A worker "
+             "needs one"},
+    {"slots", CONFIG_NUMBER, AT(slots), .letter = 's', .shown = "N", .min = 1,
+     .max = WORKER_SLOTS_MAX, .standard = "1", .help = "Tasks at a time"},
+    {"name", CONFIG_TEXT, AT(name), .letter = 'n', .shown = "NAME", .take = take_name,
+     .wanted = "a name of letters, digits and ._:@+~-, 128 bytes at most (that is not a name),",
+     .help = "Of this worker, its own for ever: leases and results are found again by it. Two "
+             "workers of one machine and role need names [HOST-ROLE]"},
+    {"endpoint", CONFIG_TEXT, AT(endpoint), .letter = 'e', .shown = "ipc://PATH",
+     .help = "Of the broker [$BATON_ENDPOINT, else the usual socket]"},
+    {"project", CONFIG_LIST, AT(projects), .letter = 'p', .shown = "P", .max = WORKER_NAMES_MAX,
+     .take = take_project, .wanted = "a project's name",
+     .help = "Take only tasks of this project; repeatable"},
+    {"state", CONFIG_TEXT, AT(state), .shown = "DIR",
+     .help = "Results not delivered yet, and the directories of attempts "
+             "[$XDG_STATE_HOME/baton/worker/NAME, else ~/.local/state/baton/worker/NAME; for root "
+             "/var/lib/baton-worker/NAME]"},
+    {"workdir", CONFIG_TEXT, AT(workdir), .letter = 'w', .shown = "DIR",
+     .help = "Run the command here [a directory of its own for each attempt]"},
+    {"command", CONFIG_COMMAND, AT(command), .shown = "LINE", .max = ARGS_MAX,
+     .help = "COMMAND as one line of words, with quotes as in a shell but no shell. What stands on "
+             "the command line behind the options comes before it"},
+    {"env", CONFIG_LIST, AT(pass), .shown = "NAME", .max = WORKER_NAMES_MAX, .take = take_variable,
+     .wanted = "the NAME of a variable that does not begin with BATON_ (set-env in a file sets "
+               "one)",
+     .help = "Pass this variable of the worker's environment on to the agent; repeatable"},
+    {"set-env", CONFIG_LIST, CONFIG_FILE_ONLY | CONFIG_SECRET, AT(set_env), .shown = "NAME=VALUE",
+     .max = WORKER_NAMES_MAX, .take = take_set_variable,
+     .wanted = "NAME=VALUE of a variable that does not begin with BATON_",
+     .help = "Set this variable for the agent. Not an option, since everybody sees a command line"},
+    {"task-commands", CONFIG_SWITCH, AT(task_commands), .standard = "yes",
+     .help = "run a task's own command and check, and set its variables, instead of COMMAND"},
+    {"log-level", CONFIG_WORD, CONFIG_LIVE, AT(level), .standard = "info", .shown = "LEVEL",
+     .take = take_level, .wanted = "error, warning, notice, info or debug",
+     .help = "error, warning, notice, info or debug"},
+    {"verbose", CONFIG_SWITCH, CONFIG_FLAG_ONLY, AT(verbose), .letter = 'v',
+     .help = "Say more: --log-level debug"},
 
-/* ---- defaults ---- */
+    {"max-runtime", CONFIG_DURATION, CONFIG_LIVE | CONFIG_ZERO, AT(max_runtime_ms), .shown = "D",
+     .standard = "none", .help = "End a run that takes longer"},
+    {"idle", CONFIG_DURATION, CONFIG_LIVE | CONFIG_ZERO, AT(idle_ms), .shown = "D",
+     .standard = "none",
+     .help = "End a run that writes nothing and reports no progress for so long"},
+    {"grace", CONFIG_DURATION, CONFIG_LIVE | CONFIG_ZERO, AT(grace_ms), .shown = "D",
+     .standard = "10s", .help = "Between TERM and KILL"},
+    {"drain-timeout", CONFIG_DURATION, CONFIG_LIVE | CONFIG_ZERO, AT(drain_ms), .shown = "D",
+     .help = "After the first TERM, wait so long for running tasks [for ever]"},
+    {"output-max", CONFIG_SIZE, CONFIG_LIVE, AT(output_kept), .shown = "SIZE", .standard = "1M",
+     .max = OUTPUT_KEPT_MAX, .wanted = "a size up to 64M (bytes, or with K or M)",
+     .help = "Of each output stream, kept from its beginning and from its end, up to 64M"},
+
+    {"adapter", CONFIG_WORD, AT(adapter), .shown = "A", .standard = "none", .take = take_adapter,
+     .wanted = "none, claude-json, codex-jsonl, openhands-jsonl or last-json-line",
+     .help = "Read the agent's output as proof of its work: none, claude-json, codex-jsonl, "
+             "openhands-jsonl or last-json-line"},
+    {"check", CONFIG_LIST, AT(check), .shown = "ARG", .max = ARGS_MAX,
+     .help = "A command to run after each task to prove it, an argument each time it is given"},
+    {"check-command", CONFIG_TEXT, AT(check_line), .shown = "LINE",
+     .help = "The same as a line for /bin/sh"},
+    {"rate-limit-pattern", CONFIG_LIST, AT(patterns), .shown = "RE", .max = WORKER_PATTERNS_MAX,
+     .take = take_pattern, .wanted = "an extended regular expression",
+     .help = "Output that means: the provider takes no more for now. An extended regular "
+             "expression; repeatable"},
+};
+
+static const struct config_program program = {
+    .name = "baton-worker",
+    .file = "worker.conf",
+    .prefix = "BATON_WORKER_",
+    .synopsis = synopsis,
+    .epilogue = epilogue,
+    .keys = keys,
+    .n_keys = ARRAY_LEN(keys),
+};
+
+/* ---- what nobody has set ---- */
 
 /* HOST-ROLE: the same at each start, so that a restart finds its leases and results again. */
-static char *
-default_name(const struct options *options)
+static void
+default_name(const struct options *options, struct buf *name)
 {
     char host[64] = "localhost";
     if (gethostname(host, sizeof host) == 0) {
         host[sizeof host - 1] = 0;
         host[strcspn(host, ".")] = 0;
     }
-    struct buf name = {0};
-    for (const char *p = host; *p; p++) {
-        buf_add(&name, isalnum((unsigned char)*p) || *p == '-' ? p : "-", 1);
+    const char *p = host + strspn(host, "-");
+    for (; *p; p++) {
+        buf_add(name, isalnum((unsigned char)*p) || *p == '-' ? p : "-", 1);
     }
-    for (size_t i = 0; i < options->n_roles; i++) {
-        buf_printf(&name, "-%s", options->roles[i]);
+    for (size_t i = 0; i < options->roles.n; i++) {
+        buf_printf(name, "%s%s", name->bytes ? "-" : "", options->roles.items[i]);
     }
-    const char *text = buf_text(&name);
-    char *copy = xstrdup(text[0] == '-' ? text + 1 : text);
-    buf_fini(&name);
-    return copy;
 }
 
-static char *
-default_state(const char *name)
+/* Into `path`; empty: nobody says where. */
+static void
+default_state(const char *name, struct buf *path)
 {
     const char *state = getenv("XDG_STATE_HOME");
     const char *home = getenv("HOME");
-    struct buf path = {0};
     if (state && state[0] == '/') {
-        buf_printf(&path, "%s/baton/worker/%s", state, name);
+        buf_printf(path, "%s/baton/worker/%s", state, name);
     } else if (geteuid() == 0) {
-        buf_printf(&path, "/var/lib/baton-worker/%s", name);
+        buf_printf(path, "/var/lib/baton-worker/%s", name);
     } else if (home && home[0] == '/') {
-        buf_printf(&path, "%s/.local/state/baton/worker/%s", home, name);
-    } else {
-        return NULL;
+        buf_printf(path, "%s/.local/state/baton/worker/%s", home, name);
     }
-    char *copy = xstrdup(buf_text(&path));
-    buf_fini(&path);
-    return copy;
 }
 
 /* "./agent.sh" is what the one who types it sees, not a file of the run's directory. What is not
  * there is left as it is: it may be there when the run begins. */
-static char *
-program_path(const char *program)
+static void
+resolve_program(struct options *options)
 {
+    const char *first = options->command.n ? options->command.items[0] : "/";
     char here[PATH_MAX];
-    bool relative = strchr(program, '/') && program[0] != '/';
-    if (!relative || access(program, X_OK) != 0 || !getcwd(here, sizeof here)) {
-        return NULL;
+    if (!strchr(first, '/') || first[0] == '/' || access(first, X_OK) != 0 ||
+        !getcwd(here, sizeof here)) {
+        return;
     }
     struct buf path = {0}; /* links stay: some programs look at the name they are called by */
-    buf_printf(&path, "%s/%s", here, program);
-    char *copy = xstrdup(buf_text(&path));
+    buf_printf(&path, "%s/%s", here, first);
+    options->program = xcalloc(options->command.n + 1, sizeof *options->program);
+    memcpy(options->program, options->command.items, options->command.n * sizeof *options->program);
+    options->program[0] = xstrdup(buf_text(&path));
+    options->command.items = options->program;
     buf_fini(&path);
-    return copy;
 }
 
-static int
-complete(struct options *options)
+/* The same role twice is one. */
+static void
+drop_twins(struct config_list *roles)
 {
-    if (options->n_roles == 0) {
-        return wrong("say which tasks to take: --role ROLE");
+    const char **items = (const char **)(uintptr_t)roles->items;
+    size_t n = 0;
+    for (size_t i = 0; i < roles->n; i++) {
+        bool known = false;
+        for (size_t j = 0; j < n; j++) {
+            known = known || items[j] == items[i];
+        }
+        if (!known) {
+            items[n++] = items[i];
+        }
     }
-    if (!options->name) {
-        options->name = default_name(options);
+    roles->n = n;
+}
+
+/* Everything but the command line. */
+static void
+read_all(struct options *options)
+{
+    struct config *config = options->config;
+    options->drain_ms = -1;
+    config_read(config);
+    config_resolve(config, options);
+    for (size_t i = 0; i < options->roles.n && !config_errors(config); i++) {
+        struct buf file = {0};
+        buf_printf(&file, "roles.d/%s.conf", options->roles.items[i]);
+        config_add_file(config, buf_text(&file));
+        buf_fini(&file);
     }
-    if (!name_is_valid(options->name, NAME_BYTES_MAX) || strchr(options->name, '/')) {
-        return wrong("--name: '%s' is not a name (letters, digits and ._:@+~-, %d bytes at most)",
-                     options->name, NAME_BYTES_MAX);
+    struct buf text = {0};
+    default_name(options, &text);
+    config_settle(config, "name", buf_text(&text));
+    config_resolve(config, options);
+    buf_clear(&text);
+    default_state(options->name, &text);
+    if (text.bytes > 0) {
+        config_settle(config, "state", buf_text(&text));
+        config_resolve(config, options);
+    }
+    buf_fini(&text);
+    drop_twins(&options->roles);
+    options->level = options->verbose ? LOG_LEVEL_DEBUG : options->level;
+    if (options->check_line) {
+        options->shell_check[0] = "/bin/sh";
+        options->shell_check[1] = "-c";
+        options->shell_check[2] = options->check_line;
+        options->check = (struct config_list){options->shell_check, 3};
+    }
+}
+
+/* ---- checks of more than one value ---- */
+
+static void
+check_all(struct options *options, bool has_argument)
+{
+    struct config *config = options->config;
+    if (config_errors(config)) {
+        return; /* what follows may only follow from that */
+    }
+    if (options->roles.n == 0) {
+        config_wrong(config, EX_USAGE, "say which tasks to take: --role ROLE");
     }
     if (!options->state) {
-        options->state = default_state(options->name);
+        config_wrong(config, EX_USAGE, "--state DIR is needed where HOME is not set");
     }
-    if (!options->state) {
-        return wrong("--state DIR is needed where HOME is not set");
+    if (options->command.n == 0 && !has_argument && !options->task_commands) {
+        config_wrong(config, EX_USAGE, "--no-task-commands needs a COMMAND");
     }
-    if (options->n_command == 0 && !options->task_commands) {
-        return wrong("--no-task-commands needs a COMMAND");
-    }
-    return -1;
 }
 
 int
 options_read(struct options *options, int argc, char **argv)
 {
-    *options = (struct options){
-        .slots = 1,
-        .grace_ms = GRACE_DEFAULT_MS,
-        .drain_ms = -1,
-        .output_kept = OUTPUT_KEPT_DEFAULT,
-        .task_commands = true,
-    };
-    int status = -1;
-    for (int option;
-         status < 0 && (option = getopt_long(argc, argv, "+r:s:n:e:p:w:v", longs, NULL)) != -1;) {
-        status = set(options, option, optarg);
-    }
+    *options = (struct options){0};
+    int status;
+    options->config = config_open(&program, argc, argv, &status);
     if (status >= 0) {
         return status;
     }
-    options->n_command = (size_t)(argc - optind);
-    options->program = options->n_command ? program_path(argv[optind]) : NULL;
-    if (options->program) {
-        argv[optind] = options->program;
+    read_all(options);
+    if (optind < argc) {
+        options->command = (struct config_list){(const char *const *)(argv + optind),
+                                                (size_t)(argc - optind)};
     }
-    options->command = (const char *const *)(argv + optind);
-    return complete(options);
+    check_all(options, optind < argc);
+    status = config_finish(options->config);
+    if (status < 0) {
+        resolve_program(options);
+    }
+    return status;
 }
 
 void
 options_fini(struct options *options)
 {
-    free(options->name);
-    free(options->state);
-    free(options->program);
+    if (options->program) {
+        free((char *)(uintptr_t)options->program[0]);
+        free(options->program);
+    }
+    config_close(options->config);
     *options = (struct options){0};
+}
+
+bool
+options_reload(struct options *options)
+{
+    struct options fresh = {.config = config_again(options->config)};
+    read_all(&fresh);
+    check_all(&fresh, true);
+    fresh.command = fresh.command.n ? fresh.command : options->command;
+    bool ok = config_take_over(fresh.config, options, &fresh);
+    options_fini(&fresh);
+    return ok;
 }

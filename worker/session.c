@@ -365,10 +365,10 @@ session_open(struct worker *worker)
     struct debts debts = find_debts(worker);
     struct baton_worker_options how = {
         .name = options->name,
-        .roles = options->roles,
-        .n_roles = options->n_roles,
-        .projects = options->projects,
-        .n_projects = options->n_projects,
+        .roles = options->roles.items,
+        .n_roles = options->roles.n,
+        .projects = options->projects.items,
+        .n_projects = options->projects.n,
         .slots = options->slots,
         .held = debts.held,
         .n_held = debts.n_held,

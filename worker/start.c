@@ -107,8 +107,8 @@ describe(struct slot *slot)
         .prompt_file = slot->paths[PATH_PROMPT],
         .task_file = slot->paths[PATH_TASK],
         .result_file = slot->paths[PATH_RESULT],
-        .check = own_check ? spec->check : options->check,
-        .n_check = own_check ? spec->n_check : options->n_check,
+        .check = own_check ? spec->check : options->check.items,
+        .n_check = own_check ? spec->n_check : options->check.n,
     };
     slot->check = slot->attempt.n_check ? CHECK_PENDING : CHECK_ABSENT;
 }
@@ -133,8 +133,10 @@ run(struct slot *slot, const char *const *argv, size_t n, bool quiet)
 {
     const struct options *options = slot->worker->options;
     struct command_environment rules = {
-        .pass = options->pass,
-        .n_pass = options->n_pass,
+        .pass = options->pass.items,
+        .n_pass = options->pass.n,
+        .set = options->set_env.items,
+        .n_set = options->set_env.n,
         .tools = spawn_tools(),
         .listed_only = !options->task_commands,
     };
@@ -154,8 +156,8 @@ run_agent(struct slot *slot)
     const struct options *options = slot->worker->options;
     const baton_spec *spec = slot->task->spec;
     slot->own_command = options->task_commands && spec->n_command > 0;
-    const char *const *argv = slot->own_command ? spec->command : options->command;
-    size_t n = slot->own_command ? spec->n_command : options->n_command;
+    const char *const *argv = slot->own_command ? spec->command : options->command.items;
+    size_t n = slot->own_command ? spec->n_command : options->command.n;
     if (n == 0) {
         return trouble(slot, false,
                        "the task has no command and this worker neither: start it as "
@@ -183,7 +185,7 @@ slot_start(struct slot *slot)
 {
     const baton_assignment *task = slot->task;
     state_lease_begin(&slot->worker->state, task->token, task->project, task->id);
-    size_t kept = slot->worker->options->output_kept;
+    size_t kept = MAX(slot->worker->options->output_kept, (uint64_t)OUTPUT_KEPT_MIN);
     if (!make_directory(slot)) {
         output_init(&slot->out, kept, -1);
         output_init(&slot->err, kept, -1);

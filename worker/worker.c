@@ -79,11 +79,11 @@ make_limits(struct worker *worker)
 {
     const struct options *options = worker->options;
     size_t number = 0;
-    worker->limits = adapter_limits_new(options->adapter, options->patterns, options->n_patterns,
-                                        &number);
+    worker->limits = adapter_limits_new(options->adapter, options->patterns.items,
+                                        options->patterns.n, &number);
     if (!worker->limits) {
         log_event(LOG_LEVEL_ERROR, "worker.bad_pattern", "pattern=%s do=%s",
-                  log_quote(options->patterns[number]).s,
+                  log_quote(options->patterns.items[number]).s,
                   log_quote("give an extended regular expression").s);
         return EX_USAGE;
     }
@@ -91,7 +91,7 @@ make_limits(struct worker *worker)
 }
 
 int
-worker_open(struct worker *worker, const struct options *options)
+worker_open(struct worker *worker, struct options *options)
 {
     *worker = (struct worker){.options = options, .workdir = -1, .now = worker_clock()};
     worker->state = (struct state){

@@ -21,7 +21,7 @@ enum worker_phase {
 };
 
 struct worker {
-    const struct options *options; /* borrowed */
+    struct options *options; /* borrowed; changed by a reload only */
     struct state state;
     baton_worker *session;
     baton *asks; /* for worker_lease_is_over; NULL until it is used */
@@ -48,7 +48,7 @@ struct worker {
 
 /* Makes state, slots and session; what the last life left is swept, announced and reported. -1, or
  * the exit status to end with. */
-int worker_open(struct worker *worker, const struct options *options);
+int worker_open(struct worker *worker, struct options *options);
 void worker_close(struct worker *worker);
 
 /* ---- for the slots ---- */

@@ -40,7 +40,7 @@ enum {
 struct store_op; /* store_ops.h */
 
 struct front {
-    const struct options *options;
+    struct options *options; /* changed by a reload only */
     struct core *core;
     struct store *store;
     struct router *router;

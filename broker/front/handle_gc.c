@@ -22,8 +22,7 @@ keep_ms(const struct front *front, Baton__TaskState state)
     const struct options *options = front->options;
     bool failed = state == BATON__TASK_STATE__STATE_FAILED ||
                   state == BATON__TASK_STATE__STATE_EXPIRED;
-    int64_t ms = failed ? options->keep_failed_ms : options->keep_ended_ms;
-    return ms ? ms : failed ? (int64_t)KEEP_FAILED_MS : (int64_t)KEEP_ENDED_MS;
+    return failed ? options->keep_failed_ms : options->keep_ended_ms;
 }
 
 static void

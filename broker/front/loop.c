@@ -286,13 +286,36 @@ read_messages(struct loop *loop)
 
 /* ---- signals ---- */
 
+/* All of the configuration or nothing of it. */
+static void
+reload(struct loop *loop)
+{
+    struct front *front = &loop->front;
+    char text[96];
+    snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
+             (long long)notify_monotonic_us());
+    notify_send(text);
+    bool ok = options_reload(front->options);
+    if (ok) {
+        log_set_level(front->options->level);
+        apply_options(front);
+        front->gc_at = 0;
+    }
+    notify_send(ok ? "READY=1\nSTATUS=Serving"
+                   : "READY=1\nSTATUS=Serving; the configuration read last was refused");
+}
+
 static void
 take_signals(struct loop *loop)
 {
     struct signalfd_siginfo info;
     while (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGHUP || log_take_signal((int)info.ssi_signo)) {
-            continue; /* nothing is read again yet */
+        if (info.ssi_signo == SIGHUP) {
+            reload(loop);
+            continue;
+        }
+        if (log_take_signal((int)info.ssi_signo)) {
+            continue;
         }
         loop->n_stop_signals++;
         log_event(LOG_LEVEL_NOTICE, "broker.stopping", "signal=%u pid=%u", info.ssi_signo,
@@ -510,7 +533,7 @@ start(struct loop *loop, char *error, size_t error_room)
 }
 
 int
-front_run(const struct options *options)
+front_run(struct options *options)
 {
     struct loop loop = {.signal_fd = open_signals()};
     CHECK(loop.signal_fd >= 0);

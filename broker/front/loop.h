@@ -5,6 +5,6 @@
 #include "broker/front/options.h"
 
 /* Returns the exit status. Blocks SIGTERM, SIGINT and SIGHUP for the whole process. */
-int front_run(const struct options *options);
+int front_run(struct options *options);
 
 #endif

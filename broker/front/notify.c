@@ -1,10 +1,13 @@
 #include "broker/front/notify.h"
 
+#include "common/check.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct {
@@ -50,6 +53,14 @@ notify_send(const char *text)
     (void)!sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT,
                   (const struct sockaddr *)&state.address, state.address_bytes);
     close(fd);
+}
+
+int64_t
+notify_monotonic_us(void)
+{
+    struct timespec now;
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 void

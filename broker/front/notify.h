@@ -9,6 +9,8 @@
 void notify_begin(void);
 /* "READY=1", "STATUS=…"; several lines at once. */
 void notify_send(const char *text);
+/* The clock that the manager compares with, for MONOTONIC_USEC. */
+int64_t notify_monotonic_us(void);
 /* Says that the loop lives; as often as the manager wants it, however often it is called. */
 void notify_watchdog(int64_t now_us);
 

@@ -1,13 +1,10 @@
 #include "broker/front/options.h"
 
 #include "common/alloc.h"
-#include "common/buf.h"
 #include "common/limits.h"
 #include "common/units.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,209 +12,97 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { HEARTBEAT_MS = 5000 };
-
-enum option_number {
-    OPT_DATA = 256,
-    OPT_LISTEN,
-    OPT_ZONE,
-    OPT_LOG_LEVEL,
-    OPT_LEASE,
-    OPT_HEARTBEAT,
-    OPT_START_TIMEOUT,
-    OPT_SUSPECT,
-    OPT_RESTART_GRACE,
-    OPT_CANCEL_GRACE,
-    OPT_STALL,
-    OPT_LINGER,
-    OPT_BACKOFF,
-    OPT_HOT_ENDED,
-    OPT_KEEP_ENDED,
-    OPT_KEEP_FAILED,
-    OPT_SNAPSHOT_BYTES,
-    OPT_RESERVE,
-    OPT_FOREGROUND,
-    OPT_HELP,
-    OPT_VERSION,
-};
-
-static const struct option table[] = {
-    {"data", required_argument, NULL, OPT_DATA},
-    {"listen", required_argument, NULL, OPT_LISTEN},
-    {"zone", required_argument, NULL, OPT_ZONE},
-    {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
-    {"lease", required_argument, NULL, OPT_LEASE},
-    {"heartbeat", required_argument, NULL, OPT_HEARTBEAT},
-    {"start-timeout", required_argument, NULL, OPT_START_TIMEOUT},
-    {"suspect", required_argument, NULL, OPT_SUSPECT},
-    {"restart-grace", required_argument, NULL, OPT_RESTART_GRACE},
-    {"cancel-grace", required_argument, NULL, OPT_CANCEL_GRACE},
-    {"stall", required_argument, NULL, OPT_STALL},
-    {"linger", required_argument, NULL, OPT_LINGER},
-    {"backoff", required_argument, NULL, OPT_BACKOFF},
-    {"hot-ended", required_argument, NULL, OPT_HOT_ENDED},
-    {"keep-ended", required_argument, NULL, OPT_KEEP_ENDED},
-    {"keep-failed", required_argument, NULL, OPT_KEEP_FAILED},
-    {"snapshot-bytes", required_argument, NULL, OPT_SNAPSHOT_BYTES},
-    {"reserve", required_argument, NULL, OPT_RESERVE},
-    {"foreground", no_argument, NULL, OPT_FOREGROUND},
-    {"help", no_argument, NULL, OPT_HELP},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {NULL, 0, NULL, 0},
-};
-
-static const char help[] =
+static const char synopsis[] =
     "Usage: batond [OPTION]...\n"
-    "The Baton broker: keeps the tasks, and gives them to workers. Runs in the foreground.\n"
-    "\n"
-    "  --data DIR          where the store is ($XDG_STATE_HOME/baton; for root /var/lib/baton)\n"
-    "  --listen ipc://PATH where clients connect ($BATON_ENDPOINT, else\n"
-    "                      ipc://$XDG_RUNTIME_DIR/baton/broker.sock, else\n"
-    "                      ipc:///run/baton/broker.sock); events are at PATH.feed\n"
-    "  --zone ZONE         of plain dates, as Europe/Berlin (UTC)\n"
-    "  --lease D           of a worker's task without a word from the worker (5m)\n"
-    "  --reserve SIZE      free disk space below which no new tasks are taken\n"
-    "  --log-level LEVEL   error, warning, notice, info or debug (info)\n"
-    "  --help, --version\n"
-    "\n"
-    "Less often needed: --heartbeat D (5s), --start-timeout D (30s), --suspect D (60s),\n"
-    "--restart-grace D (90s), --cancel-grace D (60s), --stall D (20m), --linger D (120s),\n"
-    "--backoff D (30s), --hot-ended N (100000), --keep-ended D (90d), --keep-failed D (365d),\n"
-    "--snapshot-bytes SIZE (32M). See batond(8).\n";
+    "The Baton broker: keeps the tasks, and gives them to workers. Runs in the foreground.\n";
 
-/* Bytes, with K, M, G or KiB, MiB, GiB behind. */
+static const char epilogue[] =
+    "Signals: TERM or INT: end in good order; HUP: read the configuration again.\n";
+
+/* ---- the keys ---- */
+
 static bool
-size_parse(const char *s, uint64_t *ret)
+take_zone(const char *text, void *field)
 {
-    char *end;
-    errno = 0;
-    unsigned long long n = strtoull(s, &end, 10);
-    if (!isdigit((unsigned char)s[0]) || errno != 0) {
-        return false;
-    }
-    static const char units[] = "KMGT";
-    const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
-    uint64_t factor = 1;
-    if (unit) {
-        factor <<= 10 * (unit - units + 1);
-        end++;
-        if (strcmp(end, "iB") == 0) {
-            end += 2;
-        }
-    }
-    uint64_t bytes;
-    if (*end || __builtin_mul_overflow((uint64_t)n, factor, &bytes)) {
-        return false;
-    }
-    *ret = bytes;
-    return true;
+    (void)field;
+    return zone_is_known(text);
 }
 
 static bool
-count_parse(const char *s, uint32_t *ret)
+take_level(const char *text, void *field)
 {
-    uint64_t n;
-    if (!size_parse(s, &n) || n > UINT32_MAX) {
-        return false;
-    }
-    *ret = (uint32_t)n;
-    return true;
+    return log_level_parse(text, field);
 }
 
-/* Where the duration of an option goes; NULL: it has none. */
-static int64_t *
-duration_of(struct options *options, int number)
-{
-    switch (number) {
-    case OPT_LEASE:
-        return &options->core.lease_ms;
-    case OPT_HEARTBEAT:
-        return &options->heartbeat_ms;
-    case OPT_START_TIMEOUT:
-        return &options->core.start_ms;
-    case OPT_SUSPECT:
-        return &options->core.suspect_ms;
-    case OPT_RESTART_GRACE:
-        return &options->core.restart_grace_ms;
-    case OPT_CANCEL_GRACE:
-        return &options->core.cancel_grace_ms;
-    case OPT_STALL:
-        return &options->core.stall_ms;
-    case OPT_LINGER:
-        return &options->core.linger_ms;
-    case OPT_BACKOFF:
-        return &options->core.backoff_ms;
-    case OPT_KEEP_ENDED:
-        return &options->keep_ended_ms;
-    case OPT_KEEP_FAILED:
-        return &options->keep_failed_ms;
-    default:
-        return NULL;
-    }
-}
+#define AT(member) .at = offsetof(struct options, member)
+#define RARELY .traits = CONFIG_RARE
 
-/* False: the value is not one. */
-static bool
-take_value(struct options *options, int number, const char *value)
-{
-    int64_t *duration = duration_of(options, number);
-    if (duration) {
-        return duration_parse(value, duration) && *duration > 0;
-    }
-    switch (number) {
-    case OPT_DATA:
-        options->data = value;
-        return *value != 0;
-    case OPT_LISTEN:
-        options->listen = value;
-        return true;
-    case OPT_ZONE:
-        options->zone = value;
-        return zone_is_known(value);
-    case OPT_LOG_LEVEL:
-        return log_level_parse(value, &options->level);
-    case OPT_HOT_ENDED:
-        return count_parse(value, &options->core.hot_ended_max) && options->core.hot_ended_max > 0;
-    case OPT_SNAPSHOT_BYTES:
-        return size_parse(value, &options->snapshot_bytes);
-    case OPT_RESERVE:
-        return size_parse(value, &options->reserve_bytes);
-    default:
-        return true;
-    }
-}
+static const struct config_key keys[] = {
+    {"data", CONFIG_TEXT, AT(data), .shown = "DIR",
+     .help = "Where the store is; made (mode 0700) if it is not there "
+             "[$XDG_STATE_HOME/baton, else ~/.local/state/baton; for root /var/lib/baton]"},
+    {"listen", CONFIG_TEXT, AT(listen), .shown = "ipc://PATH",
+     .help = "Where clients connect; events are at PATH.feed. The directory is made (mode 0750) if "
+             "it is not there, the sockets have mode 0660: who may enter may do everything. TCP is "
+             "refused until the protocol has keys [$BATON_ENDPOINT, else "
+             "ipc://$XDG_RUNTIME_DIR/baton/broker.sock if that variable names a directory, else "
+             "ipc:///run/baton/broker.sock]"},
+    {"zone", CONFIG_TEXT, AT(zone), .standard = "UTC", .shown = "ZONE", .take = take_zone,
+     .wanted = "a time zone that this machine knows, such as Europe/Berlin (the package tzdata "
+               "has them)",
+     .help = "IANA name of the zone of plain dates, such as Europe/Berlin; clients ask the broker "
+             "for it"},
+    {"lease", CONFIG_DURATION, AT(core.lease_ms), .standard = "5m", .shown = "D",
+     .help = "How long a worker's task stays leased without a word from the worker"},
+    {"reserve", CONFIG_SIZE, CONFIG_LIVE, AT(reserve_bytes), .shown = "SIZE",
+     .help = "Free space on the disk below which no new tasks are taken; what was accepted is "
+             "finished [64M, or a quarter of the disk if that is less]"},
+    {"keep-ended", CONFIG_DURATION, CONFIG_LIVE, AT(keep_ended_ms), .standard = "90d", .shown = "D",
+     .help = "How long after their end the archive keeps the records of done, cancelled and "
+             "aborted tasks. Looked at once a day, and by baton gc"},
+    {"keep-failed", CONFIG_DURATION, CONFIG_LIVE, AT(keep_failed_ms), .standard = "365d",
+     .shown = "D", .help = "The same for failed and expired tasks"},
+    {"log-level", CONFIG_WORD, CONFIG_LIVE, AT(level), .standard = "info", .shown = "LEVEL",
+     .take = take_level, .wanted = "error, warning, notice, info or debug",
+     .help = "error, warning, notice, info or debug"},
 
-/* What take_value would have taken. */
-static const char *
-wanted_by(int number)
-{
-    switch (number) {
-    case OPT_DATA:
-        return "a directory";
-    case OPT_ZONE:
-        return "a time zone that this machine knows, such as Europe/Berlin (the package tzdata has "
-               "them)";
-    case OPT_LOG_LEVEL:
-        return "error, warning, notice, info or debug";
-    case OPT_HOT_ENDED:
-        return "a number from 1 up";
-    case OPT_SNAPSHOT_BYTES:
-    case OPT_RESERVE:
-        return "a size such as 4096, 64K or 1GiB";
-    default:
-        return "a duration such as 250ms, 90s or 5m";
-    }
-}
+    {"heartbeat", CONFIG_DURATION, RARELY, AT(heartbeat_ms), .standard = "5s", .shown = "D",
+     .help = "Workers send something at least this often; after four of them without a word a "
+             "worker counts as lost"},
+    {"start-timeout", CONFIG_DURATION, RARELY, AT(core.start_ms), .standard = "30s", .shown = "D",
+     .help = "From a lease to the worker's word that it started"},
+    {"suspect", CONFIG_DURATION, RARELY, AT(core.suspect_ms), .standard = "60s", .shown = "D",
+     .help = "How long the leases of a lost worker wait for it"},
+    {"restart-grace", CONFIG_DURATION, RARELY, AT(core.restart_grace_ms), .standard = "90s",
+     .shown = "D", .help = "How long leases last at least after a restart of the broker"},
+    {"cancel-grace", CONFIG_DURATION, RARELY, AT(core.cancel_grace_ms), .standard = "60s",
+     .shown = "D", .help = "For a cancelled agent to end"},
+    {"stall", CONFIG_DURATION, RARELY, AT(core.stall_ms), .standard = "20m", .shown = "D",
+     .help = "Without a word of progress for this long a task is shown as stalled"},
+    {"linger", CONFIG_DURATION, RARELY, AT(core.linger_ms), .standard = "120s", .shown = "D",
+     .help = "How long resources stay taken after an unclean end"},
+    {"backoff", CONFIG_DURATION, RARELY, AT(core.backoff_ms), .standard = "30s", .shown = "D",
+     .help = "Before the second attempt of a failed task; doubles with each"},
+    {"hot-ended", CONFIG_NUMBER, RARELY, AT(core.hot_ended_max), .min = 1, .standard = "100000",
+     .shown = "N", .help = "Ended tasks kept in memory; older ones are in the archive"},
+    {"snapshot-bytes", CONFIG_SIZE, CONFIG_RARE | CONFIG_LIVE, AT(snapshot_bytes), .shown = "SIZE",
+     .help = "Length of the journal at which a new snapshot is written, if it is longer than the "
+             "snapshot, too [32M, or an eighth of the disk if that is less]"},
+    {"foreground", CONFIG_SWITCH, CONFIG_RARE | CONFIG_FLAG_ONLY, AT(foreground),
+     .help = "Does nothing; it always runs in the foreground"},
+};
 
-static char *
-join(const char *before, const char *directory, const char *rest)
-{
-    struct buf buf = {0};
-    buf_printf(&buf, "%s%s%s", before, directory, rest);
-    char *text = xstrdup(buf_text(&buf));
-    buf_fini(&buf);
-    return text;
-}
+static const struct config_program program = {
+    .name = "batond",
+    .file = "batond.conf",
+    .prefix = "BATON_",
+    .synopsis = synopsis,
+    .epilogue = epilogue,
+    .keys = keys,
+    .n_keys = ARRAY_LEN(keys),
+};
+
+/* ---- what nobody has set ---- */
 
 static const char *
 environment(const char *name)
@@ -226,112 +111,116 @@ environment(const char *name)
     return value && *value ? value : NULL;
 }
 
-/* NULL: nobody says where. */
-static const char *
-default_data(void)
+/* Into `path`; empty: nobody says where. */
+static void
+default_data(struct buf *path)
 {
-    if (geteuid() == 0) {
-        return "/var/lib/baton";
-    }
     const char *state = environment("XDG_STATE_HOME");
-    if (state) {
-        return join("", state, "/baton");
-    }
     const char *home = environment("HOME");
-    return home ? join("", home, "/.local/state/baton") : NULL;
+    if (geteuid() == 0) {
+        buf_add_text(path, "/var/lib/baton");
+    } else if (state) {
+        buf_printf(path, "%s/baton", state);
+    } else if (home) {
+        buf_printf(path, "%s/.local/state/baton", home);
+    }
 }
 
 /* The rule of baton_endpoint in client/include/baton.h, seen from the other side. */
-static const char *
-default_listen(void)
+static void
+default_listen(struct buf *endpoint)
 {
-    const char *endpoint = environment("BATON_ENDPOINT");
+    const char *given = environment("BATON_ENDPOINT");
     const char *runtime = environment("XDG_RUNTIME_DIR");
     struct stat st;
-    if (endpoint) {
-        return endpoint;
+    if (given) {
+        buf_add_text(endpoint, given);
+    } else if (runtime && stat(runtime, &st) == 0 && S_ISDIR(st.st_mode)) {
+        buf_printf(endpoint, "ipc://%s/baton/broker.sock", runtime);
+    } else {
+        buf_add_text(endpoint, "ipc:///run/baton/broker.sock");
     }
-    if (runtime && stat(runtime, &st) == 0 && S_ISDIR(st.st_mode)) {
-        return join("ipc://", runtime, "/baton/broker.sock");
-    }
-    return "ipc:///run/baton/broker.sock";
 }
 
-static int
+static void
 check_listen(struct options *options)
 {
     const char *listen = options->listen;
     if (strncmp(listen, "tcp://", 6) == 0) {
-        fprintf(stderr,
-                "batond: --listen %s: TCP waits for keys (CURVE), since without them everybody "
-                "would be let in; listen on ipc://PATH\n",
-                listen);
-        return EXIT_CONFIG;
+        config_wrong(options->config, EXIT_CONFIG,
+                     "--listen %s: TCP waits for keys (CURVE), since without them everybody would "
+                     "be let in; listen on ipc://PATH",
+                     listen);
+        return;
     }
     if (strncmp(listen, "ipc://", 6) != 0 || listen[6] == 0 || listen[6] == '@' ||
         listen[6] == '*') {
-        fprintf(stderr, "batond: --listen %s: not an endpoint of the form ipc://PATH\n", listen);
-        return EXIT_CONFIG;
+        config_wrong(options->config, EXIT_CONFIG,
+                     "--listen %s: not an endpoint of the form ipc://PATH", listen);
+        return;
     }
     options->path = listen + 6;
     size_t room = sizeof((struct sockaddr_un *)0)->sun_path - sizeof ".feed";
     if (strlen(options->path) > room) {
-        fprintf(stderr, "batond: --listen %s: the path of a socket has at most %zu bytes\n", listen,
-                room);
-        return EXIT_CONFIG;
+        config_wrong(options->config, EXIT_CONFIG,
+                     "--listen %s: the path of a socket has at most %zu bytes", listen, room);
     }
-    return -1;
 }
 
-static int
-fill_in_defaults(struct options *options)
+/* Everything but the command line. */
+static void
+read_all(struct options *options)
 {
+    struct config *config = options->config;
+    config_read(config);
+    struct buf text = {0};
+    default_data(&text);
+    if (text.bytes > 0) {
+        config_settle(config, "data", buf_text(&text));
+    }
+    buf_clear(&text);
+    default_listen(&text);
+    config_settle(config, "listen", buf_text(&text));
+    buf_fini(&text);
+    config_resolve(config, options);
     if (!options->data) {
-        options->data = default_data();
+        config_wrong(config, EXIT_CONFIG, "no --data, and neither XDG_STATE_HOME nor HOME is set");
     }
-    if (!options->data) {
-        fputs("batond: no --data, and neither XDG_STATE_HOME nor HOME is set\n", stderr);
-        return EXIT_CONFIG;
-    }
-    if (!options->listen) {
-        options->listen = default_listen();
-    }
-    return check_listen(options);
+    check_listen(options);
 }
 
 int
-options_parse(int argc, char **argv, struct options *ret)
+options_read(int argc, char **argv, struct options *ret)
 {
-    struct options options = {.zone = "UTC", .level = LOG_LEVEL_INFO, .heartbeat_ms = HEARTBEAT_MS};
-    int index = 0;
-    for (;;) {
-        int number = getopt_long(argc, argv, "h", table, &index);
-        if (number == -1) {
-            break;
-        }
-        if (number == OPT_HELP || number == 'h') {
-            fputs(help, stdout);
-            return 0;
-        }
-        if (number == OPT_VERSION) {
-            puts("batond " BATON_SOFTWARE_VERSION);
-            return 0;
-        }
-        if (number == '?') {
-            fputs("batond: see batond --help\n", stderr);
-            return EXIT_USAGE;
-        }
-        if (!take_value(&options, number, optarg)) {
-            fprintf(stderr, "batond: --%s: %s is wanted, not '%s'\n", table[index].name,
-                    wanted_by(number), optarg);
-            return number == OPT_ZONE ? EXIT_CONFIG : EXIT_USAGE;
-        }
+    struct options options = {0};
+    int status;
+    options.config = config_open(&program, argc, argv, &status);
+    if (status < 0 && optind < argc) {
+        config_wrong(options.config, EXIT_USAGE, "unexpected argument: %s", argv[optind]);
     }
-    if (optind < argc) {
-        fprintf(stderr, "batond: unexpected argument: %s\n", argv[optind]);
-        return EXIT_USAGE;
+    if (status < 0) {
+        read_all(&options);
+        status = config_finish(options.config);
     }
-    int status = fill_in_defaults(&options);
     *ret = options;
     return status;
+}
+
+void
+options_fini(struct options *options)
+{
+    config_close(options->config);
+    *options = (struct options){0};
+}
+
+/* ---- again ---- */
+
+bool
+options_reload(struct options *options)
+{
+    struct options fresh = {.config = config_again(options->config)};
+    read_all(&fresh);
+    bool ok = config_take_over(fresh.config, options, &fresh);
+    options_fini(&fresh);
+    return ok;
 }

@@ -135,6 +135,18 @@ start_clock(struct front *front, int64_t newest_ms)
     }
 }
 
+void
+apply_options(struct front *front)
+{
+    const struct options *options = front->options;
+    space_init(&front->space, options->data, options->reserve_bytes);
+    store_set_reserve(front->store, front->space.reserve_bytes);
+    front->snapshot.journal_bytes_min =
+        options->snapshot_bytes
+            ? options->snapshot_bytes
+            : MIN((uint64_t)SNAPSHOT_JOURNAL_BYTES_MIN, front->space.total_bytes / 8);
+}
+
 int
 recover(struct front *front, char *error, size_t error_room)
 {
@@ -143,12 +155,7 @@ recover(struct front *front, char *error, size_t error_room)
     if (status != STORE_OK) {
         return exit_status_of(status);
     }
-    space_init(&front->space, front->options->data, front->options->reserve_bytes);
-    store_set_reserve(front->store, front->space.reserve_bytes);
-    front->snapshot.journal_bytes_min = front->options->snapshot_bytes
-                                            ? front->options->snapshot_bytes
-                                            : MIN((uint64_t)SNAPSHOT_JOURNAL_BYTES_MIN,
-                                                  front->space.total_bytes / 8);
+    apply_options(front);
     struct core_config config = front->options->core;
     const char *id = store_id(front->store);
     config.hash_seed = XXH3_64bits(id, strlen(id));

@@ -8,4 +8,7 @@
  * the epoch (its fact is in front->out). -1: done; else the exit status, and `error` says why. */
 int recover(struct front *front, char *error, size_t error_room);
 
+/* What the options say of the disk, at the start and after a reload. */
+void apply_options(struct front *front);
+
 #endif

@@ -42,7 +42,7 @@ class CommandLine(SystemTest):
             (64, "--reserve", "1X"),
             (64, "--log-level", "loud"),
             (64, "extra"),
-            (78, "--zone", "Mars/Olympus"),
+            (64, "--zone", "Mars/Olympus"),
             (78, "--listen", "tcp://127.0.0.1:5555"),
             (78, "--listen", "inproc://x"),
             (78, "--listen", "ipc://" + "x" * 200),

@@ -55,6 +55,15 @@ def man(name):
     return (MAN / name).read_text()
 
 
+def manual_of_config(name):
+    """The part of a page that comes from the program's table of keys."""
+    return subprocess.check_output([program(name), "--manual-of-config"], text=True)
+
+
+def keys_of(name):
+    return re.findall(r"^\*([\w-]+)\* =", manual_of_config(name), re.M)
+
+
 def examples(name):
     """The commands of a manual page's EXAMPLES; scdoc takes a backslash for itself."""
     return [block.replace("\\\\", "\\") for block in fenced(section(man(name), "EXAMPLES"))]
@@ -220,17 +229,25 @@ class TestManualPages(DocsTest):
     def test_options_of_the_daemons_are_those_of_the_programs(self):
         for page, name in (("batond.8.scd", "batond"), ("baton-worker.1.scd", "baton-worker")):
             usage = subprocess.run([program(name), "--help"], capture_output=True, text=True).stdout
-            told = set(re.findall(r"^\*.*?(--[\w-]+)\*", man(page), re.M)) | {"--version"}
-            have = set(re.findall(r"--[a-z][\w-]+", usage))
+            told = set(re.findall(r"^\*.*?(--[a-z][\w-]+)\*", man(page), re.M)) | {"--version"}
+            # Keys of the configuration are told in a page of their own.
+            told |= {f"--{prefix}{key}" for key in keys_of(name) for prefix in ("", "no-")}
+            have = set(re.findall(r"^ +(?:-\w, )?(--[a-z][\w-]+)", usage, re.M))
+            self.assertGreater(len(have), 20)
             self.assertEqual(have - told, set(), f"{page} lacks them")
-            # --foreground is told, and does nothing.
-            self.assertEqual(told - have - {"--foreground"}, set(), f"{name} lacks them")
+            owned = {option for option in told if option[2:] not in keys_of(name)}
+            owned = {option for option in owned if not option.startswith("--no-")}
+            self.assertEqual(owned - have - {"--version"}, set(), f"{name} lacks them")
 
     def test_pages_are_pages(self):
         if not shutil.which("scdoc"):
             self.skipTest("scdoc is missing")
         for page in sorted(MAN.glob("*.scd")):
-            done = subprocess.run(["scdoc"], input=page.read_text(), capture_output=True, text=True)
+            text = page.read_text()
+            if ".conf." in page.name:
+                self.assertIn("@KEYS@", text)
+                text = text.replace("@KEYS@", manual_of_config(page.name.split(".")[0]))
+            done = subprocess.run(["scdoc"], input=text, capture_output=True, text=True)
             self.assertEqual(done.returncode, 0, f"{page.name}: {done.stderr}")
 
 

@@ -148,7 +148,7 @@ BROKER_MISTAKES = [
     ("--reserve 99999999999999999999", 64, "size"),
     ("--hot-ended 0", 64, "number"),
     ("--log-level loud", 64, "notice"),
-    ("--zone Mars/Olympus", 78, "Europe/Berlin"),
+    ("--zone Mars/Olympus", 64, "Europe/Berlin"),
     ("--listen tcp://0.0.0.0:1", 78, "ipc://PATH"),
     ("--listen foo", 78, "ipc://PATH"),
     ("--listen ipc:///" + "x" * 200, 78, "at most"),

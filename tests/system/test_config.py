@@ -1,0 +1,125 @@
+"""Configuration of the daemons: files, the environment and options; read again while they run."""
+
+import os
+import signal
+import socket
+import subprocess
+import unittest
+
+from harness import Process, SystemTest, baton, program, wait_until
+
+
+class ConfigTest(SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.conf = self.dir / "etc" / "batond.conf"
+        (self.conf.parent / "batond.conf.d").mkdir(parents=True)
+        self.conf.write_text("# the site's\nlease = 7m\nreserve = 1M\n")
+
+    def heard(self, process, text):
+        return wait_until(text, lambda: text in process.log.read_text())
+
+    def hup(self, process):
+        os.kill(process.child.pid, signal.SIGHUP)
+
+    def test_values_and_where_they_are_from(self):
+        (self.conf.parent / "batond.conf.d" / "50-local.conf").write_text("reserve = 2M\n")
+        rows = baton("ipc:///none", "config", "--config", self.conf, env={"BATON_STALL": "9m"})
+        values = {row["key"]: (row["value"], row["from"]) for row in rows.lines()}
+        self.assertEqual(values["lease"], ("7m", f"{self.conf}:2"))
+        self.assertEqual(values["reserve"], ("2M", f"{self.conf}.d/50-local.conf:1"))
+        self.assertEqual(values["stall"], ("9m", "environment BATON_STALL"))
+        self.assertEqual(values["zone"], ("UTC", "default"))
+        good = baton("ipc:///none", "config", "--check", "--config", self.conf, json_out=False)
+        self.assertEqual(good.status, 0, good.err)
+        self.assertIn("50-local.conf", good.out)
+        self.conf.write_text("lease = 7m\nlaese = 8m\n")
+        bad = baton("ipc:///none", "config", "--check", "--config", self.conf, json_out=False)
+        self.assertEqual(bad.status, 78)
+        self.assertIn(f"{self.conf}:2: there is no key 'laese'; is lease meant?", bad.err)
+
+    def test_mistakes_stop_the_start(self):
+        for text in ("laese = 8m\n", "lease\n", "lease = 0\n", "zone = Mars/Olympus\n"):
+            self.conf.write_text(text)
+            done = subprocess.run(
+                [program("batond"), "--config", self.conf, "--data", self.dir / "none"],
+                capture_output=True,
+                text=True,
+            )
+            self.assertEqual(done.returncode, 78, done.stderr)
+            self.assertIn("batond.conf:1: ", done.stderr)
+        self.assertFalse((self.dir / "none").exists())
+
+    def test_broker_reads_it_again_whole_or_not(self):
+        broker = self.broker(args=["--config", self.conf])
+        process = broker.process
+        self.assertTrue(self.baton(broker, "ping").json()["accepting"])
+        self.conf.write_text("lease = 8m\nreserve = 1000T\nlog-level = debug\n")
+        self.hup(process)
+        self.heard(process, 'config.loaded changed="reserve log-level" waiting_for_restart="lease"')
+        # The reserve counts at once: no disk has as much.
+        wait_until("no new tasks", lambda: not self.baton(broker, "ping").json()["accepting"])
+        self.conf.write_text("reserve = 1M\nlog-level = info\nlinger = soon\nfoo = 1\n")
+        self.hup(process)
+        self.heard(process, "batond.conf:3: linger: a duration")
+        self.heard(process, "batond.conf:4: there is no key 'foo'")
+        self.assertFalse(self.baton(broker, "ping").json()["accepting"])
+        self.conf.write_text("reserve = 1M\n")
+        self.hup(process)
+        wait_until("new tasks", lambda: self.baton(broker, "ping").json()["accepting"])
+
+    def test_manager_hears_of_the_reload(self):
+        path = self.dir / "notify"
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(manager.close)
+        manager.bind(str(path))
+        manager.settimeout(20)
+        broker = self.broker(start=False, args=["--config", self.conf])
+        broker.spawn(prefix=["env", f"NOTIFY_SOCKET={path}"])
+        heard = ""
+        while "READY=1" not in heard:
+            heard = manager.recv(4096).decode()
+        self.hup(broker.process)
+        said = manager.recv(4096).decode()
+        self.assertRegex(said, r"^RELOADING=1\nMONOTONIC_USEC=\d+$")
+        self.assertIn("READY=1", manager.recv(4096).decode())
+
+    def test_worker_has_its_roles_file(self):
+        broker = self.broker()
+        etc = self.conf.parent
+        (etc / "roles.d").mkdir()
+        (etc / "worker.conf").write_text("slots = 2\nmax-runtime = 1h\n")
+        agent = self.dir / "an agent.sh"
+        agent.write_text(
+            '#!/bin/sh\necho "{\\"outcome\\":\\"done\\",\\"summary\\":\\"$1 $COLOUR\\"}" '
+            '>"$BATON_RESULT_FILE"\n'
+        )
+        agent.chmod(0o755)
+        (etc / "roles.d" / "backend.conf").write_text(
+            f"command = '{agent}' \"of {{role}}:\"\nset-env = COLOUR=green and blue\n"
+        )
+        (etc / "roles.d" / "testing.conf").write_text("command = /bin/false\n")
+        shown = baton("ipc:///none", "config", "worker", "--role", "backend", "--config",
+                      etc / "worker.conf")
+        values = {row["key"]: (row["value"], row["from"]) for row in shown.lines()}
+        self.assertEqual(values["slots"], ("2", f"{etc}/worker.conf:1"))
+        self.assertEqual(values["set-env"], ("(hidden)", f"{etc}/roles.d/backend.conf:2"))
+        work = self.dir / "w"
+        work.mkdir()
+        argv = [program("baton-worker"), "--config", etc / "worker.conf", "--role", "backend"]
+        argv += ["--state", work / "state", "--endpoint", broker.endpoint]
+        worker = self.own(Process(argv, work / "worker.log", cwd=work))
+        self.baton(broker, "add", "A", "--role", "backend")
+        self.assertEqual(self.baton(broker, "wait", "A", "--timeout", "30s").status, 0)
+        self.assertEqual(self.baton(broker, "show", "A").json()["result"]["summary"],
+                         "of backend: green and blue")
+        (etc / "roles.d" / "backend.conf").write_text("idle = 5m\nslots = many\n")
+        self.hup(worker)
+        self.heard(worker, "backend.conf:2: slots: a number from 1 to 1000")
+        (etc / "roles.d" / "backend.conf").write_text("idle = 5m\nslots = 3\nlog-level = debug\n")
+        self.hup(worker)
+        self.heard(worker, 'changed="log-level idle" waiting_for_restart="slots')
+
+
+if __name__ == "__main__":
+    unittest.main()
