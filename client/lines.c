@@ -3,6 +3,7 @@
 #include "client/lines.h"
 
 #include "client/frame.h"
+#include "client/measure.h"
 #include "common/limits.h"
 #include "common/text.h"
 
@@ -65,7 +66,14 @@ lease_set_result(struct lease *lease, const struct baton_result *result, struct 
     if (status) {
         return status;
     }
+    struct measure_messages said;
+    if (!measures_to_messages(result->measures, result->n_measures, &said)) {
+        return fault_set(fault, BATON_TOO_LARGE, "a result has at most %d measures: leave some out",
+                         (int)MEASURES_MAX);
+    }
     Baton__Result m = BATON__RESULT__INIT;
+    m.measures = said.list;
+    m.n_measures = said.n;
     m.outcome = (Baton__Outcome)result->outcome;
     m.summary = pb_text(result->summary);
     m.document.data = (uint8_t *)(uintptr_t)result->document;

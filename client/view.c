@@ -5,10 +5,18 @@
 #include <string.h>
 
 struct baton_result
-result_from_message(const Baton__Result *m)
+result_from_message(struct record *record, const Baton__Result *m)
 {
     static const Baton__Result none = BATON__RESULT__INIT;
     m = m ? m : &none;
+    struct baton_measure *measures = record_array(record, m->n_measures, sizeof *measures);
+    for (size_t i = 0; measures && i < m->n_measures; i++) {
+        measures[i] = (struct baton_measure){
+            .name = m->measures[i]->name,
+            .value = m->measures[i]->value,
+            .unit = m->measures[i]->unit,
+        };
+    }
     return (struct baton_result){
         .outcome = (baton_outcome)m->outcome,
         .summary = m->summary,
@@ -19,7 +27,25 @@ result_from_message(const Baton__Result *m)
         .output_bytes = m->output_bytes,
         .retry_after_ms = m->retry_after_ms,
         .runtime_ms = m->runtime_ms,
+        .measures = measures,
+        .n_measures = measures ? m->n_measures : 0,
     };
+}
+
+static const struct baton_task_measure *
+measures_from_messages(struct record *record, Baton__TaskMeasure *const *m, size_t n)
+{
+    struct baton_task_measure *measures = record_array(record, n, sizeof *measures);
+    for (size_t i = 0; measures && i < n; i++) {
+        measures[i] = (struct baton_task_measure){
+            .name = m[i]->name,
+            .unit = m[i]->unit,
+            .value = m[i]->value,
+            .said = m[i]->said,
+            .before = m[i]->before,
+        };
+    }
+    return measures;
 }
 
 static bool
@@ -48,7 +74,7 @@ history_from_message(struct record *record, const Baton__TaskView *m, baton_task
             .token = m->orphans[i]->token,
             .at = m->orphans[i]->at,
             .worker = m->orphans[i]->worker,
-            .result = result_from_message(m->orphans[i]->result),
+            .result = result_from_message(record, m->orphans[i]->result),
         };
     }
     task->attempts = attempts;
@@ -82,7 +108,7 @@ task_from_message(struct record *record, const Baton__TaskView *m, baton_task *r
         .progress_text = m->progress_text,
         .progress_at = m->progress_at,
         .has_result = m->result != NULL,
-        .result = result_from_message(m->result),
+        .result = result_from_message(record, m->result),
         .dependents = refs_from_messages(record, m->dependents, m->n_dependents),
         .n_dependents_named = m->n_dependents,
         .n_dependents = m->dependents_total,
@@ -95,8 +121,11 @@ task_from_message(struct record *record, const Baton__TaskView *m, baton_task *r
         .n_unmet = m->n_unmet,
         .alert = (baton_alert)m->alert,
         .latest_start = m->latest_start,
+        .measures = measures_from_messages(record, m->measures, m->n_measures),
+        .n_measures = m->n_measures,
     };
-    if (!task.spec || !task.dependents || !history_from_message(record, m, &task)) {
+    if (!task.spec || !task.dependents || record->failed ||
+        !history_from_message(record, m, &task)) {
         return false;
     }
     *ret_task = task;

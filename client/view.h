@@ -6,7 +6,7 @@
 #include "client/spec.h"
 
 bool task_from_message(struct record *record, const Baton__TaskView *message, baton_task *ret_task);
-struct baton_result result_from_message(const Baton__Result *message);
+struct baton_result result_from_message(struct record *record, const Baton__Result *message);
 
 enum assignment_made { ASSIGNMENT_MADE, ASSIGNMENT_NO_MEMORY, ASSIGNMENT_UNREADABLE };
 

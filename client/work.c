@@ -1,5 +1,6 @@
 /* One task at a time, for agents and scripts: take it, say how it goes, end it. */
 #include "client/handle.h"
+#include "client/measure.h"
 #include "client/view.h"
 
 /* One ask for work waits so long at the broker: short enough that a broker that hangs is noticed.
@@ -128,11 +129,32 @@ baton_beat(baton *b, uint64_t token, int64_t extend_ms, struct baton_line_reply 
     return line_send(b, &line, ret_reply);
 }
 
+static baton_status
+too_many_measures(struct baton *b)
+{
+    return fault_set(&b->fault, BATON_TOO_LARGE, "measures: at most %d in one report",
+                     (int)MEASURES_MAX);
+}
+
 baton_status
 baton_progress(baton *b, uint64_t token, uint32_t percent, const char *text, int64_t next_update_at,
                struct baton_line_reply *ret_reply)
 {
+    return baton_progress_measured(b, token, percent, text, next_update_at, NULL, 0, ret_reply);
+}
+
+baton_status
+baton_progress_measured(baton *b, uint64_t token, uint32_t percent, const char *text,
+                        int64_t next_update_at, const struct baton_measure *measures,
+                        size_t n_measures, struct baton_line_reply *ret_reply)
+{
+    struct measure_messages said;
+    if (!measures_to_messages(measures, n_measures, &said)) {
+        return too_many_measures(b);
+    }
     Baton__Progress progress = BATON__PROGRESS__INIT;
+    progress.measures = said.list;
+    progress.n_measures = said.n;
     progress.percent = percent;
     progress.text = pb_text(text);
     progress.next_update_at = next_update_at;
@@ -147,7 +169,13 @@ baton_status
 baton_complete(baton *b, uint64_t token, const struct baton_result *result,
                struct baton_line_reply *ret_reply)
 {
+    struct measure_messages said;
+    if (!measures_to_messages(result->measures, result->n_measures, &said)) {
+        return too_many_measures(b);
+    }
     Baton__Result m = BATON__RESULT__INIT;
+    m.measures = said.list;
+    m.n_measures = said.n;
     m.outcome = (Baton__Outcome)result->outcome;
     m.summary = pb_text(result->summary);
     m.document.data = (uint8_t *)(uintptr_t)result->document;

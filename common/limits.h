@@ -50,10 +50,23 @@ enum {
     CARD_BYTES_MAX = 256 * 1024,     /* one card, packed */
     CARD_TEXT_BYTES_MAX = 64 * 1024, /* its text, its outcome, the text of an item */
     CARD_ITEMS_MAX = 500,
-    DECISIONS_GIVEN = 200, /* with a task, at most */
+    DECISIONS_GIVEN = 200,                /* with a task, at most */
     CARD_TAG_BYTES_MAX = 32,              /* tags and units of items */
     CARDS_ANSWER_BYTES = 4 * 1024 * 1024, /* of cards in one answer, about */
+    MEASURES_MAX = 16,                    /* of one report */
+    MEASURES_KEPT = 32,                   /* names that a task knows */
+    MEASURE_NAME_BYTES_MAX = 64,
+    MEASURE_SUMS_MAX = 20 * 1000,    /* names by project and role that are summed */
+    METRIC_HOURS_MAX = 744,          /* hours of a window: 31 days */
+    METRIC_BUCKETS_MAX = 100 * 1000, /* hours of all projects and roles together */
+    METRICS_ANSWER_BYTES = 8 * 1024 * 1024,
 };
+
+/* A measure is within this of 0. */
+#define MEASURE_MAX 1e15
+
+/* A handoff that nobody has answered for so long counts against whoever gave it. */
+#define HANDOFF_ANSWER_MS INT64_C(86400000) /* 24 h */
 
 /* Defaults of the clocks on cards. */
 #define BLOCKER_TARGET_MS INT64_C(14400000) /* 4 h */

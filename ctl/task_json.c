@@ -2,6 +2,7 @@
 #include "ctl/task_json.h"
 
 #include "common/check.h"
+#include "ctl/measures.h"
 #include "ctl/ref.h"
 #include "ctl/verbs.h"
 
@@ -276,6 +277,7 @@ task_json_whole(const baton_task *task)
     put(whole, "n_unmet", json_integer(task->n_unmet));
     put(whole, "losses", json_integer(task->losses));
     put(whole, "token", task_json_token(task->token));
+    put(whole, "measures", measures_json(task->measures, task->n_measures));
     put(whole, "result", task->has_result ? task_json_result(&task->result) : json_null());
     put(whole, "attempts", attempts_json(task));
     put(whole, "dependents", refs(task->dependents, task->n_dependents_named, project));

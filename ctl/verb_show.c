@@ -159,6 +159,12 @@ show_result(struct ctl *ctl, const baton_task *task)
         }
         say_block(ctl, "end of output", result->output_tail);
     }
+    for (size_t i = 0; i < task->n_measures; i++) {
+        const struct baton_task_measure *m = &task->measures[i];
+        double total = m->before + (m->said ? m->value : 0);
+        say(ctl, i ? "" : "measures", m->before != 0 ? "%s %g %s (%g in all attempts)" : "%s %g %s",
+            m->name, m->said ? m->value : 0, m->unit, total);
+    }
     for (size_t i = 0; i < task->n_orphans; i++) {
         say(ctl, "late result", "%s from %s: %s (kept, without effect)",
             baton_outcome_name(task->orphans[i].result.outcome), task->orphans[i].worker,

@@ -2,6 +2,7 @@
 #include "common/text.h"
 #include "ctl/agent.h"
 #include "ctl/file.h"
+#include "ctl/measures.h"
 #include "ctl/verbs.h"
 
 #include <stdlib.h>
@@ -16,6 +17,7 @@ enum {
     OPTION_RETRY_AFTER,
     OPTION_CANCELLED,
     OPTION_EXTEND,
+    OPTION_MEASURE,
 };
 
 /* What the command line said. */
@@ -28,6 +30,7 @@ struct form {
     const char *result_path;
     char *document; /* ours */
     char *words;    /* the arguments joined by blanks; ours */
+    struct measures_said measures;
 };
 
 static bool
@@ -56,6 +59,8 @@ take_option(struct form *form, struct ctl *ctl, int option)
             form->result.outcome = BATON_OUTCOME_RATE_LIMITED;
         }
         return ctl_take_duration(ctl, "--retry-after", optarg, &form->result.retry_after_ms);
+    case OPTION_MEASURE:
+        return measures_take_text(&form->measures, ctl, optarg);
     case OPTION_EXTEND:
         return ctl_take_duration(ctl, "--extend", optarg, &form->extend_ms);
     default:
@@ -166,6 +171,7 @@ verb_progress(struct ctl *ctl, int argc, char **argv)
         {"token", required_argument, NULL, OPTION_TOKEN},
         {"next-update", required_argument, NULL, OPTION_NEXT_UPDATE},
         {"extend", required_argument, NULL, OPTION_EXTEND},
+        {"measure", required_argument, NULL, OPTION_MEASURE},
         {0},
     };
     struct form form = {0};
@@ -182,8 +188,9 @@ verb_progress(struct ctl *ctl, int argc, char **argv)
         status = ctl->status;
     } else if ((status = ctl_connect(ctl)) == CTL_YES) {
         struct baton_line_reply reply = {0};
-        baton_status said = baton_progress(ctl->baton, form.token, (uint32_t)percent, form.words,
-                                           form.next_update_at, &reply);
+        baton_status said = baton_progress_measured(ctl->baton, form.token, (uint32_t)percent,
+                                                    form.words, form.next_update_at,
+                                                    form.measures.list, form.measures.n, &reply);
         if (said == BATON_OK && form.extend_ms) {
             said = baton_beat(ctl->baton, form.token, form.extend_ms, &reply);
         }
@@ -212,10 +219,11 @@ take_document(struct form *form, struct ctl *ctl)
                  form->result_path, error.line, error.text);
         return false;
     }
+    bool ok = measures_take_json(&form->measures, ctl, document);
     json_decref(document);
     form->result.document = form->document;
     form->result.document_bytes = bytes;
-    return true;
+    return ok;
 }
 
 /* The end of an attempt, however it ended. */
@@ -233,6 +241,8 @@ end(struct ctl *ctl, int argc, char **argv, const struct option *options, baton_
         struct baton_line_reply reply = {0};
         form.result.summary = form.result.summary ? form.result.summary : form.words;
         form.result.output_tail = "";
+        form.result.measures = form.measures.list;
+        form.result.n_measures = form.measures.n;
         status = answer(ctl, baton_complete(ctl->baton, form.token, &form.result, &reply), &reply);
     }
     form_fini(&form);
@@ -246,6 +256,7 @@ verb_complete(struct ctl *ctl, int argc, char **argv)
         {"token", required_argument, NULL, OPTION_TOKEN},
         {"summary", required_argument, NULL, OPTION_SUMMARY},
         {"result", required_argument, NULL, OPTION_RESULT},
+        {"measure", required_argument, NULL, OPTION_MEASURE},
         {0},
     };
     return end(ctl, argc, argv, options, BATON_OUTCOME_DONE);
@@ -257,6 +268,7 @@ verb_fail(struct ctl *ctl, int argc, char **argv)
     static const struct option options[] = {
         {"token", required_argument, NULL, OPTION_TOKEN},
         {"result", required_argument, NULL, OPTION_RESULT},
+        {"measure", required_argument, NULL, OPTION_MEASURE},
         {"fatal", no_argument, NULL, OPTION_FATAL},
         {"cancelled", no_argument, NULL, OPTION_CANCELLED},
         {"retry-after", required_argument, NULL, OPTION_RETRY_AFTER},
@@ -271,6 +283,7 @@ verb_return(struct ctl *ctl, int argc, char **argv)
     static const struct option options[] = {
         {"token", required_argument, NULL, OPTION_TOKEN},
         {"retry-after", required_argument, NULL, OPTION_RETRY_AFTER},
+        {"measure", required_argument, NULL, OPTION_MEASURE},
         {0},
     };
     return end(ctl, argc, argv, options, BATON_OUTCOME_RELEASED);

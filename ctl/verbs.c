@@ -26,6 +26,8 @@
     "  --prefix TEXT     only ids that begin so\n"                                                 \
     "  --open            only what has not ended\n"
 
+#define MEASURE "  --measure N=V     a number of the attempt so far: tokens=1200, coverage=83.5%\n"
+
 #define DEPENDENCY                                                                                 \
     "  --role R          only this role (again for more)\n"                                        \
     "  --label N=V       only with this label\n"                                                   \
@@ -255,6 +257,11 @@ const struct verb verbs[] = {
      decision_usage},
     {"blocker", verb_blocker, "Coordination", "Say what is in the way, and clear it",
      blocker_usage},
+    {"metrics", verb_metrics, "Coordination", "Say how well the roles do, against the targets",
+     "[OPTION…]\n"
+     "  --window D        1d, 7d (default), 30d, up to 31d; all\n"
+     "  --role R          only this role (again for more)\n"
+     "Status 1: a target is missed."},
     {"gc", verb_gc, "Operators", "Delete what the archive kept long enough",
      "[--dry-run]\n  --dry-run         only count it\nWithout being told the broker does so once a "
      "day."},
@@ -264,20 +271,20 @@ const struct verb verbs[] = {
      "PERCENT TEXT… [OPTION…]\n"
      "  --token T         which task (BATON_TOKEN)\n"
      "  --next-update T   when the next word comes\n"
-     "  --extend D        keep the lease this long\n"
+     "  --extend D        keep the lease this long\n" MEASURE
      "Prints \"stop\" when the task is to be cancelled."},
     {"complete", verb_complete, "Agents", "End the task as done",
      "[TEXT…] [OPTION…]\n"
      "  --token T         which task (BATON_TOKEN)\n"
      "  --summary TEXT    one line for those who come after\n"
-     "  --result FILE     JSON for those who come after; - reads it from standard input"},
+     "  --result FILE     JSON for those who come after; - reads it from standard input\n" MEASURE},
     {"fail", verb_fail, "Agents", "End the attempt as failed",
      "TEXT… [OPTION…]\n"
      "  --token T         which task (BATON_TOKEN)\n"
      "  --fatal           another attempt is useless\n"
      "  --retry-after D   a provider's limit: not before, and it does not count\n"
      "  --cancelled       the task was to be cancelled, and the work has ended\n"
-     "  --result FILE     JSON about it"},
+     "  --result FILE     JSON about it\n" MEASURE},
     {"lock", verb_lock, "Agents", "Take a resource while the task runs, or look whose it is",
      "try NAME | wait NAME | release NAME | check NAME [OPTION…]\n"
      "  --shared          with others that share it\n"
@@ -289,7 +296,12 @@ const struct verb verbs[] = {
     {"return", verb_return, "Agents", "Give the task back undone; the attempt does not count",
      "[TEXT…] [OPTION…]\n"
      "  --token T         which task (BATON_TOKEN)\n"
-     "  --retry-after D   not before"},
+     "  --retry-after D   not before\n" MEASURE},
+    {"check-token", verb_check_token, "Agents", "Is this token the task's live lease?",
+     "[TOKEN]\n"
+     "The token of BATON_TOKEN, if none is given; it renews nothing.\n"
+     "Status 0: yes; 1: no. For hooks and scripts that must not run for a task that was given "
+     "away."},
     {"completion", verb_completion, "Other", "Print completion for a shell", "bash|zsh|fish"},
     {"help", verb_help, "Other", "Say how a verb is written", "[VERB]"},
     {"version", verb_version, "Other", "Print the version", ""},

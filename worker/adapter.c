@@ -64,7 +64,37 @@ is(json_t *object, const char *member, const char *value)
     return strcmp(text_of(object, member), value) == 0;
 }
 
+/* Adds `value` of the object under our name, when it is a number. */
+static double
+take_number(json_t *object, const char *member, struct measures *to, const char *name,
+            const char *unit)
+{
+    json_t *value = json_object_get(object, member);
+    if (!json_is_number(value)) {
+        return 0;
+    }
+    measures_add(to, name, json_number_value(value), unit);
+    return json_number_value(value);
+}
+
 /* ---- claude ---- */
+
+static void
+claude_measures(json_t *result, struct measures *to)
+{
+    json_t *usage = json_object_get(result, "usage");
+    double tokens = take_number(usage, "input_tokens", to, "input_tokens", "") +
+                    take_number(usage, "output_tokens", to, "output_tokens", "") +
+                    take_number(usage, "cache_creation_input_tokens", to, "cache_write_tokens",
+                                "") +
+                    take_number(usage, "cache_read_input_tokens", to, "cache_read_tokens", "");
+    if (json_is_object(usage)) {
+        measures_add(to, "tokens", tokens, "");
+    }
+    take_number(result, "total_cost_usd", to, "cost_usd", "USD");
+    take_number(result, "duration_ms", to, "duration", "ms");
+    take_number(result, "num_turns", to, "turns", "");
+}
 
 static struct finding
 claude_result(json_t *result)
@@ -87,6 +117,7 @@ claude_result(json_t *result)
     } else {
         finding = finding_say(FINDING_SAID, BATON_OUTCOME_DONE, "%s", text);
     }
+    claude_measures(result, &finding.measures);
     char *document = json_dumps(result, JSON_COMPACT);
     if (document && strlen(document) <= DOCUMENT_BYTES_MAX) {
         finding.document = document;
@@ -152,6 +183,33 @@ codex_line(struct codex *codex, json_t *object)
     }
 }
 
+/* What all turns used, together. */
+static void
+codex_measures(const char *text, size_t bytes, struct measures *to)
+{
+    double input = 0, cached = 0, output = 0;
+    const char *line;
+    size_t n, n_turns = 0;
+    for (size_t end = bytes; line_before(text, &end, &line, &n);) {
+        json_t *object = json_loadb(line, n, 0, NULL);
+        if (object && is(object, "type", "turn.completed")) {
+            json_t *usage = json_object_get(object, "usage");
+            input += json_number_value(json_object_get(usage, "input_tokens"));
+            cached += json_number_value(json_object_get(usage, "cached_input_tokens"));
+            output += json_number_value(json_object_get(usage, "output_tokens"));
+            n_turns += json_is_object(usage);
+        }
+        json_decref(object);
+    }
+    if (n_turns) {
+        measures_add(to, "input_tokens", input, "");
+        measures_add(to, "cache_read_tokens", cached, ""); /* they are among the input */
+        measures_add(to, "output_tokens", output, "");
+        measures_add(to, "tokens", input + output, "");
+        measures_add(to, "turns", (double)n_turns, "");
+    }
+}
+
 /* Backwards: the turn's end that is met first is the last one; then its last message. */
 static struct finding
 codex_read(const char *text, size_t bytes)
@@ -176,6 +234,7 @@ codex_read(const char *text, size_t bytes)
                                               "codex ended its turn without a message");
     }
     free(codex.message);
+    codex_measures(text, bytes, &finding.measures);
     return finding;
 }
 

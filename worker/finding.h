@@ -4,6 +4,7 @@
 
 #include "client/include/baton.h"
 #include "common/check.h"
+#include "worker/measures.h"
 
 enum finding_kind {
     FINDING_NONE,     /* the source says nothing */
@@ -14,10 +15,11 @@ enum finding_kind {
 
 struct finding {
     enum finding_kind kind;
-    baton_outcome outcome;  /* with FINDING_SAID: done, failed, fatal, rate_limited, released */
-    char *summary;          /* owned; NULL: none; valid for the broker */
-    char *document;         /* owned JSON text; NULL: none */
-    int64_t retry_after_ms; /* 0: not said */
+    baton_outcome outcome;    /* with FINDING_SAID: done, failed, fatal, rate_limited, released */
+    char *summary;            /* owned; NULL: none; valid for the broker */
+    char *document;           /* owned JSON text; NULL: none */
+    int64_t retry_after_ms;   /* 0: not said */
+    struct measures measures; /* said beside it, whatever the kind */
 };
 
 void finding_fini(struct finding *finding);

@@ -138,6 +138,8 @@ slot_judge(struct slot *slot)
     char *text = end_of(&slot->out, &bytes);
     struct finding adapter = adapter_read(slot->worker->options->adapter, text, bytes);
     free(text);
+    slot->measures = file.measures;
+    measures_merge(&slot->measures, &adapter.measures);
     judge_with(slot, &file, &adapter);
     if (may_have_ended_itself(slot) && worker_lease_is_over(slot->worker, slot->task->token)) {
         slot->cause = CAUSE_LOST;
@@ -251,6 +253,7 @@ slot_finish(struct slot *slot)
     const struct finding *said = &slot->verdict.said;
     char *tail = make_tail(slot);
     int64_t ended_at = slot->ended_at ? slot->ended_at : slot->worker->now;
+    struct baton_measure measures[MEASURES_MAX];
     struct baton_result result = {
         .outcome = said->outcome,
         .summary = said->summary ? said->summary : "",
@@ -261,6 +264,8 @@ slot_finish(struct slot *slot)
         .output_bytes = slot->out.total + slot->err.total,
         .retry_after_ms = said->retry_after_ms,
         .runtime_ms = ended_at - slot->started_at,
+        .measures = measures,
+        .n_measures = measures_view(&slot->measures, measures),
     };
     say_end(slot, &result);
     deliver(slot, &result);

@@ -54,6 +54,7 @@ document_of(json_t *object)
     json_object_del(rest, "outcome");
     json_object_del(rest, "summary");
     json_object_del(rest, "retry_after");
+    json_object_del(rest, "measures");
     char *text = json_object_size(rest) ? json_dumps(rest, JSON_COMPACT) : NULL;
     json_decref(rest);
     if (text && strlen(text) > DOCUMENT_BYTES_MAX) {
@@ -76,6 +77,13 @@ result_from_json(json_t *object, const char *source)
     struct finding finding = {.kind = FINDING_SAID, .outcome = (baton_outcome)outcome};
     if (!retry_after_of(object, &finding.retry_after_ms)) {
         return bad(source, "retry_after must be a duration like \"10m\" or a number of seconds");
+    }
+    json_t *measures = json_object_get(object, "measures");
+    const char *fault = measures && !json_is_null(measures)
+                            ? measures_read(measures, &finding.measures)
+                            : NULL;
+    if (fault) {
+        return bad(source, fault);
     }
     json_t *summary = json_object_get(object, "summary");
     if (json_is_string(summary)) {

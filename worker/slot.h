@@ -75,6 +75,7 @@ struct slot {
     enum check_state check;
     char *check_says; /* owned */
     struct verdict verdict;
+    struct measures measures; /* of its result file and its output, however it ended */
 
     /* clocks, monotonic; 0: not set */
     int64_t started_at;

@@ -45,6 +45,7 @@ spool_save(int dir, uint64_t token, const char *project, const char *id,
     json_object_set_new(object, "output_bytes", json_integer((json_int_t)result->output_bytes));
     json_object_set_new(object, "retry_after_ms", json_integer(result->retry_after_ms));
     json_object_set_new(object, "runtime_ms", json_integer(result->runtime_ms));
+    json_object_set_new(object, "measures", measures_json(result->measures, result->n_measures));
     char *content = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     CHECK(content);
@@ -94,7 +95,14 @@ decode(json_t *object, struct spooled *ret_spooled)
         .retry_after_ms = number(object, "retry_after_ms"),
         .runtime_ms = number(object, "runtime_ms"),
     };
+    json_t *measures = json_object_get(object, "measures");
+    if (measures && measures_read(measures, &spooled.measures)) {
+        spooled_fini(&spooled);
+        return false;
+    }
     *ret_spooled = spooled;
+    ret_spooled->result.measures = ret_spooled->view;
+    ret_spooled->result.n_measures = measures_view(&ret_spooled->measures, ret_spooled->view);
     return true;
 }
 

@@ -4,6 +4,7 @@
 
 #include "client/include/baton.h"
 #include "common/check.h"
+#include "worker/measures.h"
 #include "worker/state.h"
 
 #include <stdbool.h>
@@ -21,6 +22,8 @@ struct spooled {
     char *summary;
     char *document;
     char *output_tail;
+    struct measures measures;
+    struct baton_measure view[MEASURES_MAX]; /* of them; `result` points here */
 };
 
 /* False: there is none, or the file is damaged (then it is moved to orphans). */

@@ -224,6 +224,13 @@ uint64_t core_n_to_archive(const struct core *core, int64_t now);
 /* The outcome that the tombstone of a task knows; 0: there is none. */
 int core_archived_state(const struct core *core, const Baton__Ref *ref);
 
+/* What was counted of roles and summed of measures. */
+Baton__Code core_metrics(const struct core *core, struct core_request *request,
+                         const Baton__MetricsRequest *ask, Baton__MetricsReply *ret) MUST_CHECK;
+/* Is it the token of a lease that is in force at request->now? */
+void core_check_token(const struct core *core, struct core_request *request, uint64_t token,
+                      Baton__TokenView *ret);
+
 /* ---- requests that may come again ---- */
 
 enum core_repeat {

@@ -43,6 +43,7 @@ evolve_leased(struct core *core, const Baton__Fact *fact, uint64_t seq, struct c
         task->ext->next_update_at = 0;
         set_text(&task->ext->progress_text, NULL);
         set_text(&task->ext->reason_text, NULL);
+        measures_begin(task);
     }
     worker_list_add(core, task);
     if (task->ext) {
@@ -74,6 +75,7 @@ evolve_progressed(struct core *core, const Baton__Fact *fact, struct core_out *o
     ext->progress_at = fact->at;
     ext->next_update_at = progressed->next_update_at;
     set_text(&ext->progress_text, progressed->text);
+    measures_take(core, task, progressed->measures, progressed->n_measures, fact->at);
     struct run *run = task->course->run;
     run->stalled = false;
     run->stall_at = MAX(fact->at + run->stall_ms, ext->next_update_at);
@@ -207,6 +209,9 @@ evolve_attempt_ended(struct core *core, const Baton__Fact *fact, struct core_out
     CHECK(task && !state_is_terminal(task->state));
     snapshot_keep(core, task);
     attempt_close(core, task, ended, fact->at);
+    if (ended->result) {
+        measures_take(core, task, ended->result->measures, ended->result->n_measures, fact->at);
+    }
     struct course *course = task_course(core, task);
     if (course->run) {
         bool unclean = ended->lost || ended->unclean;

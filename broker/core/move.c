@@ -56,6 +56,7 @@ task_move(struct core *core, struct task *task, unsigned to, unsigned reason, st
     counts_of(core, task)->by_state[to]++;
     if (state_is_terminal(to) && was_live) {
         task_course(core, task)->ended_at = at;
+        metrics_task_ended(core, task, at);
         edges_count_live(core, task, -1);
         order_leave(core, task);
     } else if (!state_is_terminal(to) && !was_live && from != UNKNOWN) {

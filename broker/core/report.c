@@ -59,7 +59,7 @@ result_fault(const Baton__Result *result)
     if (result->retry_after_ms < 0 || result->retry_after_ms > DURATION_MS_MAX) {
         return "result.retry_after_ms: not a duration";
     }
-    return NULL;
+    return measures_fault(result->measures, result->n_measures);
 }
 
 static const Baton__AttemptRecord *
@@ -147,6 +147,11 @@ report_progress(struct core *core, struct core_request *request, struct task *ta
                     "progress: 0 to 100 percent, a text of at most 1,024 bytes, a time");
         return;
     }
+    const char *fault = measures_fault(progress->measures, progress->n_measures);
+    if (fault) {
+        answer_line(ret, BATON__CODE__CODE_INVALID, task, fault);
+        return;
+    }
     if (task->state == LEASED) {
         emit_started(core, request, task);
     }
@@ -155,6 +160,8 @@ report_progress(struct core *core, struct core_request *request, struct task *ta
     progressed.percent = progress->percent;
     progressed.text = progress->text;
     progressed.next_update_at = progress->next_update_at;
+    progressed.measures = progress->measures;
+    progressed.n_measures = progress->n_measures;
     Baton__Fact fact = BATON__FACT__INIT;
     fact.what_case = BATON__FACT__WHAT_PROGRESSED;
     fact.progressed = &progressed;

@@ -23,7 +23,7 @@ ext_needed(const Baton__TaskRecord *r)
     return r->reason_text[0] || r->progress || r->progress_text[0] || r->progress_at ||
            r->next_update_at || r->result || r->n_attempts || r->n_orphans || r->aborted_by ||
            r->parent || r->n_children || r->n_descendants || r->cancel_grace_ms || r->depth ||
-           r->risk_told || r->late_told || r->n_taken;
+           r->risk_told || r->late_told || r->n_taken || r->n_measures;
 }
 
 static void
@@ -50,6 +50,7 @@ ext_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
         ext->result = pack_new(&r->result->base, &bytes);
         ext->result_bytes = (uint32_t)bytes;
     }
+    (void)measures_restore(ext, r->measures, r->n_measures);
     struct buf wire = {0};
     for (size_t i = 0; i < r->n_taken; i++) {
         claim_add(core, task, r->taken[i])->taken = true;
@@ -103,6 +104,9 @@ is_duration(int64_t ms)
 static bool
 numbers_are_sane(const Baton__TaskRecord *r, const Baton__Spec *spec)
 {
+    if (r->n_measures > MEASURES_KEPT) {
+        return false;
+    }
     for (size_t i = 0; i < r->n_attempts; i++) {
         if (r->attempts[i]->token == 0) {
             return false;
@@ -234,6 +238,9 @@ header_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
         const Baton__SnapshotChunk__ClosedRecord *r = header->closed[i];
         uint32_t project = project_make(core, r->project); /* may move core->projects */
         project_close(core->projects[project], r->actor, r->text, r->since);
+    }
+    if (!metrics_restore(core, header)) {
+        return false;
     }
     struct linger **linger_at = &core->lingers;
     for (size_t i = 0; i < header->n_lingers; i++) {

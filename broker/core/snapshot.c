@@ -52,6 +52,7 @@ record_ext(const struct core *core, const struct task_ext *ext, struct arena *ar
             record->taken[record->n_taken++] = claim_message(core, &ext->claims[i], arena);
         }
     }
+    record->measures = measures_messages(ext, arena, &record->n_measures);
     record->attempts = ext->attempts;
     record->n_attempts = ext->n_attempts;
     record->orphans = ext->orphans;
@@ -305,6 +306,7 @@ chunk_add_header(const struct core *core, struct buf *chunk)
     header_lingers(core, &arena, &header);
     header_counts(core, &arena, &header);
     header_closed(core, &arena, &header);
+    metrics_record(core, &arena, &header);
     chunk_add(chunk, FIELD_HEADER, &header.base);
     for (const struct answer *answer = core->oldest; answer; answer = answer->newer) {
         Baton__SnapshotChunk__Answer record;

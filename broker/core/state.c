@@ -206,6 +206,7 @@ ext_free(struct core *core, struct task *task)
     free(ext->progress_text);
     free(ext->result);
     core->bytes -= sizeof *ext;
+    measures_free(ext);
     slab_free(&core->slab, ext, sizeof *ext);
     task->ext = NULL;
 }
@@ -433,6 +434,7 @@ names_free_all(struct core *core)
             heap_fini(&core->projects[i]->queues[r].heap);
         }
         project_open(core->projects[i]);
+        metrics_project_fini(core->projects[i]);
         free(core->projects[i]->name);
         free(core->projects[i]);
     }
@@ -492,6 +494,7 @@ core_free(struct core *core)
     answers_fini(core);
     board_fini(core);
     gates_fini(core);
+    metrics_fini(core);
     slotset_fini(&core->by_id);
     slotset_fini(&core->tombstones_by_hash);
     index64_fini(&core->by_key);

@@ -111,6 +111,7 @@ struct task_ext {
     bool escalated;    /* … or escalated */
     uint8_t *result;   /* packed Result of the latest attempt that ended; NULL: none */
     uint32_t result_bytes;
+    struct measures *measures;       /* that its attempts reported; NULL: none */
     Baton__AttemptRecord **attempts; /* malloced by protobuf-c's default allocator */
     uint32_t n_attempts;
     Baton__OrphanRecord **orphans;
@@ -128,6 +129,17 @@ struct task_ext {
     uint32_t unique_slot;     /* back to the task */
     UT_hash_handle by_unique; /* key: project number and unique_key, in core->unique */
     char *unique_full;
+};
+
+/* One measure of a task; as TaskMeasure. */
+struct measure {
+    char *name, *unit;
+    double value, before;
+    bool said;
+};
+struct measures {
+    uint32_t n;
+    struct measure list[MEASURES_KEPT];
 };
 
 /* While a task is leased. Times here are not persistent: they begin anew with each epoch. */
@@ -286,6 +298,7 @@ struct project {
     uint32_t n_live; /* of them; closed without any is complete */
     struct ready_queue queues[ROLES_N];
     struct counts counts[ROLE_SLOTS];
+    struct series *metrics[ROLE_SLOTS]; /* NULL: nothing was counted yet */
     UT_hash_handle by_name;
 };
 
@@ -476,6 +489,11 @@ struct core {
 
     struct board board;
     struct gate *gates;
+
+    struct measure_sum *sums; /* metrics.c */
+    uint32_t n_sums;
+    bool sums_full;     /* more names were reported */
+    uint32_t n_buckets; /* of the series of all projects */
 
     bool linked; /* edges stand (false while a snapshot is being loaded) */
     struct snapshot_run snapshot;
@@ -876,6 +894,34 @@ void emit_cancelling(struct core *core, struct core_request *request, struct tas
 void stop_add(struct core_out *out, const struct task *task, int64_t grace_ms, const char *reason);
 void emit_resumed(struct core *core, struct core_request *request, uint32_t scope,
                   const char *name);
+
+/* ---- measure.c: what tasks report of themselves ---- */
+
+/* NULL, or what is wrong with them. */
+const char *measures_fault(Baton__Measure *const *measures, size_t n);
+/* Another attempt begins. */
+void measures_begin(struct task *task);
+/* The latest attempt says these. */
+void measures_take(struct core *core, struct task *task, Baton__Measure *const *said, size_t n,
+                   int64_t at);
+const struct measure *measures_find(const struct task *task, const char *name); /* NULL */
+Baton__TaskMeasure **measures_messages(const struct task_ext *ext, struct arena *arena,
+                                       size_t *ret_n);
+bool measures_restore(struct task_ext *ext, Baton__TaskMeasure *const *messages, size_t n);
+void measures_free(struct task_ext *ext);
+
+/* ---- metrics.c: what is counted of roles, by the hour ---- */
+
+void metrics_sum(struct core *core, const struct task *task, const struct measure *measure,
+                 double was, bool was_said, int64_t at);
+void metrics_task_ended(struct core *core, const struct task *task, int64_t at);
+/* A card was answered or resolved (or something else was done with it). */
+void metrics_card(struct core *core, const Baton__Card *card, unsigned verb, int64_t at);
+void metrics_record(const struct core *core, struct arena *arena,
+                    Baton__SnapshotChunk__Header *header);
+bool metrics_restore(struct core *core, const Baton__SnapshotChunk__Header *header);
+void metrics_project_fini(struct project *project);
+void metrics_fini(struct core *core);
 
 /* ---- view.c ---- */
 

@@ -119,6 +119,7 @@ view_ext(const struct core *core, struct arena *arena, const struct task *task, 
     view->progress = ext->progress;
     view->progress_text = text(ext->progress_text);
     view->progress_at = ext->progress_at;
+    view->measures = measures_messages(ext, arena, &view->n_measures);
     view->aborted_by = ref_of_key(core, arena, ext->aborted_by);
     view->parent = ref_of_key(core, arena, ext->parent);
     if (ext->result) {
@@ -250,6 +251,8 @@ core_view_record(const struct core *core, struct arena *arena, const uint8_t *da
     ret->progress_text = record->progress_text;
     ret->progress_at = record->progress_at;
     ret->result = record->result;
+    ret->measures = record->measures;
+    ret->n_measures = record->n_measures;
     ret->actor = record->actor;
     ret->archived = true;
     ret->aborted_by = ref_of_key(core, arena, record->aborted_by);

@@ -472,6 +472,22 @@ BATON_API void baton_submitted_free(baton_submitted *submitted);
 /* ---- tasks: what the broker tells --------------------------------------------------------------
  */
 
+/* A number that an agent reports of its work; a value is that of the whole attempt so far. */
+struct baton_measure {
+    const char *name;
+    double value;
+    const char *unit;
+};
+
+/* What the attempts of a task reported under one name. */
+struct baton_task_measure {
+    const char *name;
+    const char *unit;
+    double value;  /* of the latest attempt */
+    bool said;     /* by the latest attempt; else value is nothing */
+    double before; /* of all attempts before it together */
+};
+
 struct baton_result {
     baton_outcome outcome;
     const char *summary;
@@ -482,6 +498,8 @@ struct baton_result {
     uint64_t output_bytes;
     int64_t retry_after_ms;
     int64_t runtime_ms;
+    const struct baton_measure *measures; /* at most 16 */
+    size_t n_measures;
 };
 
 struct baton_attempt {
@@ -539,6 +557,8 @@ typedef struct baton_task {
     uint32_t n_unmet;
     baton_alert alert;
     int64_t latest_start; /* for its effective deadline; 0: there is none */
+    const struct baton_task_measure *measures;
+    size_t n_measures;
 } baton_task;
 
 BATON_API BATON_MUST_CHECK baton_status baton_get(baton *baton, struct baton_ref ref,
@@ -889,6 +909,79 @@ struct baton_gc_done {
 BATON_API BATON_MUST_CHECK baton_status baton_gc(baton *baton, bool dry_run, int64_t timeout_ms,
                                                  struct baton_gc_done *ret_done);
 
+/* ---- metrics and leases -------------------------------------------------------------------------
+ */
+
+/* What was counted of a role's work in a project: docs/semantics.md, "Metrics". */
+struct baton_metrics {
+    const char *project;
+    const char *role; /* "": of no role, or of the whole project */
+    uint64_t ended;
+    uint64_t done;
+    uint64_t on_time;
+    uint64_t accepted; /* handoffs */
+    uint64_t rejected;
+    uint64_t unanswered;
+    uint64_t resolved; /* blockers */
+    int64_t resolved_ms;
+    int64_t resolved_ms_max;
+    uint64_t overdue;
+    double coverage;
+    double lines;
+    double coverage_plain;
+    uint64_t n_plain;
+};
+struct baton_measure_sum {
+    const char *project;
+    const char *role;
+    const char *name;
+    const char *unit;
+    uint64_t n; /* attempts that reported it */
+    double sum;
+    double last;
+    int64_t last_at;
+};
+struct baton_metrics_query {
+    const char *const *projects; /* n_projects 0: all */
+    size_t n_projects;
+    const char *const *roles;
+    size_t n_roles;
+    int64_t window_ms; /* whole hours, at most 31 days; 0: ever */
+};
+typedef struct baton_metrics_reply {
+    int64_t now;
+    int64_t since; /* 0: ever */
+    const struct baton_metrics *rows;
+    size_t n_rows;
+    const struct baton_measure_sum *sums; /* ever */
+    size_t n_sums;
+    uint64_t event;
+    bool sums_full;
+    bool partial;
+} baton_metrics_reply;
+
+/* `query` may be NULL: everything, ever. Free the answer with baton_metrics_reply_free. */
+BATON_API BATON_MUST_CHECK baton_status baton_get_metrics(baton *baton,
+                                                          const struct baton_metrics_query *query,
+                                                          baton_metrics_reply **ret_reply);
+BATON_API void baton_metrics_reply_free(baton_metrics_reply *reply);
+
+/* A lease that is in force. */
+typedef struct baton_token_view {
+    bool live; /* the rest is given only then */
+    struct baton_ref task;
+    const char *role;
+    baton_state state;
+    const char *worker;
+    int64_t lease_until;
+} baton_token_view;
+
+/* Is it the token of a task's live lease? Renews nothing. Free the answer with
+ * baton_token_view_free. */
+BATON_API BATON_MUST_CHECK baton_status baton_check_token(baton *baton, uint64_t token,
+                                                          baton_token_view **ret_view);
+BATON_API void baton_token_view_free(baton_token_view *view);
+
 /* ---- locks of a running task --------------------------------------------------------------------
  */
 
@@ -1043,6 +1136,10 @@ BATON_API BATON_MUST_CHECK baton_status baton_progress(baton *baton, uint64_t to
                                                        uint32_t percent, const char *text,
                                                        int64_t next_update_at,
                                                        struct baton_line_reply *ret_reply);
+/* The same, with numbers of the attempt so far. */
+BATON_API BATON_MUST_CHECK baton_status baton_progress_measured(
+    baton *baton, uint64_t token, uint32_t percent, const char *text, int64_t next_update_at,
+    const struct baton_measure *measures, size_t n_measures, struct baton_line_reply *ret_reply);
 /* Ends the attempt. Safe to repeat: the same token and outcome get the same answer. */
 BATON_API BATON_MUST_CHECK baton_status baton_complete(baton *baton, uint64_t token,
                                                        const struct baton_result *result,

@@ -171,6 +171,7 @@ board_take_event(struct world *w, const Baton__Event *e)
     if (!e->card) {
         sim_fail(w, "event %llu is of a card and has none", (unsigned long long)e->number);
     }
+    measure_card(w, e);
     if (!card && e->card->kind == BATON__CARD_KIND__CARD_SIGNAL) {
         signal_take_event(w, e);
         return;

@@ -101,9 +101,10 @@ give(struct world *w)
         expected = CODE(DENIED);
     }
     struct m_card made = {.kind = BATON__CARD_KIND__CARD_HANDOFF,
+                          .created_at = m->now,
                           .state = STATE(SUBMITTED),
                           .project = m->task[t].project,
-                          .role = -1,
+                          .role = m->task[t].spec.role,
                           .to_role = -1,
                           .task = (int16_t)t};
     message.verb = BATON__CARD_VERB__CARD_RAISE;

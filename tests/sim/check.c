@@ -121,6 +121,9 @@ take_task_event(struct world *w, const Baton__Event *e, int t)
         sim_fail(w, "event %llu: %s can't go from %s to %s", (ull)e->number, e->id,
                  state_name(from), state_name(to));
     }
+    if (from < DONE && to >= DONE) {
+        measure_task_ended(w, e, t);
+    }
     m->seen[t] = (uint8_t)to;
     model_touch(m, t);
     if (m->state[t] != to) {

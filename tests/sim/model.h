@@ -35,6 +35,7 @@ enum {
     M_SIGNALS = 3,
     M_GATES = M_SIGNALS + 1,              /* and a decision */
     M_GATE_FIRST = M_NAMES_MAX - M_GATES, /* names from here on are gates, never tasks */
+    M_MEASURES = 3,
 };
 
 /* States and reasons under short names. */
@@ -134,7 +135,22 @@ struct m_task {
     int64_t lease_ms, grace_ms;
     int64_t risk_told, late_told; /* deadlines; 0: none */
     bool escalated;
-    int cause; /* of cancelling */
+    int cause;                  /* of cancelling */
+    double measure[M_MEASURES]; /* of its latest attempt */
+    bool said[M_MEASURES];
+};
+
+/* What was counted. */
+struct m_entry {
+    int64_t at, ms;
+    double coverage, lines;
+    enum { M_ENDED, M_ACCEPTED, M_REJECTED, M_RESOLVED } what;
+    int8_t project, role;
+    bool done, on_time, overdue, plain;
+};
+struct m_sum {
+    uint64_t n;
+    double sum, last;
 };
 
 enum m_end { END_LIVE, END_REPORTED, END_TIME, END_WORKER, END_BYE, END_GRACE };
@@ -195,6 +211,7 @@ struct m_card {
     uint8_t reviewers, spoken; /* roles, as bits */
     uint8_t rung;
     int64_t due_at;
+    int64_t created_at; /* handoff */
 };
 
 struct model {
@@ -222,6 +239,8 @@ struct model {
     uint8_t owed_signals[M_PROJECTS]; /* bit g: a handoff raises signal g */
     int n_cards;
     struct m_card cards[M_CARDS_MAX];
+    int n_log; /* world.log */
+    struct m_sum sum[M_PROJECTS][M_ROLES][M_MEASURES];
     /* Tasks changed since model_begin. */
     int n_changed;
     int16_t changed[M_CHANGED_MAX];
@@ -404,6 +423,8 @@ struct m_report {
     int outcome;
     int64_t retry_after, extend, next_update_at;
     bool accepted; /* what the core said: used where the page leaves it open */
+    bool measured[M_MEASURES];
+    double measure[M_MEASURES];
 };
 codes model_report(struct model *m, const struct m_report *report);
 void model_lost(struct model *m, int worker);

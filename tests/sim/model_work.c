@@ -30,6 +30,7 @@ model_leased(struct model *m, int t, uint64_t token, int worker, int64_t lease_m
     task->attempt++;
     task->suspect = task->stalled = task->late_ok = task->maybe_suspect = false;
     task->n_taken = 0;
+    memset(task->said, 0, sizeof task->said);
     task->lease_ms = lease_ms;
     task->end_lo = task->end_hi = m->now + lease_ms;
     task->start_lo = task->start_hi = m->now + m->config.start_ms;

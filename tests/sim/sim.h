@@ -76,6 +76,8 @@ struct world {
     int n_names;
     uint64_t *event_hash; /* by number */
     size_t room_events;
+    struct m_entry *log; /* m->n_log of them */
+    size_t room_log;
     uint64_t hash; /* of everything that came out */
     bool trace;
     const char *doing;
@@ -214,6 +216,14 @@ int board_pick_holder(struct world *w, uint64_t *ret_token);
 /* ---- board_decision.c ---- */
 void step_decision(struct world *w);
 void decision_take_event(struct world *w, const Baton__Event *e, struct m_card *card);
+/* ---- measure.c ---- */
+Baton__Measure **measure_draw(struct world *w, struct m_report *report, size_t *ret_n);
+bool measure_spoil(struct world *w, Baton__Measure **list, size_t n);
+void measure_take(struct model *m, int t, const struct m_report *report);
+void measure_task_ended(struct world *w, const Baton__Event *e, int t);
+void measure_card(struct world *w, const Baton__Event *e);
+void measure_check(struct world *w);
+void measure_check_token(struct world *w);
 
 /* ---- board_handoff.c ---- */
 void step_handoff(struct world *w);

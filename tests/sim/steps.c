@@ -749,7 +749,9 @@ step_run(struct world *w, uint32_t step)
         check_all(w);
         if (!w->late) {
             board_check(w);
+            measure_check(w);
         }
+        measure_check_token(w);
         check_step(w);
         world_commit(w);
     }

@@ -420,8 +420,10 @@ draw_report(struct world *w, bool odd, struct m_report *report)
 }
 
 static Baton__Line *
-message_line(struct world *w, const struct m_report *report)
+message_line(struct world *w, struct m_report *report, bool *ret_spoilt)
 {
+    const struct m_lease *lease = model_lease(w->m, report->token);
+    bool measures = lease && lease->end == END_LIVE && pick(w, 3) == 0;
     Baton__Line *line = arena_alloc(&w->arena, sizeof *line);
     baton__line__init(line);
     line->token = report->token;
@@ -442,6 +444,10 @@ message_line(struct world *w, const struct m_report *report)
         line->progress->percent = (uint32_t)pick(w, 101);
         line->progress->text = arena_strdup(&w->arena, "on it");
         line->progress->next_update_at = report->next_update_at;
+        if (measures) {
+            line->progress->measures = measure_draw(w, report, &line->progress->n_measures);
+            *ret_spoilt = measure_spoil(w, line->progress->measures, line->progress->n_measures);
+        }
         break;
     case R_RESULT:
         line->what_case = BATON__LINE__WHAT_RESULT;
@@ -451,6 +457,10 @@ message_line(struct world *w, const struct m_report *report)
         line->result->summary = arena_strdup(&w->arena, "that is that");
         line->result->retry_after_ms = report->retry_after;
         line->result->exit_status = (int32_t)pick(w, 3);
+        if (measures) {
+            line->result->measures = measure_draw(w, report, &line->result->n_measures);
+            *ret_spoilt = measure_spoil(w, line->result->measures, line->result->n_measures);
+        }
         break;
     }
     return line;
@@ -462,18 +472,24 @@ report_it(struct world *w, const struct m_report *said, bool odd)
     struct model *m = w->m;
     struct m_report report = *said;
     Baton__LineReply reply;
-    Baton__Line *line = message_line(w, &report);
+    bool spoilt = false;
+    Baton__Line *line = message_line(w, &report, &spoilt);
     bool nonsense = odd && report.what == R_RESULT && pick(w, 10) == 0;
     if (nonsense) {
         static const int wrong[] = {0, BATON__OUTCOME__OUTCOME_LOST, 9, -1};
         line->result->outcome = (Baton__Outcome)wrong[pick(w, ARRAY_LEN(wrong))];
     }
     uint32_t worker = report.worker < 0 ? 0 : world_worker(w, report.worker);
+    nonsense |= spoilt;
     trace_message(w, report.worker < 0 ? "report" : sim_workers[report.worker], &line->base);
     core_report_line(w->core, world_request(w, "front"), worker, line, &reply);
     report.accepted = reply.code == BATON__CODE__CODE_OK;
     codes expected = nonsense ? CODE(INVALID) | CODE(STALE_TOKEN) | CODE(NOT_FOUND)
                               : model_report(m, &report);
+    if (report.accepted) {
+        const struct m_lease *said_by = model_lease(m, report.token);
+        measure_take(m, said_by ? said_by->task : 0, &report);
+    }
     trace_message(w, "  answer", &reply.base);
     trace_hash_message(w, &reply.base);
     char text[128];

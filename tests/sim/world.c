@@ -194,6 +194,7 @@ world_free(struct world *w)
     }
     free(w->batches);
     free(w->event_hash);
+    free(w->log);
     free(w->m);
     free(w);
 }

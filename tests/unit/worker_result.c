@@ -275,17 +275,74 @@ test_cleaned_text(void **context)
     free(text);
 }
 
+static const struct measure_text *
+measured(const struct finding *finding, const char *name)
+{
+    for (size_t i = 0; i < finding->measures.n; i++) {
+        if (strcmp(finding->measures.list[i].name, name) == 0) {
+            return &finding->measures.list[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+assert_measure(struct finding finding, const char *name, double value, const char *unit)
+{
+    const struct measure_text *measure = measured(&finding, name);
+    assert_non_null(measure);
+    assert_true(measure->value == value);
+    assert_string_equal(measure->unit, unit);
+    finding_fini(&finding);
+}
+
+static void
+test_measures(void **context)
+{
+    (void)context;
+    static const char claude[] =
+        "{\"type\":\"result\",\"subtype\":\"success\",\"num_turns\":3,\"result\":\"x\","
+        "\"total_cost_usd\":0.25,\"duration_ms\":1500,\"usage\":{\"input_tokens\":10,"
+        "\"output_tokens\":5,\"cache_read_input_tokens\":100}}";
+    assert_measure(adapter_read(ADAPTER_CLAUDE_JSON, claude, strlen(claude)), "tokens", 115, "");
+    assert_measure(adapter_read(ADAPTER_CLAUDE_JSON, claude, strlen(claude)), "cost_usd", 0.25,
+                   "USD");
+    assert_measure(adapter_read(ADAPTER_CLAUDE_JSON, claude, strlen(claude)), "duration", 1500,
+                   "ms");
+    static const char codex[] =
+        "{\"type\":\"turn.completed\",\"usage\":{\"input_tokens\":7,\"output_tokens\":1}}\n"
+        "{\"type\":\"item.completed\",\"item\":{\"type\":\"agent_message\",\"text\":\"x\"}}\n"
+        "{\"type\":\"turn.completed\",\"usage\":{\"input_tokens\":20,\"output_tokens\":2}}\n";
+    assert_measure(adapter_read(ADAPTER_CODEX_JSONL, codex, strlen(codex)), "tokens", 30, "");
+    assert_measure(parse("{\"outcome\":\"done\",\"measures\":{\"coverage\":\"83.5%\"}}"),
+                   "coverage", 83.5, "%");
+    assert_measure(parse("{\"outcome\":\"done\",\"measures\":[{\"name\":\"a\",\"value\":2,"
+                         "\"unit\":\"s\"}]}"),
+                   "a", 2, "s");
+    static const char *const wrong[] = {"5",
+                                        "[1]",
+                                        "{\"a\":[]}",
+                                        "{\"../a\":1}",
+                                        "{\"a\":\"x\"}",
+                                        "{\"a\":1e300}",
+                                        "{\"a\":{\"value\":\"1\",\"unit\":\"\\u001b\"}}"};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        char text[128];
+        snprintf(text, sizeof text, "{\"outcome\":\"done\",\"measures\":%s}", wrong[i]);
+        struct finding finding = parse(text);
+        assert_int_equal(finding.kind, FINDING_BAD);
+        finding_fini(&finding);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_valid_results),
-        cmocka_unit_test(test_invalid_results),
-        cmocka_unit_test(test_deep_results),
-        cmocka_unit_test(test_adapters),
-        cmocka_unit_test(test_adapters_take_cut_output),
-        cmocka_unit_test(test_adapter_names),
-        cmocka_unit_test(test_provider_limits),
+        cmocka_unit_test(test_valid_results), cmocka_unit_test(test_invalid_results),
+        cmocka_unit_test(test_deep_results),  cmocka_unit_test(test_measures),
+        cmocka_unit_test(test_adapters),      cmocka_unit_test(test_adapters_take_cut_output),
+        cmocka_unit_test(test_adapter_names), cmocka_unit_test(test_provider_limits),
         cmocka_unit_test(test_cleaned_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

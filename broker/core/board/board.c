@@ -354,6 +354,7 @@ evolve_card_put(struct core *core, const Baton__Fact *fact, uint64_t seq, struct
         card = board_add(core, message);
     }
     weigh(core, message, 1);
+    metrics_card(core, message, fact->card_put->verb, fact->at);
     event_card(core, out, fact->at, message, fact->actor, fact->card_put->verb);
     shift(core, message, out, fact->at);
 }

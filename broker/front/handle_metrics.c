@@ -1,0 +1,27 @@
+/* Metrics and CheckToken: questions about numbers and leases. */
+#include "broker/front/dispatch.h"
+
+enum answered
+handle_metrics(struct call *call, Baton__FromBroker *reply)
+{
+    struct core_request request = front_request(call->front, call->actor);
+    Baton__MetricsReply *metrics = arena_alloc(&call->front->arena, sizeof *metrics);
+    if (core_metrics(call->front->core, &request, call->message->metrics, metrics) !=
+        BATON__CODE__CODE_OK) {
+        return reply_refuse_as(call, reply, &request);
+    }
+    reply->op_case = BATON__FROM_BROKER__OP_METRICS;
+    reply->metrics = metrics;
+    return ANSWER_NOW;
+}
+
+enum answered
+handle_check_token(struct call *call, Baton__FromBroker *reply)
+{
+    struct core_request request = front_request(call->front, call->actor);
+    Baton__TokenView *view = arena_alloc(&call->front->arena, sizeof *view);
+    core_check_token(call->front->core, &request, call->message->check_token->token, view);
+    reply->op_case = BATON__FROM_BROKER__OP_TOKEN;
+    reply->token = view;
+    return ANSWER_NOW;
+}
