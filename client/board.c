@@ -2,6 +2,8 @@
 #include "client/card.h"
 #include "client/handle.h"
 #include "client/spec.h"
+#include "common/check.h"
+#include "common/limits.h"
 
 static Baton__Item **
 items_to_messages(struct record *record, const struct baton_item *items, size_t n)
@@ -47,6 +49,16 @@ card_to_message(struct record *record, const struct baton_card *card)
     m->n_items = card->n_items;
     m->body.data = (uint8_t *)(uintptr_t)card->body;
     m->body.len = card->body_bytes;
+    if (card->spec) {
+        const Baton__Spec *spec = spec_to_message(record, card->spec);
+        size_t bytes = spec ? baton__spec__get_packed_size(spec) : 0;
+        uint8_t *packed = spec ? record_alloc(record, bytes + 1) : NULL;
+        if (!packed) {
+            return NULL;
+        }
+        m->body.data = packed;
+        m->body.len = baton__spec__pack(spec, packed);
+    }
     m->outcome = pb_text(card->outcome);
     return m;
 }
@@ -98,6 +110,10 @@ card_from_message(struct record *record, const Baton__Card *m, struct baton_card
         .outcome = m->outcome,
         .ended_by = m->ended_by,
     };
+    if (m->kind == BATON__CARD_KIND__CARD_SCHEDULE && m->body.len) {
+        const Baton__Spec *spec = baton__spec__unpack(&record->pb, m->body.len, m->body.data);
+        ret_card->spec = spec ? spec_from_message(record, spec) : NULL;
+    }
     return !record->failed;
 }
 
@@ -235,4 +251,32 @@ baton_cards(baton *b, const struct baton_card_filter *filter, baton_card_fn *eac
     }
     record_free(scratch);
     return status;
+}
+
+baton_status
+baton_schedule_times(baton *b, const char *project, const char *name, int64_t from, size_t n,
+                     int64_t *ret_times, size_t *ret_n)
+{
+    Baton__Times m = BATON__TIMES__INIT;
+    m.project = pb_text(project);
+    m.name = pb_text(name);
+    m.from = from;
+    m.n = (uint32_t)MIN(n, (size_t)SCHEDULE_TIMES_MAX);
+    Baton__ToBroker message = BATON__TO_BROKER__INIT;
+    message.op_case = BATON__TO_BROKER__OP_TIMES;
+    message.times = &m;
+    struct ask ask = {.message = &message, .answer = BATON__FROM_BROKER__OP_TIMES};
+    struct answer answer;
+    *ret_n = 0;
+    baton_status status = n ? request(b, &ask, &answer) : BATON_OK;
+    if (status || !n) {
+        return status;
+    }
+    const Baton__TimeList *list = answer.message->times;
+    *ret_n = MIN(list->n_at, n);
+    for (size_t i = 0; i < *ret_n; i++) {
+        ret_times[i] = list->at[i];
+    }
+    record_free(answer.record);
+    return BATON_OK;
 }

@@ -52,6 +52,10 @@ enum {
     CARD_ITEMS_MAX = 500,
     DECISIONS_GIVEN = 200,                /* with a task, at most */
     CARD_TAG_BYTES_MAX = 32,              /* tags and units of items */
+    SCHEDULE_NAME_BYTES_MAX = 100,        /* a task's id is this and a time */
+    SCHEDULE_OPEN_MAX = 200,              /* occurrences of one schedule that have not ended */
+    SCHEDULE_MISSED_MAX = 100,            /* occurrences that are made up for */
+    SCHEDULE_TIMES_MAX = 1000,            /* in one answer */
     CARDS_ANSWER_BYTES = 4 * 1024 * 1024, /* of cards in one answer, about */
     MEASURES_MAX = 16,                    /* of one report */
     MEASURES_KEPT = 32,                   /* names that a task knows */
@@ -71,6 +75,9 @@ enum {
 /* Defaults of the clocks on cards. */
 #define BLOCKER_TARGET_MS INT64_C(14400000) /* 4 h */
 #define REVIEW_MS INT64_C(86400000)         /* for the reviewers of a decision: 24 h */
+
+/* An occurrence that comes later than this was missed. */
+#define SCHEDULE_LATE_MS INT64_C(60000)
 
 /* For how long the archive keeps the records of done, cancelled and aborted tasks, and of failed
  * and expired ones. */

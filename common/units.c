@@ -207,10 +207,9 @@ struct civil {
     int year, month, day, hour, minute, second;
 };
 
-/* Days from 1970-01-01 to a day of the Gregorian calendar, counted in years that begin in March,
- * so that the leap day is a year's last. */
-static int64_t
-days_of(int year, int month, int day)
+/* Counted in years that begin in March, so that the leap day is a year's last. */
+int64_t
+calendar_days(int year, int month, int day)
 {
     int64_t y = month <= 2 ? year - 1 : year;
     int64_t era = y / 400;
@@ -219,25 +218,30 @@ days_of(int year, int month, int day)
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-static void
-civil_of(int64_t ms, struct civil *ret)
+void
+calendar_date(int64_t days, int *ret_year, int *ret_month, int *ret_day)
 {
-    int64_t days = ms / DAY_MS;
-    int64_t left = ms % DAY_MS / SECOND_MS;
     int64_t z = days + 719468;
     int64_t era = z / 146097;
     int64_t of_era = z - era * 146097;
     int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
     int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
     int64_t m = (5 * of_year + 2) / 153;
+    *ret_year = (int)(y + era * 400 + (m >= 10));
+    *ret_month = (int)(m < 10 ? m + 3 : m - 9);
+    *ret_day = (int)(of_year - (153 * m + 2) / 5 + 1);
+}
+
+static void
+civil_of(int64_t ms, struct civil *ret)
+{
+    int64_t left = ms % DAY_MS / SECOND_MS;
     *ret = (struct civil){
-        .year = (int)(y + era * 400 + (m >= 10)),
-        .month = (int)(m < 10 ? m + 3 : m - 9),
-        .day = (int)(of_year - (153 * m + 2) / 5 + 1),
         .hour = (int)(left / 3600),
         .minute = (int)(left / 60 % 60),
         .second = (int)(left % 60),
     };
+    calendar_date(ms / DAY_MS, &ret->year, &ret->month, &ret->day);
 }
 
 static bool
@@ -255,7 +259,7 @@ civil_is_valid(const struct civil *c)
 static int64_t
 civil_utc_ms(const struct civil *c)
 {
-    return days_of(c->year, c->month, c->day) * DAY_MS + c->hour * HOUR_MS + c->minute * MINUTE_MS +
+    return calendar_days(c->year, c->month, c->day) * DAY_MS + c->hour * HOUR_MS + c->minute * MINUTE_MS +
            c->second * SECOND_MS;
 }
 

@@ -36,4 +36,8 @@ const char *time_format(int64_t ms, char *out, size_t room);
  * time_parse: not thread-safe with a zone. */
 const char *time_format_minute(int64_t ms, const char *zone, char *out, size_t room);
 
+/* Days from 1970-01-01 to a day of the Gregorian calendar, and back. Not before 1970. */
+int64_t calendar_days(int year, int month, int day);
+void calendar_date(int64_t days, int *ret_year, int *ret_month, int *ret_day);
+
 #endif

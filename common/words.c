@@ -137,7 +137,8 @@ static const char *const card_states[] = {
     [13] = "withdrawn", [14] = "superseded", [15] = "expired"};
 static const char *const card_verbs[] = {"",         "raise",  "set",    "take",   "resolve",
                                          "accept",   "reject", "review", "decide", "acknowledge",
-                                         "withdraw", "remove", "amend"};
+                                         "withdraw", "remove", "amend",
+                                         [80] = "pause", [81] = "resume", [82] = "run"};
 static const char *const alerts[] = {"none", "at_risk", "late", "escalated"};
 static const char *const codes[] = {"ok",           "malformed",   "version",
                                     "hello_first",  "invalid",     "too_large",

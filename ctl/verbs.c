@@ -188,6 +188,28 @@ static const char decision_usage[] =
     "  --all             the ended ones too\n"
     "A newer decision supersedes the one in force that has its name.";
 
+static const char schedule_usage[] =
+    "set NAME --when RULE | list | show N | next N | run N | pause N | resume N | remove N\n"
+    "set (changes it if it is there):\n"
+    "  --when RULE       \"0 9 * * 1-5\" (cron), \"every 4h\", \"daily 9:00\", \"weekdays 9 AM\",\n"
+    "                    \"weekly Monday 10:00\", \"monthly 1 9:00\", \"hourly\"\n"
+    "  --zone Z          IANA name of its times; the broker's, if not said\n"
+    "  --overlap X       when the one before still runs: skip (default), queue, cancel-old,\n"
+    "                    allow\n"
+    "  --missed X        while the broker was away: run-once (default), skip, all:N\n"
+    "  --jitter D        each comes later by at most so much\n"
+    "  --start T  --end T\n"
+    "  --within D        deadline of each occurrence, from its time\n"
+    "  --report NAME     what is due then, for whoever watches: daily, weekly\n"
+    "  --text TEXT  --env N=V  --workdir DIR  --dry-run\n" SPEC
+    "  -- COMMAND…       the task; with nothing of a task it is only told\n"
+    "next:\n"
+    "  --number N  --from T\n"
+    "run (now, or what came due in a time):\n"
+    "  --from T  --to T\n"
+    "pause N [REASON]:\n"
+    "  --until T         ends by itself";
+
 const struct verb verbs[] = {
     {"apply", verb_apply, "Tasks", "Add or change the tasks of plan files", apply_usage},
     {"check", verb_check, "Tasks", "Check plan files without a broker", check_usage},
@@ -262,6 +284,8 @@ const struct verb verbs[] = {
      "  --window D        1d, 7d (default), 30d, up to 31d; all\n"
      "  --role R          only this role (again for more)\n"
      "Status 1: a target is missed."},
+    {"schedule", verb_schedule, "Coordination", "Work that recurs: cron, every, daily 9:00",
+     schedule_usage},
     {"gc", verb_gc, "Operators", "Delete what the archive kept long enough",
      "[--dry-run]\n  --dry-run         only count it\nWithout being told the broker does so once a "
      "day."},

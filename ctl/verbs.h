@@ -192,6 +192,7 @@ int verb_resume(struct ctl *ctl, int argc, char **argv);
 int verb_retry(struct ctl *ctl, int argc, char **argv);
 int verb_return(struct ctl *ctl, int argc, char **argv);
 int verb_rules(struct ctl *ctl, int argc, char **argv);
+int verb_schedule(struct ctl *ctl, int argc, char **argv);
 int verb_set(struct ctl *ctl, int argc, char **argv);
 int verb_show(struct ctl *ctl, int argc, char **argv);
 int verb_started(struct ctl *ctl, int argc, char **argv);

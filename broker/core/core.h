@@ -19,6 +19,7 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/check.h"
+#include "common/recur.h"
 #include "common/words.h"
 
 #include "fact.pb-c.h"
@@ -112,6 +113,35 @@ Baton__Code core_post(struct core *core, struct core_request *request, const Bat
 /* A page of cards. They are the board's own: good until the next verb. */
 void core_cards(const struct core *core, struct core_request *request, const Baton__Cards *query,
                 Baton__CardList *ret);
+
+/* ---- schedules: recurring work (board/schedule.c). The core knows no zones: its caller looks up
+ * the times ---- */
+
+struct core_schedule {
+    uint64_t number; /* of the card */
+    struct recur rule;
+    const char *zone;   /* IANA; good until the next verb */
+    int64_t anchor;     /* what `every` counts from */
+    int64_t start, end; /* no occurrence before or after; INT64_MAX: no end */
+    int64_t told;       /* occurrences up to here have been dealt with */
+    uint32_t keep;      /* so many of those that were missed are wanted, the latest */
+};
+/* The schedule whose clock is due first. False: none is. */
+bool core_schedule_due(const struct core *core, int64_t now, struct core_schedule *ret);
+/* When that will be; INT64_MAX: never. */
+int64_t core_schedule_next_at(const struct core *core);
+/* By number, or by project and name. False: there is none. */
+bool core_schedule_find(const struct core *core, const Baton__Card *which,
+                        struct core_schedule *ret);
+
+struct core_times {
+    const int64_t *at; /* the latest `keep` in (told, now], rising */
+    size_t n;
+    int64_t next; /* the first after now; INT64_MAX: never */
+};
+/* Does what the schedule says about these occurrences, and sets its clock. It must be due. */
+void core_schedule_pass(struct core *core, struct core_request *request, uint64_t number,
+                        const struct core_times *times);
 
 /* ---- work ---- */
 

@@ -412,6 +412,7 @@ struct board {
     struct card *by_identity;
     struct card_group *groups;
     struct heap clocks;
+    struct heap schedules; /* their clocks: core_schedule_pass */
 };
 
 struct core {

@@ -38,6 +38,7 @@ static const struct operation {
     [BATON__TO_BROKER__OP_CREDIT] = {handle_credit, false, false},
     [BATON__TO_BROKER__OP_REPORT] = {handle_report, false, false},
     [BATON__TO_BROKER__OP_LOCK] = {handle_lock, true, false},
+    [BATON__TO_BROKER__OP_TIMES] = {handle_times, false, false},
     [BATON__TO_BROKER__OP_BYE] = {handle_bye, false, false},
     [BATON__TO_BROKER__OP_METRICS] = {handle_metrics, false, false},
     [BATON__TO_BROKER__OP_CHECK_TOKEN] = {handle_check_token, false, false},

@@ -46,6 +46,7 @@ typedef enum answered handler(struct call *call, Baton__FromBroker *reply);
 handler handle_hello, handle_ping, handle_bye, handle_credit;                         /* session */
 handler handle_submit, handle_change, handle_pause, handle_resources, handle_project; /* queue */
 handler handle_post, handle_cards;                                                    /* board */
+handler handle_times;                                                                 /* schedules */
 handler handle_get, handle_why;                                                       /* query */
 handler handle_list;                                                                  /* list */
 handler handle_status, handle_workers;                                                /* status */

@@ -1,5 +1,5 @@
 /* Submit, Change, Pause, Resources, Project: what changes the queue. */
-#include "broker/front/dispatch.h"
+#include "broker/front/schedules.h"
 
 #include <string.h>
 
@@ -29,7 +29,14 @@ handle_submit(struct call *call, Baton__FromBroker *reply)
 {
     struct front *front = call->front;
     const Baton__Submit *submit = call->message->submit;
-    const char *reason;
+    const char *reason, *field, *wrong;
+    for (size_t i = 0; i < submit->n_cards; i++) {
+        if (!schedules_complete(front, BATON__CARD_VERB__CARD_SET, submit->cards[i], &field,
+                                &wrong)) {
+            field = arena_printf(&front->arena, "cards[%zu].%s", i, field);
+            return reply_refuse(call, reply, BATON__CODE__CODE_INVALID, field, "%s", wrong);
+        }
+    }
     if (!submit->dry_run && !front_is_accepting(front, &reason) &&
         core_is_accepting(front->core, &reason) && would_change(call, submit)) {
         (void)front_is_accepting(front, &reason);

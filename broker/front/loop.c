@@ -13,6 +13,7 @@
 #include "broker/front/listen.h"
 #include "broker/front/notify.h"
 #include "broker/front/recover.h"
+#include "broker/front/schedules.h"
 #include "broker/front/store_ops.h"
 #include "broker/front/turn.h"
 #include "common/alloc.h"
@@ -76,6 +77,7 @@ wait_ms(const struct loop *loop)
     int64_t next = front->now + WAIT_MS_MAX;
     if (!loop->is_not_reading && !front->is_stopping) {
         int64_t due = MIN(core_next_at(front->core), sessions_next_at(front->sessions));
+        due = MIN(due, schedules_next_at(front));
         next = MIN(next, MAX(due, loop->tick_at));
     }
     if (!front->is_stopping) {
@@ -216,6 +218,7 @@ tick(struct loop *loop)
             struct core_request request = front_request(front, "");
             core_tick(front->core, &request);
         }
+        schedules_run(front);
     }
     tell_drained(front);
     if (!front->is_stopping) {

@@ -357,6 +357,9 @@ typedef enum baton_card_verb {
     BATON_CARD_WITHDRAW = 10,
     BATON_CARD_REMOVE = 11,
     BATON_CARD_AMEND = 12,
+    BATON_CARD_PAUSE = 80,
+    BATON_CARD_RESUME = 81,
+    BATON_CARD_RUN = 82,
 } baton_card_verb;
 
 /* "" for a number without a name; -1 for a name without a number. */
@@ -404,6 +407,7 @@ struct baton_card {
     size_t n_items;
     const void *body;
     size_t body_bytes;
+    const baton_spec *spec; /* SCHEDULE: the task that each occurrence is; packed, it is the body */
     const char *outcome;
     const char *ended_by;
 };
@@ -892,6 +896,13 @@ BATON_API BATON_MUST_CHECK baton_status baton_cards(baton *baton,
                                                     const struct baton_card_filter *filter,
                                                     baton_card_fn *each, void *context,
                                                     uint64_t *ret_event);
+
+/* When a schedule comes due: the first n times after `from` (0: now), fewer if it ends before.
+ * `project` NULL: "default". At most 1,000. */
+BATON_API BATON_MUST_CHECK baton_status baton_schedule_times(baton *baton, const char *project,
+                                                             const char *name, int64_t from,
+                                                             size_t n, int64_t *ret_times,
+                                                             size_t *ret_n);
 
 /* Deletes the records of the archive that were kept long enough, or only counts them; what is told
  * of such a task from then on is its outcome. */

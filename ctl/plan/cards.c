@@ -10,26 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A card being read. */
-struct card_draft {
-    struct plan *plan;
-    const struct source *source;
-    struct baton_card card;
-    struct baton_item *items; /* in the arena */
-    size_t n_items, room_items;
-};
-
-static void
-begin(struct card_draft *draft, struct plan *plan, const struct source *source,
-      baton_card_kind kind)
+void
+card_begin(struct card_draft *draft, struct plan *plan, const struct source *source,
+           baton_card_kind kind)
 {
     *draft = (struct card_draft){.plan = plan, .source = source};
     draft->card.kind = kind;
     draft->card.project = source_project(plan, source);
 }
 
-static struct baton_item *
-add_item(struct card_draft *draft, const char *tag)
+struct baton_item *
+card_add_item(struct card_draft *draft, const char *tag)
 {
     if (draft->n_items == draft->room_items) {
         size_t room = draft->room_items ? draft->room_items * 2 : 8;
@@ -45,8 +36,8 @@ add_item(struct card_draft *draft, const char *tag)
     return item;
 }
 
-static void
-end(struct card_draft *draft, baton_card_verb verb, struct place at)
+void
+card_end(struct card_draft *draft, baton_card_verb verb, struct place at)
 {
     struct plan *plan = draft->plan;
     if (draft->n_items > CARD_ITEMS_MAX) {
@@ -69,8 +60,8 @@ end(struct card_draft *draft, baton_card_verb verb, struct place at)
 /* ---- values ---- */
 
 /* A role as people write it. */
-static const char *
-read_role(struct card_draft *draft, const struct node *node)
+const char *
+card_read_role(struct card_draft *draft, const struct node *node)
 {
     const char *text;
     if (!field_text(draft->plan, draft->source, node, NAME_BYTES_MAX, &text)) {
@@ -98,7 +89,7 @@ read_items(struct card_draft *draft, const struct node *node, const char *tag)
     for (const struct node *item = first; item; item = item->next) {
         const char *text;
         if (field_text(draft->plan, draft->source, item, CARD_TEXT_BYTES_MAX, &text)) {
-            add_item(draft, tag)->text = text;
+            card_add_item(draft, tag)->text = text;
         }
         if (node->kind != NODE_LIST) {
             break;
@@ -128,17 +119,17 @@ read_area(struct plan *plan, const struct source *source, const struct node *ent
 {
     static const char *const keys[] = {"owner", "reviewers", "decision_maker", NULL};
     struct card_draft draft;
-    begin(&draft, plan, source, BATON_CARD_AREA);
+    card_begin(&draft, plan, source, BATON_CARD_AREA);
     draft.card.name = entry->key;
     for (const struct node *node = entry->first; node; node = node->next) {
         if (is(node, "owner")) {
-            draft.card.role = read_role(&draft, node);
+            draft.card.role = card_read_role(&draft, node);
         } else if (is(node, "decision_maker")) {
-            draft.card.owner = read_role(&draft, node);
+            draft.card.owner = card_read_role(&draft, node);
         } else if (is(node, "reviewers")) {
             if (node->kind != NODE_NULL && field_is(plan, source, node, NODE_LIST)) {
                 for (const struct node *item = node->first; item; item = item->next) {
-                    add_item(&draft, "reviewer")->name = read_role(&draft, item);
+                    card_add_item(&draft, "reviewer")->name = card_read_role(&draft, item);
                 }
             }
         } else {
@@ -148,7 +139,7 @@ read_area(struct plan *plan, const struct source *source, const struct node *ent
     if (!draft.card.owner) {
         draft.card.owner = draft.card.role; /* who owns it decides */
     }
-    end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});
+    card_end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});
 }
 
 /* ---- severity_levels ---- */
@@ -171,7 +162,7 @@ read_response(struct card_draft *draft, const struct node *node)
     if (!field_text(draft->plan, draft->source, node, TITLE_BYTES_MAX, &text)) {
         return;
     }
-    struct baton_item *item = add_item(draft, "response");
+    struct baton_item *item = card_add_item(draft, "response");
     item->text = text;
     if (strcasecmp(text, "next business day") == 0) {
         item->name = "next_business_day";
@@ -202,8 +193,8 @@ read_required(struct card_draft *draft, const struct node *list)
                            : strcasecmp(text, "feature owner") == 0 ? "owner"
                            : strcasecmp(text, "relevant feature owner") == 0
                                ? "owner"
-                               : read_role(draft, node);
-        struct baton_item *item = add_item(draft, "required");
+                               : card_read_role(draft, node);
+        struct baton_item *item = card_add_item(draft, "required");
         item->name = name;
         item->text = text;
     }
@@ -215,7 +206,7 @@ read_level(struct plan *plan, const struct source *source, const struct node *en
     static const char *const keys[] = {"description", "response_time", "agents_required",
                                        "yield",       "contacts",      NULL};
     struct card_draft draft;
-    begin(&draft, plan, source, BATON_CARD_LEVEL);
+    card_begin(&draft, plan, source, BATON_CARD_LEVEL);
     draft.card.name = entry->key;
     draft.card.severity = severity_of(entry->key);
     if (!draft.card.severity) {
@@ -235,13 +226,13 @@ read_level(struct plan *plan, const struct source *source, const struct node *en
             read_items(&draft, node, "contact");
         } else if (is(node, "yield")) {
             if (field_bool(plan, source, node, &yields) && yields) {
-                add_item(&draft, "yield")->value = 1;
+                card_add_item(&draft, "yield")->value = 1;
             }
         } else {
             unknown_key(&draft, node, "severity_levels", keys);
         }
     }
-    end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});
+    card_end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});
 }
 
 /* ---- agent_metrics ---- */
@@ -254,7 +245,7 @@ read_target(struct card_draft *draft, const struct node *node)
     if (!field_text(draft->plan, draft->source, node, TITLE_BYTES_MAX, &text)) {
         return;
     }
-    struct baton_item *item = add_item(draft, "target");
+    struct baton_item *item = card_add_item(draft, "target");
     const char *p = text;
     item->text = text;
     item->name = *p == '<' ? "below" : "above";
@@ -284,7 +275,7 @@ read_metric(struct plan *plan, const struct source *source, const struct node *e
 {
     static const char *const keys[] = {"target", "measurement", NULL};
     struct card_draft draft;
-    begin(&draft, plan, source, BATON_CARD_TARGET);
+    card_begin(&draft, plan, source, BATON_CARD_TARGET);
     draft.card.name = entry->key;
     for (const struct node *node = entry->first; node; node = node->next) {
         if (is(node, "target")) {
@@ -295,7 +286,7 @@ read_metric(struct plan *plan, const struct source *source, const struct node *e
             unknown_key(&draft, node, "agent_metrics", keys);
         }
     }
-    end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});
+    card_end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});
 }
 
 /* ---- handoffs ---- */
@@ -308,7 +299,7 @@ read_artifacts(struct card_draft *draft, const struct node *list)
         return;
     }
     for (const struct node *entry = list->first; entry; entry = entry->next) {
-        struct baton_item *item = add_item(draft, "artifact");
+        struct baton_item *item = card_add_item(draft, "artifact");
         if (entry->kind == NODE_SCALAR) {
             field_text(draft->plan, draft->source, entry, TITLE_BYTES_MAX, &item->name);
             continue;
@@ -358,14 +349,14 @@ read_handoff_field(struct card_draft *draft, const struct node *node)
         }
     }
     if (is(node, "from_agent")) {
-        draft->card.role = read_role(draft, node);
+        draft->card.role = card_read_role(draft, node);
     } else if (is(node, "to_agent")) {
-        draft->card.to_role = read_role(draft, node);
+        draft->card.to_role = card_read_role(draft, node);
     } else if (is(node, "task")) {
         field_name(draft->plan, draft->source, node, ID_BYTES_MAX, &draft->card.task);
     } else if (is(node, "timestamp")) {
         if (field_time(draft->plan, draft->source, node, true, &at)) {
-            add_item(draft, "timestamp")->at = at;
+            card_add_item(draft, "timestamp")->at = at;
         }
     } else if (is(node, "artifacts")) {
         read_artifacts(draft, node);
@@ -383,13 +374,13 @@ read_handoff(struct plan *plan, const struct source *source, const struct node *
     if (!field_is(plan, source, map, NODE_MAP)) {
         return;
     }
-    begin(&draft, plan, source, BATON_CARD_HANDOFF);
+    card_begin(&draft, plan, source, BATON_CARD_HANDOFF);
     for (const struct node *node = map->first; node; node = node->next) {
         if (node->kind != NODE_NULL) {
             read_handoff_field(&draft, node);
         }
     }
-    end(&draft, BATON_CARD_RAISE, place_of(source, map));
+    card_end(&draft, BATON_CARD_RAISE, place_of(source, map));
 }
 
 /* The strategy's block holds words in place of values ("Agent Name", "ISO 8601"): a form to copy,
@@ -408,7 +399,7 @@ static void
 check_template(struct plan *plan, const struct source *source, const struct node *map)
 {
     struct card_draft draft;
-    begin(&draft, plan, source, BATON_CARD_HANDOFF);
+    card_begin(&draft, plan, source, BATON_CARD_HANDOFF);
     for (const struct node *node = map->first; node; node = node->next) {
         size_t i = 0;
         while (handoff_keys[i] && !is(node, handoff_keys[i])) {
@@ -431,7 +422,7 @@ read_blocker(struct plan *plan, const struct source *source, const struct node *
     if (!field_is(plan, source, map, NODE_MAP)) {
         return;
     }
-    begin(&draft, plan, source, BATON_CARD_BLOCKER);
+    card_begin(&draft, plan, source, BATON_CARD_BLOCKER);
     for (const struct node *node = map->first; node; node = node->next) {
         const char *text;
         if (is(node, "title")) {
@@ -441,7 +432,7 @@ read_blocker(struct plan *plan, const struct source *source, const struct node *
         } else if (is(node, "task")) {
             field_name(plan, source, node, ID_BYTES_MAX, &draft.card.task);
         } else if (is(node, "role")) {
-            draft.card.role = read_role(&draft, node);
+            draft.card.role = card_read_role(&draft, node);
         } else if (is(node, "owner")) {
             field_text(plan, source, node, NAME_BYTES_MAX, &draft.card.owner);
         } else if (is(node, "due")) {
@@ -455,7 +446,7 @@ read_blocker(struct plan *plan, const struct source *source, const struct node *
             unknown_key(&draft, node, "a blocker", keys);
         }
     }
-    end(&draft, BATON_CARD_RAISE, place_of(source, map));
+    card_end(&draft, BATON_CARD_RAISE, place_of(source, map));
 }
 
 /* ---- the keys at the top of a document ---- */

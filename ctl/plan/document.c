@@ -16,6 +16,8 @@ static const char *const top_keys[] = {"version",
                                        "phases",
                                        "milestones",
                                        "task_queue",
+                                       "schedules",
+                                       "synchronization_points",
                                        "handoff_template",
                                        "handoff",
                                        "handoffs",
@@ -102,6 +104,10 @@ read_part(struct plan *plan, struct source *source, const struct node *node)
         phases_read(plan, source, node, false);
     } else if (strcmp(node->key, "task_queue") == 0) {
         strategy_read_queue(plan, source, node);
+    } else if (strcmp(node->key, "schedules") == 0) {
+        schedules_read(plan, source, node);
+    } else if (strcmp(node->key, "synchronization_points") == 0) {
+        sync_points_read(plan, source, node);
     } else if (!cards_read(plan, source, node)) {
         block_read(plan, source, node);
     }

@@ -95,6 +95,8 @@ struct plan {
     struct plan_card *cards; /* heap; what they point to is the arena's */
     size_t n_cards;
     size_t room_cards;
+    baton_spec **recurring; /* heap; tasks of schedules */
+    size_t n_recurring;
     const char **closes; /* heap; projects, each once */
     size_t n_closes;
     struct plan_facts facts;
@@ -213,6 +215,26 @@ extern const struct attribute attributes[]; /* ended by a key of NULL */
 /* One YAML document, or a JSON text that says the same. */
 void document_read(struct plan *plan, struct source *source, const struct node *root);
 
+/* A card of the board being read (cards.c). */
+struct card_draft {
+    struct plan *plan;
+    const struct source *source;
+    struct baton_card card;
+    struct baton_item *items; /* in the arena */
+    size_t n_items, room_items;
+};
+void card_begin(struct card_draft *draft, struct plan *plan, const struct source *source,
+                baton_card_kind kind);
+/* Good until the next one. */
+struct baton_item *card_add_item(struct card_draft *draft, const char *tag);
+void card_end(struct card_draft *draft, baton_card_verb verb, struct place at);
+/* A role as people write it; NULL: reported. */
+const char *card_read_role(struct card_draft *draft, const struct node *node);
+
+/* `schedules:` and `synchronization_points:` (schedules.c). */
+void schedules_read(struct plan *plan, struct source *source, const struct node *node);
+void sync_points_read(struct plan *plan, struct source *source, const struct node *node);
+
 /* Cards of the board: false when the key is none of theirs (cards.c). */
 bool cards_read(struct plan *plan, const struct source *source, const struct node *node);
 
@@ -225,6 +247,9 @@ bool block_read(struct plan *plan, struct source *source, const struct node *blo
 void tasks_read(struct plan *plan, struct source *source, const struct node *list);
 size_t task_read(struct plan *plan, struct source *source, const struct node *map,
                  baton_priority priority);
+/* A task without an id, a time and a deadline of its own, which recurs; NULL: reported. The plan
+ * owns it. */
+baton_spec *task_read_recurring(struct plan *plan, struct source *source, const struct node *map);
 /* Checks `defaults:` and makes them those of the document. */
 void task_read_defaults(struct plan *plan, struct source *source, const struct node *map);
 

@@ -59,6 +59,10 @@ plan_free(struct plan *plan)
     for (size_t i = 0; i < plan->n_drafts; i++) {
         baton_spec_free(plan->drafts[i].spec);
     }
+    for (size_t i = 0; i < plan->n_recurring; i++) {
+        baton_spec_free(plan->recurring[i]);
+    }
+    free(plan->recurring);
     free(plan->drafts);
     free(plan->specs);
     free(plan->limits);

@@ -1,4 +1,5 @@
 /* Tasks of ours, one by one: identity first, then what they say, then the document's defaults. */
+#include "common/alloc.h"
 #include "common/limits.h"
 #include "ctl/plan/inner.h"
 
@@ -110,6 +111,43 @@ task_read(struct plan *plan, struct source *source, const struct node *map, bato
     draft_role(plan, draft);
     draft_check(plan, draft);
     return (size_t)(draft - plan->drafts);
+}
+
+baton_spec *
+task_read_recurring(struct plan *plan, struct source *source, const struct node *map)
+{
+    static const char *const own[] = {"id",         "project",  "after",      "dependencies",
+                                      "depends_on", "deadline", "not_before", "start",
+                                      "milestone",  NULL};
+    if (!field_is(plan, source, map, NODE_MAP)) {
+        return NULL;
+    }
+    for (size_t i = 0; own[i]; i++) {
+        const struct node *node = node_get(map, own[i]);
+        if (node) {
+            plan_fail(plan, (struct place){source->at.file, node->key_line},
+                      "a task that recurs has no %s: each occurrence gets its own", own[i]);
+            return NULL;
+        }
+    }
+    baton_spec *spec = baton_spec_new();
+    CHECK(spec);
+    plan->recurring = xreallocarray(plan->recurring, plan->n_recurring + 1, sizeof(baton_spec *));
+    plan->recurring[plan->n_recurring++] = spec;
+    struct draft draft = {.spec = spec, .at = place_of(source, map)};
+    struct reading r = {.plan = plan, .source = source, .draft = &draft, .spec = spec};
+    uint64_t seen = 0;
+    spec->id = "a task that recurs";
+    read_attributes(&r, map, false, &seen);
+    if (source->shape) {
+        read_attributes(&r, source->shape, true, &seen);
+    }
+    draft_role(plan, &draft);
+    draft_check(plan, &draft);
+    spec->id = NULL;
+    /* Of the defaults: they are of tasks that stand once. */
+    spec->deadline = spec->not_before = 0;
+    return spec;
 }
 
 void

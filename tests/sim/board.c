@@ -152,6 +152,8 @@ step_board(struct world *w)
     if (chance(w, w->rates.gates)) {
         step_signal(w);
     } else if (pick(w, 3) == 0) {
+        step_schedule(w);
+    } else if (pick(w, 3) == 0) {
         step_handoff(w);
     } else if (pick(w, 3) == 0) {
         step_decision(w);
@@ -184,7 +186,7 @@ board_take_event(struct world *w, const Baton__Event *e)
         decision_take_event(w, e, card);
         return;
     }
-    if (e->text[0]) {
+    if (e->text[0] || e->card->kind == BATON__CARD_KIND__CARD_SCHEDULE) {
         return; /* a verb: its step compares */
     }
     if (!card || !model_card_is_open(card) || !card->rings_at || card->rings_at > w->m->now) {

@@ -80,6 +80,10 @@ message_label(struct world *w, uint32_t label, Baton__Spec *ret)
     baton__spec__labels_entry__init(entry);
     entry->key = arena_strdup(&w->arena, "level");
     entry->value = arena_printf(&w->arena, "%u", label);
+    if (label >= M_LABEL_SCHEDULE) {
+        entry->key = arena_strdup(&w->arena, "schedule");
+        entry->value = arena_printf(&w->arena, "s%u", label - M_LABEL_SCHEDULE);
+    }
     ret->n_labels = 1;
     ret->labels = arena_alloc(&w->arena, sizeof ret->labels[0]);
     ret->labels[0] = entry;

@@ -8,6 +8,7 @@
 #define BATON_SIM_MODEL_H
 
 #include "broker/core/core.h"
+#include "common/limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +21,10 @@ enum {
     M_ROLES = 6,
     M_RESOURCES = 11,
     M_WORKERS = 4,
-    M_ACTORS = 3, /* that submit */
+    M_ACTORS_FREE = 3, /* that submit */
+    M_SCHEDULES = 3,   /* names in each project; actors too */
+    M_ACTORS = M_ACTORS_FREE + M_SCHEDULES,
+    M_LABEL_SCHEDULE = 1000, /* labels from here on say of which schedule */
     M_FAIR = 3,
     M_EDGES_MAX = 12,
     M_CLAIMS_MAX = 3,
@@ -214,6 +218,18 @@ struct m_card {
     int64_t created_at; /* handoff */
 };
 
+struct m_schedule {
+    uint64_t number; /* 0: there is none */
+    int8_t overlap;
+    uint8_t keep;
+    bool skips_missed, has_task, paused, trouble;
+    int64_t told, next, rings_at, jitter, within;
+    uint32_t ran, skipped;
+    int n_open;
+    int16_t open[SCHEDULE_OPEN_MAX];
+    struct m_spec body;
+};
+
 struct model {
     struct core_config config;
     int64_t now;
@@ -237,6 +253,7 @@ struct model {
     struct m_client clients[M_CLIENTS];
     struct m_lease leases[M_LEASES_MAX];
     uint8_t owed_signals[M_PROJECTS]; /* bit g: a handoff raises signal g */
+    struct m_schedule schedules[M_PROJECTS][M_SCHEDULES];
     int n_cards;
     struct m_card cards[M_CARDS_MAX];
     int n_log; /* world.log */

@@ -225,6 +225,9 @@ void measure_card(struct world *w, const Baton__Event *e);
 void measure_check(struct world *w);
 void measure_check_token(struct world *w);
 
+/* ---- board_schedule.c ---- */
+void step_schedule(struct world *w);
+
 /* ---- board_handoff.c ---- */
 void step_handoff(struct world *w);
 /* Task t is done: what it depends on is accepted. */

@@ -12,7 +12,8 @@ const char *const sim_resources[M_RESOURCES] = {
     "db",     "path:src/api", "port:8080", "path:src", "gpu",          "path:src/api/users.c",
     "deploy", "path:docs",    "repo/main", "path:**",  "path:src/apis"};
 const char *const sim_workers[M_WORKERS] = {"w0", "w1", "w2@host", "w3"};
-const char *const sim_actors[M_ACTORS] = {"ann@desk", "eve (at night)", "-bot"};
+const char *const sim_actors[M_ACTORS] = {"ann@desk",    "eve (at night)", "-bot",
+                                          "schedule:s0", "schedule:s1",    "schedule:s2"};
 
 /* ---- names ---- */
 

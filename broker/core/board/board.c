@@ -112,11 +112,18 @@ clock_position(const void *context, uint32_t slot)
 
 static const struct heap_class clocks_class = {rings_before, clock_position};
 
+/* A schedule's clock does not ring by itself: the core does not know what comes next. */
+static struct heap *
+heap_of(struct core *core, const struct card *card)
+{
+    return card->message->kind == KIND(SCHEDULE) ? &core->board.schedules : &core->board.clocks;
+}
+
 static void
 clock_remove(struct core *core, struct card *card)
 {
     if (card->clock_pos) {
-        heap_remove(&core->board.clocks, &clocks_class, core, card->slot);
+        heap_remove(heap_of(core, card), &clocks_class, core, card->slot);
     }
 }
 
@@ -124,7 +131,7 @@ static void
 clock_set(struct core *core, struct card *card)
 {
     if (rings_at(card) != NEVER) {
-        heap_add(&core->board.clocks, &clocks_class, core, card->slot);
+        heap_add(heap_of(core, card), &clocks_class, core, card->slot);
     }
 }
 
@@ -320,6 +327,7 @@ board_fini(struct core *core)
     free(core->board.slots);
     free(core->board.free);
     heap_fini(&core->board.clocks);
+    heap_fini(&core->board.schedules);
     index64_fini(&core->board.by_number);
 }
 

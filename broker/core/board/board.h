@@ -11,7 +11,7 @@
 
 #include "broker/core/state.h"
 
-enum { CARD_KINDS_N = 26, CARD_VERBS_N = 13 };
+enum { CARD_KINDS_N = 26, CARD_VERBS_N = 83 };
 
 /* Short names of the enums. */
 #define KIND(name) BATON__CARD_KIND__CARD_##name
@@ -169,5 +169,6 @@ bool decision_concerns(const struct core *core, const Baton__Card *decision, con
 
 extern const struct card_kind card_handoff, card_signal, card_decision;
 extern const struct card_kind card_blocker, card_area, card_level, card_target;
+extern const struct card_kind card_schedule;
 
 #endif

@@ -6,4 +6,5 @@ const struct card_kind *const card_kinds[CARD_KINDS_N] = {
     [KIND(BLOCKER)] = &card_blocker, [KIND(DECISION)] = &card_decision,
     [KIND(AREA)] = &card_area,       [KIND(LEVEL)] = &card_level,
     [KIND(TARGET)] = &card_target,
+    [KIND(SCHEDULE)] = &card_schedule,
 };
