@@ -284,6 +284,11 @@ const struct verb verbs[] = {
      "  --window D        1d, 7d (default), 30d, up to 31d; all\n"
      "  --role R          only this role (again for more)\n"
      "Status 1: a target is missed."},
+    {"milestones", verb_milestones, "Coordination", "How far each milestone is, and what holds it up",
+     "[OPTION…]\n"
+     "  --all             points at which a phase comes together, too\n"
+     "Standing: done, ended, blocked, late, at_risk, on_track, open (it has no deadline).\n"
+     "Status 1: there is none."},
     {"schedule", verb_schedule, "Coordination", "Work that recurs: cron, every, daily 9:00",
      schedule_usage},
     {"gc", verb_gc, "Operators", "Delete what the archive kept long enough",

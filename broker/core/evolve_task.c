@@ -31,6 +31,10 @@ static void
 alert_text(const struct core *core, const struct task *task, char *text, size_t room)
 {
     const struct task *from = NULL;
+    if (task->milestone) {
+        snprintf(text, room, "what it waits for should have started by now");
+        return;
+    }
     for (uint32_t i = 0;
          task->course->effective != task->course->deadline && i < task->edges->n_outs; i++) {
         const struct task *succ = task_at(core, task->edges->outs[i].succ);

@@ -306,3 +306,28 @@ order_terms(const struct core *core, const struct task *task, int64_t *ret_floor
         }
     }
 }
+
+uint32_t *
+order_pressing(struct core *core, const struct task *task, struct arena *arena, size_t *ret_n)
+{
+    uint32_t mark = mark_new(core);
+    const struct task *at = task;
+    core->n_stack = 0;
+    for (uint32_t done = 0;; done++) {
+        for (uint32_t i = 0; i < at->edges->n_outs; i++) {
+            struct task *succ = task_at(core, at->edges->outs[i].succ);
+            if (core->marks[succ->slot] != mark && task_is_live(succ) &&
+                passed_effective(succ, succ->course->effective) == at->course->effective) {
+                core->marks[succ->slot] = mark;
+                stack_push(core, succ->slot);
+            }
+        }
+        if (done == core->n_stack) {
+            break;
+        }
+        at = task_at(core, core->stack[done]);
+    }
+    *ret_n = core->n_stack;
+    return core->n_stack ? arena_memdup(arena, core->stack, core->n_stack * sizeof *core->stack)
+                         : NULL;
+}

@@ -657,6 +657,11 @@ void order_terms(const struct core *core, const struct task *task, int64_t *ret_
                  int64_t *ret_base, struct task **ret_effective_from,
                  struct task **ret_inherited_from);
 
+/* The dependents, near and far, whose deadlines reach the task as its effective one; each once, in
+ * the arena. Costs their edges. */
+uint32_t *order_pressing(struct core *core, const struct task *task, struct arena *arena,
+                         size_t *ret_n);
+
 /* ---- queue.c: ready tasks, resources ---- */
 
 void queue_enter(struct core *core, struct task *task);

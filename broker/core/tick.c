@@ -40,6 +40,36 @@ emit_stalled(struct core *core, struct core_request *request, const struct task 
     emit(core, request, &fact);
 }
 
+static void
+emit_alerted(struct core *core, struct core_request *request, const struct task *task,
+             unsigned alert, int64_t deadline)
+{
+    Baton__Alerted alerted = BATON__ALERTED__INIT;
+    alerted.key = task->key;
+    alerted.alert = (Baton__Alert)alert;
+    alerted.deadline = deadline;
+    Baton__Fact fact = BATON__FACT__INIT;
+    fact.what_case = BATON__FACT__WHAT_ALERTED;
+    fact.alerted = &alerted;
+    emit(core, request, &fact);
+}
+
+/* The milestones whose deadlines have become the task's effective one are at risk with it. */
+static void
+alert_milestones(struct core *core, struct core_request *request, const struct task *task)
+{
+    size_t n;
+    const uint32_t *slots = order_pressing(core, task, request->arena, &n);
+    for (size_t i = 0; i < n; i++) {
+        const struct task *by = task_at(core, slots[i]);
+        int64_t deadline = by->course->deadline;
+        if (by->milestone && deadline > request->now && deadline == by->course->effective &&
+            !(by->ext && by->ext->risk_told == deadline)) {
+            emit_alerted(core, request, by, BATON__ALERT__ALERT_AT_RISK, deadline);
+        }
+    }
+}
+
 /* True when something was to be told of its deadline, and is. */
 static bool
 tick_alert(struct core *core, struct core_request *request, const struct task *task)
@@ -49,15 +79,12 @@ tick_alert(struct core *core, struct core_request *request, const struct task *t
     if (at > request->now) {
         return false;
     }
-    Baton__Alerted alerted = BATON__ALERTED__INIT;
-    alerted.key = task->key;
-    alerted.alert = (Baton__Alert)alert;
-    alerted.deadline = alert == BATON__ALERT__ALERT_AT_RISK ? task->course->effective
-                                                            : task->course->deadline;
-    Baton__Fact fact = BATON__FACT__INIT;
-    fact.what_case = BATON__FACT__WHAT_ALERTED;
-    fact.alerted = &alerted;
-    emit(core, request, &fact);
+    bool risk = alert == BATON__ALERT__ALERT_AT_RISK;
+    emit_alerted(core, request, task, alert,
+                 risk ? task->course->effective : task->course->deadline);
+    if (risk) {
+        alert_milestones(core, request, task);
+    }
     return true;
 }
 

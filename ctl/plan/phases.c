@@ -8,10 +8,11 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
-static const char *const phase_keys[] = {"id",     "name",       "title",        "after",
-                                         "tasks",  "parallel",   "deadline",     "priority",
-                                         "labels", "depends_on", "dependencies", NULL};
+static const char *const phase_keys[] = {
+    "id",       "name",   "title",      "after",        "tasks",     "parallel",        "deadline",
+    "priority", "labels", "depends_on", "dependencies", "execution", "synchronization", NULL};
 
 /* A phase being read. */
 struct phase {
@@ -127,6 +128,28 @@ make_milestone(struct phase *phase)
     return true;
 }
 
+/* By which it is found: `--label phase=ID`. One that says so itself is left alone. */
+static void
+add_label(struct phase *phase, baton_spec *spec)
+{
+    const char *name = phase->chained ? "phase" : "milestone";
+    for (size_t i = 0; i < spec->n_labels; i++) {
+        if (strcmp(spec->labels[i].name, name) == 0) {
+            return;
+        }
+    }
+    if (spec->n_labels == LABELS_MAX) {
+        return;
+    }
+    struct baton_label *labels = arena_alloc(&phase->plan->arena,
+                                             (spec->n_labels + 1) * sizeof *labels);
+    if (spec->n_labels) {
+        memcpy(labels, spec->labels, spec->n_labels * sizeof *labels);
+    }
+    labels[spec->n_labels++] = (struct baton_label){.name = name, .value = phase->id};
+    spec->labels = labels;
+}
+
 /* One task of the phase; `last` is the id of the one before it. Returns its id; NULL: reported. */
 static const char *
 read_member(struct phase *phase, const struct node *node, const char *last)
@@ -145,6 +168,7 @@ read_member(struct phase *phase, const struct node *node, const char *last)
     if (phase->chained) {
         add_gates(phase, draft, node->line);
     }
+    add_label(phase, draft->spec);
     if (phase->in_order && last) {
         draft_after(plan, draft, node->line, (struct baton_edge){.id = last});
     }
@@ -152,6 +176,71 @@ read_member(struct phase *phase, const struct node *node, const char *last)
         plan_fail(plan, draft->at, "a task of a phase is in the phase's project; remove project:");
     }
     return draft->spec->id;
+}
+
+/* A point at which the phase comes together: it waits for all of its tasks, and for what it names
+ * itself; the phase's milestone waits for it, and so does the next phase. */
+static void
+read_point(struct phase *phase, size_t milestone, size_t n_members, unsigned number,
+           const struct node *node)
+{
+    struct plan *plan = phase->plan;
+    static const char *const keys[] = {"id", "title", "name", "after", "deadline", "held", NULL};
+    const struct node *id = node->kind == NODE_MAP ? node_get(node, "id") : NULL;
+    const struct node *title = node->kind == NODE_MAP ? get_any(node, "title", "name", NULL) : node;
+    const char *name = id ? id->text : arena_printf(&plan->arena, "%s-sync-%u", phase->id, number);
+    struct draft *draft = draft_new(plan, place_of(phase->source, node),
+                                    source_project(plan, phase->source), name);
+    if (!draft) {
+        return;
+    }
+    draft->spec->milestone = true;
+    add_label(phase, draft->spec);
+    if (title) {
+        field_text(plan, phase->source, title, TITLE_BYTES_MAX, &draft->spec->title);
+    }
+    for (size_t i = 0; i < n_members; i++) {
+        draft_after(plan, draft, node->line, plan->drafts[milestone].after[i]);
+    }
+    const struct node *entry = node->kind == NODE_MAP ? node->first : NULL;
+    for (; entry; entry = entry->next) {
+        size_t i = 0;
+        while (keys[i] && strcmp(keys[i], entry->key) != 0) {
+            i++;
+        }
+        if (!keys[i]) {
+            plan_fail(plan, (struct place){phase->source->at.file, entry->key_line},
+                      "unknown key %s in synchronization%s", quote(plan, entry->key),
+                      did_you_mean(plan, entry->key, keys));
+        } else if (strcmp(entry->key, "after") == 0) {
+            after_read(plan, phase->source, draft, entry);
+        } else if (strcmp(entry->key, "held") == 0) {
+            field_bool(plan, phase->source, entry, &draft->spec->held);
+        } else if (strcmp(entry->key, "deadline") == 0) {
+            field_time(plan, phase->source, entry, false, &draft->spec->deadline);
+        }
+    }
+    draft_after(plan, &plan->drafts[milestone], node->line,
+                (struct baton_edge){.id = draft->spec->id});
+}
+
+static void
+read_points(struct phase *phase, size_t milestone, const struct node *points)
+{
+    size_t n_members = phase->plan->drafts[milestone].n_after;
+    unsigned number = 0;
+    const struct node *first = points->kind == NODE_LIST ? points->first : points;
+    for (const struct node *node = first; node; node = node->next) {
+        if (node->kind == NODE_MAP || node->kind == NODE_SCALAR) {
+            read_point(phase, milestone, n_members, ++number, node);
+        } else {
+            plan_fail(phase->plan, place_of(phase->source, node),
+                      "synchronization: a text, or a map with title: and after:");
+        }
+        if (points->kind != NODE_LIST) {
+            break;
+        }
+    }
 }
 
 static void
@@ -173,10 +262,34 @@ read_members(struct phase *phase)
             }
         }
     }
+    const struct node *points = node_get(phase->map, "synchronization");
+    if (points && points->kind != NODE_NULL) {
+        read_points(phase, milestone, points);
+    }
     /* Tasks carry the gates of their phase; without any the milestone does. */
     if (n == 0 || !phase->chained) {
         add_gates(phase, &plan->drafts[milestone], phase->map->line);
     }
+}
+
+/* "sequential", "Parallel Execution": as the strategy has it. */
+static void
+read_execution(struct phase *phase)
+{
+    const struct node *node = node_get(phase->map, "execution");
+    const char *text;
+    if (!node || node->kind == NODE_NULL ||
+        !field_text(phase->plan, phase->source, node, NAME_BYTES_MAX, &text)) {
+        return;
+    }
+    bool in_order = strncasecmp(text, "sequential", strlen("sequential")) == 0;
+    if (!in_order && strncasecmp(text, "parallel", strlen("parallel")) != 0) {
+        plan_fail(phase->plan, place_of(phase->source, node), "execution: parallel or sequential");
+    } else if (node_get(phase->map, "parallel")) {
+        plan_fail(phase->plan, place_of(phase->source, node),
+                  "execution and parallel say the same thing; remove one of them");
+    }
+    phase->in_order = in_order;
 }
 
 static bool
@@ -192,6 +305,8 @@ phase_read(struct phase *phase)
     if (parallel && field_bool(phase->plan, phase->source, parallel, &value)) {
         phase->in_order = !value;
     }
+    read_execution(phase);
+    add_label(phase, phase->plan->drafts[phase->plan->n_drafts - 1].spec);
     read_members(phase);
     return true;
 }

@@ -209,6 +209,11 @@ take_alert(struct world *w, const Baton__Event *e, int t)
         is_due |= due[i].timer == timer && due[i].lo <= m->now;
     }
     bool lifts = m->task[t].spec.on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_ESCALATE;
+    is_due |= timer == T_RISK && m->task[t].owed_risk;
+    m->task[t].owed_risk &= timer != T_RISK;
+    if (timer == T_RISK && is_due) {
+        model_press(m, t);
+    }
     if (!is_due || (e->kind == BATON__EVENT__KIND__ESCALATED) != (timer == T_LATE && lifts)) {
         sim_fail(w, "event %llu: %s is told to be %s, which it is not now or was told before",
                  (ull)e->number, e->id, event_kind_name((int)e->kind));
@@ -633,6 +638,10 @@ check_due(struct world *w)
     model_order(m);
     for (int t = 0; t < m->n_tasks; t++) {
         struct m_due due[2];
+        if (m->task[t].owed_risk) {
+            sim_fail(w, "milestone %s should have been told to be at risk, and was not",
+                     name_of(w, t));
+        }
         for (int i = model_alerts(m, t, due); i-- > 0;) {
             if (due[i].hi <= m->now) {
                 sim_fail(w, "%s was due to be told %s %lld ms ago, and the tick left it",

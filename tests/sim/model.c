@@ -399,6 +399,52 @@ model_alerts(const struct model *m, int t, struct m_due due[2])
     return n;
 }
 
+/* The deadline of d, less what is to be done from d on, is that of t. */
+static bool
+presses(const struct model *m, int d, int t)
+{
+    const struct m_spec *spec = &m->task[d].spec;
+    if (!model_is_live(m, d) || m->effective[t] == INT64_MAX ||
+        m->effective[d] - spec->estimate != m->effective[t]) {
+        return false;
+    }
+    for (int i = 0; i < spec->n_edges; i++) {
+        if (model_find(m, spec->edges[i].project, spec->edges[i].id) == t) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+model_press(struct model *m, int t)
+{
+    static bool reached[M_TASKS_MAX];
+    bool more = true;
+    memset(reached, 0, sizeof reached);
+    reached[t] = true;
+    while (more) {
+        more = false;
+        for (int d = 0; d < m->n_tasks; d++) {
+            for (int i = 0; i < m->task[d].spec.n_edges && !reached[d] && model_is_live(m, d);
+                 i++) {
+                const struct m_edge *e = &m->task[d].spec.edges[i];
+                int up = model_find(m, e->project, e->id);
+                if (up >= 0 && reached[up] && presses(m, d, up)) {
+                    reached[d] = more = true;
+                }
+            }
+        }
+    }
+    for (int d = 0; d < m->n_tasks; d++) {
+        struct m_task *task = &m->task[d];
+        if (reached[d] && d != t && task->spec.role < 0 && task->spec.deadline > m->now &&
+            task->spec.deadline == m->effective[d] && task->risk_told != m->effective[d]) {
+            task->owed_risk = true;
+        }
+    }
+}
+
 bool
 model_is_escalated(const struct model *m, int t)
 {

@@ -139,6 +139,7 @@ struct m_task {
     int64_t lease_ms, grace_ms;
     int64_t risk_told, late_told; /* deadlines; 0: none */
     bool escalated;
+    bool owed_risk; /* milestone: it is to be told at risk in this step */
     int cause;                  /* of cancelling */
     double measure[M_MEASURES]; /* of its latest attempt */
     bool said[M_MEASURES];
@@ -325,6 +326,8 @@ int model_alert(struct model *m, int t);
 int model_alerts(const struct model *m, int t, struct m_due due[2]);
 bool model_is_escalated(const struct model *m, int t);
 
+/* Task t is told to be at risk: milestones whose deadline it is are so, too (owed_risk). */
+void model_press(struct model *m, int t);
 void model_fire(struct model *m, int t, enum m_timer timer);
 /* True when the timer may lead to that state. */
 bool model_leads_to(const struct model *m, int t, enum m_timer timer, int to, int reason);

@@ -154,7 +154,7 @@ class TestPlans(DocsTest):
     def test_of_the_documents_are_plans(self):
         text = (ROOT / "docs" / "plan.md").read_text()
         blocks = fenced(text, "yaml")
-        self.assertEqual(len(blocks), 5)
+        self.assertEqual(len(blocks), 6)
         task = "tasks:\n  - id: test-task\n    role: testing\n"
         for i, block in enumerate(blocks):
             if block.startswith("after:"):
