@@ -1,6 +1,7 @@
 /* Operating the broker: pausing, resources, status, workers, backup. */
 #include "client/handle.h"
 #include "client/spec.h"
+#include "common/words.h"
 
 baton_status
 baton_pause(baton *b, const struct baton_pause *pause, struct baton_pause_done *ret_done)
@@ -174,6 +175,55 @@ counters_fill(struct record *record, const Baton__StatusReply *m)
     return counters;
 }
 
+static void
+times_fill(struct record *record, const Baton__Tallies *m, baton_broker_status *status)
+{
+    struct baton_times *times = record_array(record, m->n_times, sizeof *times);
+    size_t n = 0;
+    for (size_t i = 0; times && i < m->n_times; i++) {
+        const Baton__Tallies__Times *t = m->times[i];
+        if (t->n_counts == t->n_bounds_us + 1) {
+            times[n++] = (struct baton_times){
+                .name = t->name,
+                .role = t->role,
+                .bounds_us = t->bounds_us,
+                .counts = t->counts,
+                .n_bounds = t->n_bounds_us,
+                .sum_us = t->sum_us,
+            };
+        }
+    }
+    status->times = times;
+    status->n_times = n;
+}
+
+static void
+tallies_fill(struct record *record, const Baton__Tallies *m, baton_broker_status *status)
+{
+    struct baton_count *counts = record_array(record, m->n_counts, sizeof *counts);
+    for (size_t i = 0; counts && i < m->n_counts; i++) {
+        const Baton__Tallies__Count *c = m->counts[i];
+        counts[i] = (struct baton_count){
+            .name = c->name, .role = c->role, .of = c->of, .value = c->value};
+    }
+    struct baton_card_count *cards = record_array(record, m->n_cards, sizeof *cards);
+    for (size_t i = 0; cards && i < m->n_cards; i++) {
+        const Baton__Tallies__Cards *c = m->cards[i];
+        cards[i] = (struct baton_card_count){
+            .kind = card_kind_name((int)c->kind),
+            .state = card_state_name((int)c->state),
+            .n = c->n,
+            .n_overdue = c->n_overdue,
+            .oldest_at = c->oldest_at,
+        };
+    }
+    status->counts = counts;
+    status->n_counts = m->n_counts;
+    status->cards = cards;
+    status->n_cards = m->n_cards;
+    times_fill(record, m, status);
+}
+
 static bool
 status_fill(struct record *record, const Baton__StatusReply *m, baton_broker_status *status)
 {
@@ -206,7 +256,14 @@ status_fill(struct record *record, const Baton__StatusReply *m, baton_broker_sta
         .feed = m->feed,
         .counters = counters_fill(record, m),
         .n_counters = m->n_counters,
+        .recovery_us = m->recovery_us,
+        .snapshot_bytes = m->snapshot_bytes,
+        .free_bytes = m->free_bytes,
+        .feed_event = m->feed_event,
     };
+    if (m->tallies) {
+        tallies_fill(record, m->tallies, status);
+    }
     return !record->failed;
 }
 

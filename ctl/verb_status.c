@@ -61,10 +61,64 @@ put_numbers(json_t *object, const baton_broker_status *status)
         {"commits", status->commits},
         {"last_commit_us", (uint64_t)status->last_commit_us},
         {"memory_bytes", status->memory_bytes},
+        {"snapshot_bytes", status->snapshot_bytes},
+        {"free_bytes", status->free_bytes},
+        {"feed_event", status->feed_event},
+        {"recovery_us", (uint64_t)status->recovery_us},
     };
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         json_object_set_new(object, numbers[i].key, json_integer((json_int_t)numbers[i].value));
     }
+}
+
+static json_t *
+count_json(const struct baton_count *count)
+{
+    return json_pack("{s:s, s:s, s:s, s:I}", "name", count->name, "role", count->role, "of",
+                     count->of, "value", (json_int_t)count->value);
+}
+
+static json_t *
+times_json(const struct baton_times *times)
+{
+    json_t *bounds = json_array();
+    json_t *counts = json_array();
+    for (size_t i = 0; i <= times->n_bounds; i++) {
+        if (i < times->n_bounds) {
+            json_array_append_new(bounds, json_integer(times->bounds_us[i]));
+        }
+        json_array_append_new(counts, json_integer((json_int_t)times->counts[i]));
+    }
+    return json_pack("{s:s, s:s, s:o, s:o, s:I}", "name", times->name, "role", times->role,
+                     "bounds_us", bounds, "counts", counts, "sum_us", (json_int_t)times->sum_us);
+}
+
+static json_t *
+card_count_json(const struct baton_card_count *cards)
+{
+    return json_pack("{s:s, s:s, s:I, s:I, s:o}", "kind", cards->kind, "state", cards->state, "n",
+                     (json_int_t)cards->n, "overdue", (json_int_t)cards->n_overdue, "oldest_at",
+                     ctl_json_time(cards->oldest_at));
+}
+
+static void
+put_tallies(json_t *object, const baton_broker_status *status)
+{
+    json_t *counts = json_array();
+    json_t *times = json_array();
+    json_t *cards = json_array();
+    for (size_t i = 0; i < status->n_counts; i++) {
+        json_array_append_new(counts, count_json(&status->counts[i]));
+    }
+    for (size_t i = 0; i < status->n_times; i++) {
+        json_array_append_new(times, times_json(&status->times[i]));
+    }
+    for (size_t i = 0; i < status->n_cards; i++) {
+        json_array_append_new(cards, card_count_json(&status->cards[i]));
+    }
+    json_object_set_new(object, "counts", counts);
+    json_object_set_new(object, "times", times);
+    json_object_set_new(object, "cards", cards);
 }
 
 static void
@@ -104,6 +158,7 @@ print_json(struct ctl *ctl, const baton_broker_status *status)
     json_object_set_new(object, "endpoint", ctl_json_text(status->endpoint));
     json_object_set_new(object, "feed", ctl_json_text(status->feed));
     json_object_set_new(object, "counters", counters);
+    put_tallies(object, status);
     ctl_print_json(ctl, object);
 }
 

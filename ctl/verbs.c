@@ -259,6 +259,10 @@ const struct verb verbs[] = {
      "  --role R          of a worker: its role (again for more)\n"
      "  --config FILE     instead of the usual file"},
     {"ping", verb_ping, "Operators", "Is the broker there?", ""},
+    {"web", verb_web, "Operators", "Serve health and metrics over HTTP, to this machine",
+     "[OPTION…]\n"
+     "  --listen A        127.0.0.1:9464, or another port of the loopback; port 0: a free one\n"
+     "Prints its address. / lists what there is; /metrics is for Prometheus."},
     {"backup", verb_backup, "Operators", "Copy the store while the broker runs",
      "PATH\nThe broker writes it, on its own machine; nothing may be there yet."},
     {"ready", verb_ready, "Coordination", "List what may run now", "[ID…] [OPTION…]\n" DEPENDENCY},

@@ -235,6 +235,10 @@ Baton__Code core_why(const struct core *core, struct core_request *request, cons
                      Baton__Explained *ret, uint64_t *ret_archived_key) MUST_CHECK;
 /* Tasks, roles, projects, pauses; the edges add what is theirs. */
 void core_status(const struct core *core, struct core_request *request, Baton__StatusReply *ret);
+/* What happened since the epoch began, and the cards that have not ended. O(cards). There is room
+ * for TALLY_TIMES_MORE more times of the edges. */
+enum { TALLY_TIMES_MORE = 1 };
+void core_tally(const struct core *core, struct core_request *request, Baton__Tallies *ret);
 /* The refs of the tasks a worker holds. */
 void core_worker_tasks(const struct core *core, struct core_request *request, uint32_t worker,
                        Baton__Ref ***ret_refs, size_t *ret_n);

@@ -12,6 +12,7 @@ void
 evolve_epoch(struct core *core, const Baton__Fact *fact, struct core_out *out)
 {
     core->epoch = fact->epoch_began->epoch;
+    core->tally = (struct tallies){0};
     int64_t at = fact->at;
     const struct core_config *config = &core->config;
     for (uint32_t w = 1; w < core->n_workers; w++) {

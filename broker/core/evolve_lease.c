@@ -45,6 +45,12 @@ evolve_leased(struct core *core, const Baton__Fact *fact, uint64_t seq, struct c
         set_text(&task->ext->reason_text, NULL);
         measures_begin(task);
     }
+    struct tally_role *tally = &core->tally.roles[task->role];
+    tally->leases++;
+    tally->retries += course->attempt > 1;
+    if (course->attempt == 1) {
+        tally_time(&tally->waits, fact->at - task->ready_at);
+    }
     worker_list_add(core, task);
     if (task->ext) {
         resource_take(core, task->ext->claims, task->ext->n_claims);
@@ -201,6 +207,19 @@ lease_close(struct core *core, struct task *task, bool unclean, int64_t at)
     }
 }
 
+static void
+tally_end(struct core *core, const struct task *task, const Baton__AttemptEnded *ended, int64_t at)
+{
+    struct tally_role *tally = &core->tally.roles[task->role];
+    unsigned outcome = ended->result ? ended->result->outcome : BATON__OUTCOME__OUTCOME_RELEASED;
+    if (outcome < TALLY_OUTCOMES) {
+        tally->outcomes[outcome]++;
+    }
+    if (task->state != LEASED) {
+        tally_time(&tally->runs, at - task->course->started_at);
+    }
+}
+
 void
 evolve_attempt_ended(struct core *core, const Baton__Fact *fact, struct core_out *out)
 {
@@ -215,6 +234,7 @@ evolve_attempt_ended(struct core *core, const Baton__Fact *fact, struct core_out
     struct course *course = task_course(core, task);
     if (course->run) {
         bool unclean = ended->lost || ended->unclean;
+        tally_end(core, task, ended, fact->at);
         lease_close(core, task, unclean, fact->at);
         course->losses = (uint16_t)(course->losses + ended->lost);
     } else {

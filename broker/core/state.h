@@ -10,6 +10,7 @@
 #include "broker/core/core.h"
 #include "broker/core/heap.h"
 #include "broker/core/index.h"
+#include "broker/core/tally.h"
 #include "common/limits.h"
 #include "common/rng.h"
 #include "common/slab.h"
@@ -490,6 +491,7 @@ struct core {
 
     struct board board;
     struct gate *gates;
+    struct tallies tally; /* not persistent */
 
     struct measure_sum *sums; /* metrics.c */
     uint32_t n_sums;

@@ -17,6 +17,7 @@
     X(TASKS_ASSIGNED, "tasks_assigned")                                                            \
     X(TASKS_GIVEN_BACK, "tasks_given_back")                                                        \
     X(REPORT_LINES, "report_lines")                                                                \
+    X(REPORTS_STALE, "reports_stale")                                                              \
     X(SESSIONS_OPENED, "sessions_opened")                                                          \
     X(SESSIONS_LOST, "sessions_lost")                                                              \
     X(EVENTS_PUBLISHED, "events_published")                                                        \

@@ -63,6 +63,7 @@ struct front {
 
     int64_t now;         /* broker time of the turn in ms */
     int64_t started_at;  /* of this life */
+    int64_t recovery_us; /* from opening the store to listening */
     uint64_t ticket;     /* of the newest batch handed to the store */
     uint64_t seq_handed; /* newest fact handed to the store */
     bool is_stopping;    /* no new leases */

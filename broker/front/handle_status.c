@@ -22,6 +22,26 @@ add_counters(struct front *front, Baton__StatusReply *status)
     }
 }
 
+static void
+add_tallies(struct front *front, struct core_request *request, const struct store_stats *stats,
+            Baton__StatusReply *status)
+{
+    Baton__Tallies *tallies = arena_alloc(&front->arena, sizeof *tallies);
+    core_tally(front->core, request, tallies);
+    Baton__Tallies__Times *commits = arena_alloc(&front->arena, sizeof *commits);
+    *commits = (Baton__Tallies__Times)BATON__TALLIES__TIMES__INIT;
+    commits->name = arena_strdup(&front->arena, "commits");
+    commits->sum_us = stats->commit_us;
+    commits->n_bounds_us = STORE_COMMIT_BOUNDS;
+    commits->bounds_us = arena_alloc(&front->arena, sizeof store_commit_bounds_us);
+    memcpy(commits->bounds_us, store_commit_bounds_us, sizeof store_commit_bounds_us);
+    commits->n_counts = STORE_COMMIT_BOUNDS + 1;
+    commits->counts = arena_alloc(&front->arena, sizeof stats->commit_counts);
+    memcpy(commits->counts, stats->commit_counts, sizeof stats->commit_counts);
+    tallies->times[tallies->n_times++] = commits;
+    status->tallies = tallies;
+}
+
 enum answered
 handle_status(struct call *call, Baton__FromBroker *reply)
 {
@@ -45,6 +65,11 @@ handle_status(struct call *call, Baton__FromBroker *reply)
     status->last_commit_us = stats.last_commit_us;
     status->commits = stats.commits;
     status->memory_bytes = core_memory(front->core);
+    status->snapshot_bytes = stats.snapshot_bytes;
+    status->free_bytes = front->space.free_bytes;
+    status->recovery_us = front->recovery_us;
+    status->feed_event = window_newest_published(&front->window, &front->feed.cursor);
+    add_tallies(front, &request, &stats, status);
     const char *reason = "";
     status->accepting = front_is_accepting(front, &reason);
     if (!status->accepting) {

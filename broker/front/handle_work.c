@@ -128,6 +128,7 @@ handle_report(struct call *call, Baton__FromBroker *reply)
         lines[i] = (Baton__LineReply)BATON__LINE_REPLY__INIT;
         reported->lines[i] = &lines[i];
         core_report_line(front->core, &request, worker, report->lines[i], &lines[i]);
+        front->counters.n[COUNT_REPORTS_STALE] += lines[i].code == BATON__CODE__CODE_STALE_TOKEN;
     }
     front_count(front, COUNT_REPORT_LINES, n);
     reply->op_case = BATON__FROM_BROKER__OP_REPORTED;

@@ -518,6 +518,7 @@ static int
 start(struct loop *loop, char *error, size_t error_room)
 {
     struct front *front = &loop->front;
+    int64_t began_us = boot_now_us();
     int failed = recover(front, error, error_room);
     if (failed >= 0) {
         return failed;
@@ -527,6 +528,7 @@ start(struct loop *loop, char *error, size_t error_room)
         return failed;
     }
     loop->boot_us = boot_now_us();
+    front->recovery_us = loop->boot_us - began_us;
     turn_end(front); /* the new epoch */
     log_event(LOG_LEVEL_NOTICE, "broker.serving", "version=%s epoch=%llu endpoint=%s data=%s",
               BATON_SOFTWARE_VERSION, (unsigned long long)core_epoch(front->core),

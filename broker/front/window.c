@@ -195,3 +195,11 @@ window_publish(struct window *window, struct window_cursor *cursor, uint64_t dur
     *ret_n = n;
     return true;
 }
+
+uint64_t
+window_newest_published(const struct window *window, const struct window_cursor *cursor)
+{
+    return window->published < window->n_runs
+               ? window->runs[window->published].first + cursor->done - 1
+               : window->newest;
+}

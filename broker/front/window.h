@@ -55,5 +55,7 @@ struct window_cursor {
 };
 bool window_publish(struct window *window, struct window_cursor *cursor, uint64_t durable,
                     struct buf *batch, uint32_t *ret_n);
+/* Number of the newest event that was handed out so. */
+uint64_t window_newest_published(const struct window *window, const struct window_cursor *cursor);
 
 #endif

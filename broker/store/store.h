@@ -162,14 +162,20 @@ struct store_answer {
 bool store_next_answer(struct store *store, struct store_answer *ret_answer);
 void store_answer_fini(struct store_answer *answer);
 
+/* Bounds of how long a commit took, with its sync. */
+enum { STORE_COMMIT_BOUNDS = 12 };
+extern const int64_t store_commit_bounds_us[STORE_COMMIT_BOUNDS];
+
 struct store_stats {
     uint64_t commits;
     int64_t last_commit_us;
-    uint64_t journal_bytes;  /* of the rows behind the snapshot in force */
-    uint64_t snapshot_bytes; /* of the snapshot in force */
-    uint64_t archived;       /* records */
-    uint64_t free_bytes;     /* on the disk, as of the last look (at most a second old) */
-    bool low;                /* less free than the reserve: take no new work, finish the old */
+    int64_t commit_us;                               /* of all commits */
+    uint64_t commit_counts[STORE_COMMIT_BOUNDS + 1]; /* up to each bound; the last: longer */
+    uint64_t journal_bytes;                          /* of the rows behind the snapshot in force */
+    uint64_t snapshot_bytes;                         /* of the snapshot in force */
+    uint64_t archived;                               /* records */
+    uint64_t free_bytes; /* on the disk, as of the last look (at most a second old) */
+    bool low;            /* less free than the reserve: take no new work, finish the old */
 };
 void store_get_stats(struct store *store, struct store_stats *ret_stats);
 

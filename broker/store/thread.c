@@ -141,6 +141,20 @@ round_take(struct store *store, struct round *round)
     pthread_mutex_unlock(&store->mutex);
 }
 
+const int64_t store_commit_bounds_us[STORE_COMMIT_BOUNDS] = {
+    250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000, 5000000,
+};
+
+static size_t
+bound_of(int64_t us)
+{
+    size_t i = 0;
+    while (i < STORE_COMMIT_BOUNDS && us > store_commit_bounds_us[i]) {
+        i++;
+    }
+    return i;
+}
+
 static void
 publish(struct store *store, const struct entry *entries, int64_t us)
 {
@@ -151,6 +165,8 @@ publish(struct store *store, const struct entry *entries, int64_t us)
     }
     store->stats.commits++;
     store->stats.last_commit_us = us;
+    store->stats.commit_us += us;
+    store->stats.commit_counts[bound_of(us)]++;
     store->stats.journal_bytes = store->journal_bytes;
     store->stats.snapshot_bytes = store->snapshot_bytes;
     store->stats.archived = store->archived;

@@ -758,6 +758,27 @@ struct baton_counter {
     const char *name;
     uint64_t value;
 };
+struct baton_count {
+    const char *name; /* leases, retries, attempts; cards that ended: their kind */
+    const char *role; /* "": of no role */
+    const char *of;   /* attempts: the outcome; cards: the state */
+    uint64_t value;
+};
+struct baton_times {
+    const char *name; /* waits, runs, commits */
+    const char *role;
+    const int64_t *bounds_us; /* n_bounds of them, rising */
+    const uint64_t *counts;   /* n_bounds + 1: up to each bound and above the one before; longer */
+    size_t n_bounds;
+    int64_t sum_us;
+};
+struct baton_card_count {
+    const char *kind;
+    const char *state;
+    uint32_t n;
+    uint32_t n_overdue;
+    int64_t oldest_at;
+};
 
 /* Fields: proto/wire.proto, message StatusReply. */
 typedef struct baton_broker_status {
@@ -789,6 +810,16 @@ typedef struct baton_broker_status {
     const char *feed;
     const struct baton_counter *counters;
     size_t n_counters;
+    const struct baton_count *counts; /* since started_at, as the two below */
+    size_t n_counts;
+    const struct baton_times *times;
+    size_t n_times;
+    const struct baton_card_count *cards; /* that have not ended */
+    size_t n_cards;
+    int64_t recovery_us;
+    uint64_t snapshot_bytes;
+    uint64_t free_bytes;
+    uint64_t feed_event;
 } baton_broker_status;
 
 BATON_API BATON_MUST_CHECK baton_status baton_get_status(baton *baton,

@@ -349,6 +349,9 @@ evolve_card_put(struct core *core, const Baton__Fact *fact, uint64_t seq, struct
 {
     Baton__Card *message = message_copy(fact->card_put->card, &core->scratch);
     struct card *card = board_find(core, message->number);
+    if (card_has_ended(message) && !(card && card_has_ended(card->message))) {
+        core->tally.cards[message->kind][message->state]++;
+    }
     if (card) {
         weigh(core, card->message, -1);
         clock_remove(core, card);
