@@ -24,6 +24,7 @@ floor_fdatasync(const struct options *options)
     }
     need(fsync(fd) == 0 && lseek(fd, 0, SEEK_SET) == 0, path, "can't be synced");
     for (uint32_t i = 0; i < options->n; i++) {
+        usleep(options->gap_us); /* a disk that is asked now and then, by a machine that sleeps */
         int64_t began = now_ns();
         need(write(fd, block, sizeof block) == sizeof block && fdatasync(fd) == 0, path,
              "can't be synced");

@@ -10,6 +10,8 @@ import contenders
 FULL, QUICK, SMOKE = "full", "quick", "smoke"
 # Of a full run's tasks, what the others run.
 PART = {FULL: 1, QUICK: 5, SMOKE: 100}
+# Low load: a task, or a sync, each so often.
+PACE_US = 5000
 
 
 class Bench:
@@ -56,12 +58,13 @@ class Bench:
 
 def floors_once(bench):
     place = bench.place
-    n = {FULL: 1000, QUICK: 500, SMOKE: 20}[bench.size]
+    n = {FULL: 500, QUICK: 300, SMOKE: 20}[bench.size]
+    pace = ["--gap-us", 100 if bench.size == SMOKE else PACE_US]
     loads = {
-        "fdatasync of a 512-byte append": ["fdatasync", "--n", n],
-        "fdatasync of 512 bytes overwritten": ["overwrite", "--n", n],
-        "ZeroMQ route, client to broker to worker": ["route", "--n", n, "--gap-us", 2000 if bench.size != SMOKE else 100],
-        "SQLite, rows of 200 bytes, 1,000 a commit": ["sqlite", "--n", n * 200, "--batch", 1000],
+        "fdatasync of a 512-byte append": ["fdatasync", "--n", n, *pace],
+        "fdatasync of 512 bytes overwritten": ["overwrite", "--n", n, *pace],
+        "ZeroMQ route, client to broker to worker": ["route", "--n", n, *pace],
+        "SQLite, rows of 200 bytes, 1,000 a commit": ["sqlite", "--n", n * 400, "--batch", 1000],
     }
     for name, load in loads.items():
         found = contenders.run_load([f"{place.binaries}/baton-bench", *map(str, load), "--dir", place.directory], "")
@@ -97,7 +100,7 @@ def latency(bench):
             floors_once(bench)  # beside it, since disks have moods
         with peer.running(bench.place) as server:
             n = bench.sized(peer.sizes["latency"], 50)
-            for metric, value in peer.run(bench.place, server, "latency", n=n, gap_us=5000).items():
+            for metric, value in peer.run(bench.place, server, "latency", n=n, gap_us=PACE_US).items():
                 bench.add("latency", peer.label, metric, value)
 
     bench.each("latency", ["latency"], run)

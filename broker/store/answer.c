@@ -32,8 +32,7 @@ question_push(struct store *store, struct question *question)
     struct question ***tail = is_backup ? &store->backups_tail : &store->questions_tail;
     **tail = question;
     *tail = &question->next;
-    thread_wake(store);
-    pthread_mutex_unlock(&store->mutex);
+    thread_wake_unlock(store);
 }
 
 void

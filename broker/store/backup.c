@@ -212,8 +212,7 @@ finisher_main(void *arg)
     }
     pthread_mutex_lock(&backup->store->mutex);
     backup->finished = true;
-    thread_wake(backup->store);
-    pthread_mutex_unlock(&backup->store->mutex);
+    thread_wake_unlock(backup->store);
     return NULL;
 }
 

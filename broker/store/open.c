@@ -231,8 +231,7 @@ store_close(struct store *store)
     if (store->started) {
         pthread_mutex_lock(&store->mutex);
         store->stopping = true;
-        thread_wake(store);
-        pthread_mutex_unlock(&store->mutex);
+        thread_wake_unlock(store);
         pthread_join(store->thread, NULL);
         if (store->status == STORE_OK) {
             end_life(store);

@@ -243,7 +243,7 @@ void event_signal(const struct store *store);
 
 /* ---- thread.c ---- */
 void *thread_main(void *store);
-void thread_wake(struct store *store); /* with the mutex held */
+void thread_wake_unlock(struct store *store); /* with the mutex held: lets go of it */
 void thread_fail(struct store *store, int rc, const char *what);
 
 /* ---- backup.c ---- */

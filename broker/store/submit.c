@@ -45,10 +45,9 @@ store_submit(struct store *store, struct store_batch *batch)
     if (taken) {
         *store->entries_tail = entry;
         store->entries_tail = &entry->next;
-        thread_wake(store);
-    }
-    pthread_mutex_unlock(&store->mutex);
-    if (!taken) {
+        thread_wake_unlock(store);
+    } else {
+        pthread_mutex_unlock(&store->mutex);
         entry_free(entry);
     }
     return ticket;

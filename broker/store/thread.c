@@ -21,11 +21,13 @@ struct round {
 };
 
 void
-thread_wake(struct store *store)
+thread_wake_unlock(struct store *store)
 {
-    if (store->asleep) {
-        store->asleep = false;
-        pthread_cond_signal(&store->wake);
+    bool asleep = store->asleep;
+    store->asleep = false;
+    pthread_mutex_unlock(&store->mutex);
+    if (asleep) {
+        pthread_cond_signal(&store->wake); /* who wakes finds the mutex free */
     }
 }
 
