@@ -1,7 +1,7 @@
 #include "common/pack.h"
 
 #include "common/alloc.h"
-#include "common/check.h"
+#include "common/shape.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -30,9 +30,9 @@ add_bytes(struct buf *buf, uint32_t tag, const void *data, size_t bytes)
 
 /* A number as it goes over the wire; `at` is where it stands in the message. */
 static uint64_t
-number_at(const ProtobufCFieldDescriptor *field, const void *at)
+number_at(unsigned type, const void *at)
 {
-    switch (field->type) {
+    switch (type) {
     case PROTOBUF_C_TYPE_BOOL:
         return *(const protobuf_c_boolean *)at != 0;
     case PROTOBUF_C_TYPE_UINT32:
@@ -44,133 +44,133 @@ number_at(const ProtobufCFieldDescriptor *field, const void *at)
         int32_t value = *(const int32_t *)at;
         return (uint32_t)value << 1 ^ (value < 0 ? UINT32_MAX : 0);
     }
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_UINT64:
+    default:
         return *(const uint64_t *)at;
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_FIXED32:
-    case PROTOBUF_C_TYPE_SFIXED32:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-    case PROTOBUF_C_TYPE_FLOAT:
-    case PROTOBUF_C_TYPE_DOUBLE:
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_BYTES:
-    case PROTOBUF_C_TYPE_MESSAGE:
-    default:
-        CHECK(!"no field of our messages has this type");
     }
 }
 
-/* One value that is there, although it may be empty: an element, or the case of a oneof. */
-static void
-add_value(struct buf *buf, const ProtobufCFieldDescriptor *field, const void *at)
-{
-    switch ((int)field->type) {
-    case PROTOBUF_C_TYPE_STRING: {
-        const char *text = *(const char *const *)at;
-        add_bytes(buf, field->id, text, text ? strlen(text) : 0);
-        break;
-    }
-    case PROTOBUF_C_TYPE_BYTES: {
-        const ProtobufCBinaryData *data = at;
-        add_bytes(buf, field->id, data->data, data->len);
-        break;
-    }
-    case PROTOBUF_C_TYPE_MESSAGE:
-        buf_add_varint(buf, field->id << 3 | SIZED);
-        pack_sized(buf, *(const ProtobufCMessage *const *)at);
-        break;
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        buf_add_varint(buf, field->id << 3 | EIGHT_BYTES);
-        buf_add(buf, at, sizeof(uint64_t)); /* little-endian, as this machine */
-        break;
-    default:
-        add_number(buf, field->id, number_at(field, at));
-    }
-}
-
-/* Of a value in its message: those that are all zero when it is not said. Of a string that is the
- * pointer, of bytes their number. */
-static const uint8_t word_bytes[] = {
-    [PROTOBUF_C_TYPE_INT32] = 4,   [PROTOBUF_C_TYPE_SINT32] = 4,  [PROTOBUF_C_TYPE_UINT32] = 4,
-    [PROTOBUF_C_TYPE_ENUM] = 4,    [PROTOBUF_C_TYPE_BOOL] = 4,    [PROTOBUF_C_TYPE_INT64] = 8,
-    [PROTOBUF_C_TYPE_UINT64] = 8,  [PROTOBUF_C_TYPE_FIXED64] = 8, [PROTOBUF_C_TYPE_STRING] = 8,
-    [PROTOBUF_C_TYPE_MESSAGE] = 8, [PROTOBUF_C_TYPE_DOUBLE] = 8,  [PROTOBUF_C_TYPE_BYTES] = 8,
-};
-_Static_assert(sizeof(protobuf_c_boolean) == 4 && sizeof(size_t) == 8 && sizeof(void *) == 8,
-               "words are of other sizes");
+static void pack_fields(struct buf *buf, const struct shape *shape,
+                        const ProtobufCMessage *message);
 
 /* Moves what was packed from `begin` on to make room for its length before it. */
 static void
 put_length(struct buf *buf, size_t begin)
 {
-    uint8_t length[VARINT_BYTES_MAX];
     size_t bytes = buf->bytes - begin - 1;
-    size_t n = (size_t)(varint_put(length, bytes) - length);
-    if (n > 1) {
-        buf_reserve(buf, n - 1);
-        memmove(buf->data + begin + n, buf->data + begin + 1, bytes);
-        buf->bytes += n - 1;
+    if (bytes < 0x80) {
+        buf->data[begin] = (uint8_t)bytes;
+        return;
     }
+    uint8_t length[VARINT_BYTES_MAX];
+    size_t n = (size_t)(varint_put(length, bytes) - length);
+    buf_reserve(buf, n - 1);
+    memmove(buf->data + begin + n, buf->data + begin + 1, bytes);
+    buf->bytes += n - 1;
     memcpy(buf->data + begin, length, n);
 }
 
 static void
-add_repeated(struct buf *buf, const ProtobufCFieldDescriptor *field, const char *elements, size_t n)
+add_message(struct buf *buf, const struct shape_field *field, const ProtobufCMessage *message)
 {
-    size_t bytes = field->type == PROTOBUF_C_TYPE_BYTES ? sizeof(ProtobufCBinaryData)
-                                                        : word_bytes[field->type];
-    if (!(field->flags & PROTOBUF_C_FIELD_FLAG_PACKED)) {
+    uint8_t *p = buf_reserve(buf, VARINT_BYTES_MAX + 1);
+    buf->bytes = (size_t)(varint_put(p, (uint32_t)field->number << 3 | SIZED) - buf->data);
+    size_t begin = buf->bytes++;
+    pack_fields(buf, field->sub, message);
+    put_length(buf, begin);
+}
+
+/* One value that is there, although it may be empty: an element, or the case of a oneof. */
+static void
+add_value(struct buf *buf, const struct shape_field *field, const void *at)
+{
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_STRING: {
+        const char *text = *(const char *const *)at;
+        add_bytes(buf, field->number, text, text ? strlen(text) : 0);
+        break;
+    }
+    case PROTOBUF_C_TYPE_BYTES: {
+        const ProtobufCBinaryData *data = at;
+        add_bytes(buf, field->number, data->data, data->len);
+        break;
+    }
+    case PROTOBUF_C_TYPE_MESSAGE:
+        add_message(buf, field, *(const ProtobufCMessage *const *)at);
+        break;
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
+        buf_add_varint(buf, (uint32_t)field->number << 3 | EIGHT_BYTES);
+        buf_add(buf, at, sizeof(uint64_t)); /* little-endian, as this machine */
+        break;
+    default:
+        add_number(buf, field->number, number_at(field->type, at));
+    }
+}
+
+static void
+add_repeated(struct buf *buf, const struct shape_field *field, const char *message)
+{
+    size_t n = *(const size_t *)(const void *)(message + field->quantifier);
+    const char *elements = *(const char *const *)(const void *)(message + field->offset);
+    if (!field->is_packed) {
         for (size_t i = 0; i < n; i++) {
-            add_value(buf, field, elements + i * bytes);
+            add_value(buf, field, elements + i * field->bytes);
         }
         return;
     }
-    buf_add_varint(buf, field->id << 3 | SIZED);
+    buf_add_varint(buf, (uint32_t)field->number << 3 | SIZED);
     buf_reserve(buf, 1);
     size_t begin = buf->bytes++;
     for (size_t i = 0; i < n; i++) {
-        buf_add_varint(buf, number_at(field, elements + i * bytes));
+        buf_add_varint(buf, number_at(field->type, elements + i * field->bytes));
     }
     put_length(buf, begin);
 }
 
-/* Zero and "" are not said, except by the case of a oneof. */
-static inline bool
-is_said(const ProtobufCFieldDescriptor *field, const char *message)
+/* The case of a oneof, when it is one of this step's. */
+static const struct shape_field *
+chosen(const struct shape *shape, const struct shape_step *step, const char *message)
 {
-    const void *at = message + field->offset;
-    if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
-        const void *quantifier = message + field->quantifier_offset;
-        bool is_pointer = field->type == PROTOBUF_C_TYPE_STRING ||
-                          field->type == PROTOBUF_C_TYPE_MESSAGE;
-        return *(const uint32_t *)quantifier == field->id &&
-               (!is_pointer || *(const void *const *)at);
+    const struct shape_field *first = &shape->fields[step->first];
+    uint32_t number = *(const uint32_t *)(const void *)(message + first->quantifier);
+    if (number < first->number || number > shape->fields[step->last].number) {
+        return NULL;
     }
-    if (word_bytes[field->type] == 4) {
-        return *(const uint32_t *)at != 0;
-    }
-    return *(const uint64_t *)at != 0 &&
-           (field->type != PROTOBUF_C_TYPE_STRING || (*(const char *const *)at)[0] != 0) &&
-           (field->type != PROTOBUF_C_TYPE_DOUBLE || *(const double *)at != 0);
+    const struct shape_field *field = &shape->fields[shape->by_number[number] - 1];
+    bool is_pointer = field->type == PROTOBUF_C_TYPE_STRING ||
+                      field->type == PROTOBUF_C_TYPE_MESSAGE;
+    return is_pointer && !*(const void *const *)(const void *)(message + field->offset) ? NULL
+                                                                                        : field;
 }
 
-void
-pack(struct buf *buf, const ProtobufCMessage *message)
+/* What is not zero may still be nothing. */
+static bool
+is_empty(const struct shape_field *field, const char *at)
+{
+    return (field->type == PROTOBUF_C_TYPE_STRING &&
+            (*(const char *const *)(const void *)at)[0] == 0) ||
+           (field->type == PROTOBUF_C_TYPE_DOUBLE && *(const double *)(const void *)at == 0);
+}
+
+/* Zero and "" are not said, except by the case of a oneof. */
+static void
+pack_fields(struct buf *buf, const struct shape *shape, const ProtobufCMessage *message)
 {
     const char *base = (const char *)message;
-    const ProtobufCFieldDescriptor *field = message->descriptor->fields;
-    const ProtobufCFieldDescriptor *end = field + message->descriptor->n_fields;
-    for (; field < end; field++) {
-        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-            size_t n = *(const size_t *)(const void *)(base + field->quantifier_offset);
-            if (n > 0) {
-                add_repeated(buf, field, *(const char *const *)(const void *)(base + field->offset),
-                             n);
+    const struct shape_step *end = shape->steps + shape->n_steps;
+    for (const struct shape_step *step = shape->steps; step < end; step++) {
+        if ((*(const uint64_t *)(const void *)(base + step->word) & step->mask) == 0) {
+            continue;
+        }
+        const struct shape_field *field = &shape->fields[step->first];
+        if (step->is_oneof) {
+            field = chosen(shape, step, base);
+            if (field) {
+                add_value(buf, field, base + field->offset);
             }
-        } else if (is_said(field, base)) {
+        } else if (field->is_repeated) {
+            add_repeated(buf, field, base);
+        } else if (!is_empty(field, base + field->offset)) {
             add_value(buf, field, base + field->offset);
         }
     }
@@ -179,6 +179,12 @@ pack(struct buf *buf, const ProtobufCMessage *message)
         buf_add_varint(buf, unknown->tag << 3 | unknown->wire_type);
         buf_add(buf, unknown->data, unknown->len);
     }
+}
+
+void
+pack(struct buf *buf, const ProtobufCMessage *message)
+{
+    pack_fields(buf, shape_of(message->descriptor), message);
 }
 
 void

@@ -34,11 +34,30 @@ utf8_decode(const uint8_t *s, size_t bytes, uint32_t *ret)
     return n;
 }
 
+/* Leading bytes that are ASCII and not 0, in steps of eight. */
+static size_t
+ascii_bytes(const uint8_t *p, size_t bytes)
+{
+    const uint64_t high = UINT64_C(0x8080808080808080);
+    size_t n = 0;
+    for (uint64_t word; bytes - n >= sizeof word; n += sizeof word) {
+        memcpy(&word, p + n, sizeof word);
+        if (((word - UINT64_C(0x0101010101010101)) | word) & high) {
+            break; /* not ASCII, or 0; or behind a 0 */
+        }
+    }
+    return n;
+}
+
 bool
 utf8_is_valid(const char *s, size_t bytes)
 {
     const uint8_t *p = (const uint8_t *)s;
     for (size_t i = 0; i < bytes;) {
+        i += ascii_bytes(p + i, bytes - i);
+        if (i == bytes) {
+            break;
+        }
         uint32_t c;
         size_t n = utf8_decode(p + i, bytes - i, &c);
         if (n == 0 || c == 0) {

@@ -2,6 +2,7 @@
 #include "broker/core/evolve.h"
 
 #include "common/alloc.h"
+#include "common/unpack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,7 +113,8 @@ evolve_added(struct core *core, const Baton__Fact *fact, uint64_t seq, struct co
     const Baton__Added *added = fact->added;
     const Baton__Spec *spec = core->adding;
     if (!spec) {
-        spec = baton__spec__unpack(&core->scratch.pb, added->spec.len, added->spec.data);
+        spec = unpack_own(&core->scratch, &baton__spec__descriptor, added->spec.len,
+                          added->spec.data);
         CHECK(spec);
     }
     uint32_t project = project_make(core, spec->project);
@@ -184,7 +186,8 @@ evolve_respecified(struct core *core, const Baton__Fact *fact, struct core_out *
     CHECK(task);
     snapshot_keep(core, task);
     Baton__Spec *old = task_unpack(core, task, &core->scratch);
-    Baton__Spec *spec = baton__spec__unpack(&core->scratch.pb, change->spec.len, change->spec.data);
+    Baton__Spec *spec = unpack_own(&core->scratch, &baton__spec__descriptor, change->spec.len,
+                                   change->spec.data);
     CHECK(spec);
     if (task->state == READY && spec->milestone) {
         /* No queue is for it any more; what it waits for is settled below. */

@@ -6,6 +6,7 @@
 
 #include "common/alloc.h"
 #include "common/pack.h"
+#include "common/unpack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,7 +145,8 @@ course_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
 static bool
 task_restore(struct core *core, const Baton__TaskRecord *r)
 {
-    Baton__Spec *spec = baton__spec__unpack(&core->scratch.pb, r->spec.len, r->spec.data);
+    Baton__Spec *spec = unpack_own(&core->scratch, &baton__spec__descriptor, r->spec.len,
+                                   r->spec.data);
     if (!spec || !r->key || r->key > core->seq || !spec->id[0] || !spec->project[0] ||
         strlen(spec->id) > ID_BYTES_MAX || strlen(spec->project) > NAME_BYTES_MAX ||
         (unsigned)r->state < WAITING || (unsigned)r->state >= STATES_N ||
@@ -287,7 +289,8 @@ core_restore_chunk(struct core *core, const uint8_t *data, size_t bytes)
 {
     struct arena arena;
     arena_init(&arena);
-    Baton__SnapshotChunk *chunk = baton__snapshot_chunk__unpack(&arena.pb, bytes, data);
+    Baton__SnapshotChunk *chunk = unpack_own(&arena, &baton__snapshot_chunk__descriptor, bytes,
+                                             data);
     bool ok = chunk && (chunk->header != NULL) == (core->linked && core->seq == 0);
     if (ok && chunk->header) {
         core->linked = false;
@@ -400,7 +403,7 @@ core_replay(struct core *core, uint64_t seq, uint32_t n, const uint8_t *facts, s
             break;
         }
         if (seq + i > core->seq) {
-            Baton__Fact *fact = baton__fact__unpack(&arena.pb, length, facts + pos);
+            Baton__Fact *fact = unpack_own(&arena, &baton__fact__descriptor, length, facts + pos);
             ok = fact && fact->what_case != BATON__FACT__WHAT__NOT_SET;
             if (ok && i == 0) {
                 core->seq = seq - 1; /* a gap that the store vouches for: core_skip_to */

@@ -7,6 +7,7 @@
 
 #include "common/alloc.h"
 #include "common/pack.h"
+#include "common/unpack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,8 @@ record_ext(const struct core *core, const struct task_ext *ext, struct arena *ar
     record->progress_at = ext->progress_at;
     record->next_update_at = ext->next_update_at;
     if (ext->result) {
-        record->result = baton__result__unpack(&arena->pb, ext->result_bytes, ext->result);
+        record->result = unpack_own(arena, &baton__result__descriptor, ext->result_bytes,
+                                    ext->result);
         CHECK(record->result);
     }
     record->taken = arena_alloc(arena, (ext->n_claims + 1) * sizeof *record->taken);

@@ -3,6 +3,7 @@
 #include "broker/core/board/board.h"
 
 #include "common/alloc.h"
+#include "common/unpack.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -314,7 +315,8 @@ task_role(const struct task *task)
 Baton__Spec *
 task_unpack(const struct core *core, const struct task *task, struct arena *arena)
 {
-    Baton__Spec *spec = baton__spec__unpack(&arena->pb, task->spec_bytes, task_spec(task));
+    Baton__Spec *spec = unpack_own(arena, &baton__spec__descriptor, task->spec_bytes,
+                                   task_spec(task));
     CHECK(spec);
     spec->id = arena_strdup(arena, task->id); /* an edit moves the task's own */
     spec->project = (char *)(uintptr_t)task_project(core, task);

@@ -2,6 +2,7 @@
 #include "broker/core/state.h"
 
 #include "common/text.h"
+#include "common/unpack.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -123,7 +124,8 @@ view_ext(const struct core *core, struct arena *arena, const struct task *task, 
     view->aborted_by = ref_of_key(core, arena, ext->aborted_by);
     view->parent = ref_of_key(core, arena, ext->parent);
     if (ext->result) {
-        view->result = baton__result__unpack(&arena->pb, ext->result_bytes, ext->result);
+        view->result = unpack_own(arena, &baton__result__descriptor, ext->result_bytes,
+                                  ext->result);
         CHECK(view->result);
         if (!whole) {
             view->result->document = (ProtobufCBinaryData){0};
@@ -226,10 +228,10 @@ bool
 core_view_record(const struct core *core, struct arena *arena, const uint8_t *data, size_t bytes,
                  Baton__TaskView *ret)
 {
-    Baton__TaskRecord *record = baton__task_record__unpack(&arena->pb, bytes, data);
-    Baton__Spec *spec = record
-                            ? baton__spec__unpack(&arena->pb, record->spec.len, record->spec.data)
-                            : NULL;
+    Baton__TaskRecord *record = unpack_own(arena, &baton__task_record__descriptor, bytes, data);
+    Baton__Spec *spec = record ? unpack_own(arena, &baton__spec__descriptor, record->spec.len,
+                                            record->spec.data)
+                               : NULL;
     if (!spec) {
         return false;
     }

@@ -2,6 +2,7 @@
 #include "broker/core/state.h"
 
 #include "common/text.h"
+#include "common/unpack.h"
 
 #include <string.h>
 
@@ -81,8 +82,8 @@ add_upstream(const struct core *core, struct core_request *request, const struct
             assignment->upstream = arena_alloc(request->arena,
                                                task->edges->n_ins * sizeof *assignment->upstream);
         }
-        const Baton__Result *result = baton__result__unpack(
-            &request->arena->pb, pred->ext->result_bytes, pred->ext->result);
+        const Baton__Result *result = unpack_own(request->arena, &baton__result__descriptor,
+                                                 pred->ext->result_bytes, pred->ext->result);
         CHECK(result);
         Baton__Upstream *upstream = arena_alloc(request->arena, sizeof *upstream);
         baton__upstream__init(upstream);

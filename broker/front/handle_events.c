@@ -2,6 +2,7 @@
 #include "broker/front/dispatch.h"
 
 #include "common/limits.h"
+#include "common/unpack.h"
 
 enum answered
 handle_events(struct call *call, Baton__FromBroker *reply)
@@ -13,7 +14,8 @@ handle_events(struct call *call, Baton__FromBroker *reply)
     int n = window_page(&front->window, ask->number, limit, &packed);
     Baton__EventBatch *batch = NULL;
     if (n >= 0) {
-        batch = baton__event_batch__unpack(&front->arena.pb, packed.bytes, packed.data);
+        batch = unpack_own(&front->arena, &baton__event_batch__descriptor, packed.bytes,
+                           packed.data);
         CHECK(batch);
     } else {
         reply_refuse(

@@ -5,6 +5,7 @@
 #include "broker/front/store_ops.h"
 
 #include "common/limits.h"
+#include "common/unpack.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -276,10 +277,11 @@ handle_list(struct call *call, Baton__FromBroker *reply)
     size_t bytes = baton__list__get_packed_size(list);
     uint8_t *packed = arena_alloc(&op->arena, bytes + 1);
     baton__list__pack(list, packed);
-    op->list = (struct list_op){.list = baton__list__unpack(&op->arena.pb, bytes, packed),
-                                .memory = listed,
-                                .bound = listed->next ? listed->next : UINT64_MAX,
-                                .scanned = list->after};
+    op->list = (struct list_op){
+        .list = unpack_own(&op->arena, &baton__list__descriptor, bytes, packed),
+        .memory = listed,
+        .bound = listed->next ? listed->next : UINT64_MAX,
+        .scanned = list->after};
     CHECK(op->list.list);
     if (list->n_ids == 0) {
         scan_on(front, op);

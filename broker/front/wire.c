@@ -4,7 +4,7 @@
 #include "common/alloc.h"
 #include "common/check.h"
 #include "common/pack.h"
-#include "common/text.h"
+#include "common/unpack.h"
 
 #include <string.h>
 #include <xxhash.h>
@@ -20,68 +20,6 @@ const uint8_t wire_preamble[WIRE_PREAMBLE_BYTES] = {'B', 'T', 'N', WIRE_VERSION}
 
 /* ---- in ---- */
 
-/* protobuf-c takes any bytes as text and ends it at a NUL. As deep as the messages of wire.proto
- * are nested, none of which contains itself. *nul_field: the first field with a NUL. False: not
- * UTF-8, or not even fields. */
-static bool
-texts_are_valid(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t bytes,
-                const char **nul_field)
-{
-    struct field field;
-    size_t pos = 0;
-    while (pos < bytes) {
-        if (!field_next(data, bytes, &pos, &field)) {
-            return false;
-        }
-        const ProtobufCFieldDescriptor *known =
-            field.data ? protobuf_c_message_descriptor_get_field(type, field.number) : NULL;
-        if (!known) {
-            continue;
-        }
-        if (known->type == PROTOBUF_C_TYPE_MESSAGE &&
-            !texts_are_valid(known->descriptor, field.data, field.bytes, nul_field)) {
-            return false;
-        }
-        if (known->type != PROTOBUF_C_TYPE_STRING) {
-            continue;
-        }
-        if (field.bytes > 0 && memchr(field.data, 0, field.bytes)) {
-            *nul_field = *nul_field ? *nul_field : known->name;
-        } else if (!utf8_is_valid((const char *)field.data, field.bytes)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* An allocator that gives up: a message of a few bytes a field becomes a hundred a field in
- * memory. */
-struct bounded {
-    ProtobufCAllocator pb;
-    struct arena *arena;
-    size_t left;
-    bool is_exhausted;
-};
-
-static void *
-bounded_alloc(void *context, size_t bytes)
-{
-    struct bounded *bounded = context;
-    if (bytes > bounded->left) {
-        bounded->is_exhausted = true;
-        return NULL;
-    }
-    bounded->left -= bytes;
-    return arena_alloc(bounded->arena, bytes);
-}
-
-static void
-bounded_free(void *context, void *p)
-{
-    (void)context;
-    (void)p;
-}
-
 enum wire_status
 wire_unpack(const uint8_t *data, size_t bytes, struct arena *arena, Baton__ToBroker **ret_message,
             const char **ret_field)
@@ -94,21 +32,16 @@ wire_unpack(const uint8_t *data, size_t bytes, struct arena *arena, Baton__ToBro
     }
     const uint8_t *body = data + WIRE_PREAMBLE_BYTES;
     size_t body_bytes = bytes - WIRE_PREAMBLE_BYTES;
-    const char *nul_field = NULL;
-    if (!texts_are_valid(&baton__to_broker__descriptor, body, body_bytes, &nul_field)) {
-        return WIRE_MALFORMED;
-    }
-    struct bounded bounded = {.arena = arena,
-                              .left = WIRE_UNPACKED_BASE + body_bytes * WIRE_UNPACKED_FACTOR};
-    bounded.pb = (ProtobufCAllocator){
-        .alloc = bounded_alloc, .free = bounded_free, .allocator_data = &bounded};
-    Baton__ToBroker *message = baton__to_broker__unpack(&bounded.pb, body_bytes, body);
+    struct unpack frame = {.arena = arena,
+                           .left = WIRE_UNPACKED_BASE + body_bytes * WIRE_UNPACKED_FACTOR,
+                           .checks_texts = true};
+    Baton__ToBroker *message = unpack(&frame, &baton__to_broker__descriptor, body_bytes, body);
     if (!message) {
-        return bounded.is_exhausted ? WIRE_TOO_LARGE : WIRE_MALFORMED;
+        return frame.is_exhausted ? WIRE_TOO_LARGE : WIRE_MALFORMED;
     }
     *ret_message = message;
-    *ret_field = nul_field;
-    return nul_field ? WIRE_NUL : WIRE_OK;
+    *ret_field = frame.nul_field;
+    return frame.nul_field ? WIRE_NUL : WIRE_OK;
 }
 
 uint64_t
@@ -134,25 +67,13 @@ wire_digest(const uint8_t *data, size_t bytes)
 /* ---- out ---- */
 
 static size_t
-put_varint(uint8_t *p, uint64_t value)
-{
-    size_t n = 0;
-    while (value >= 0x80) {
-        p[n++] = (uint8_t)(value | 0x80);
-        value >>= 7;
-    }
-    p[n++] = (uint8_t)value;
-    return n;
-}
-
-static size_t
 put_head(uint8_t *p, uint64_t id, bool replayed)
 {
     memcpy(p, wire_preamble, WIRE_PREAMBLE_BYTES);
     size_t n = WIRE_PREAMBLE_BYTES;
     if (id) {
         p[n++] = TAG_ID;
-        n += put_varint(p + n, id);
+        n = (size_t)(varint_put(p + n, id) - p);
     }
     if (replayed) {
         p[n++] = TAG_REPLAYED;

@@ -242,9 +242,29 @@ def text_seeds():
         yield f"text-{n}", bytes((n & 1, 40)) + text
 
 
+# -- fuzz_unpack: a byte for the type, the message --
+
+
+def unpack_seeds():
+    spec = task.Spec(id="a", role="backend", title="größer", payload=b"\x00\x01", command=["x", "y"], priority=2,
+                     after=[task.Edge(id="b", any=1)], labels={"k": "v"}, max_attempts=7, deadline=1 << 40)  # fmt: skip
+    submit = wire.ToBroker(id=1, client="c", number=9, submit=wire.Submit(tasks=[spec, spec]))
+    lines = [wire.Line(token=300, started=True), wire.Line(token=1 << 63, result=task.Result(outcome=1, exit_status=-9))]
+    report = wire.ToBroker(id=2, report=wire.Report(lines=lines))
+    data = {"submit": (0, submit), "report": (0, report), "spec": (3, spec)}
+    for name, (kind, message) in data.items():
+        whole = message.SerializeToString(deterministic=True)
+        yield name, bytes((kind,)) + whole
+        yield f"{name}-cut", bytes((kind,)) + whole[:-3]
+        yield f"{name}-twice", bytes((kind,)) + whole + whole
+    yield "unknown", b"\x03\x0a\x01a\xfa\x3f\x02hi\x80\x40\x07"
+    yield "groups", b"\x03\x0b\x0c"
+    yield "long-number", b"\x03\x28" + b"\xff" * 9 + b"\x7f"
+
+
 def main():
     seeds = {"wire": wire_seeds, "replay": replay_seeds, "plan": plan_seeds,
-             "result": result_seeds, "units": units_seeds, "text": text_seeds}  # fmt: skip
+             "result": result_seeds, "units": units_seeds, "text": text_seeds, "unpack": unpack_seeds}  # fmt: skip
     for target, make in seeds.items():
         for name, data in make():
             write(target, name, data)

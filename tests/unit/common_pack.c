@@ -1,8 +1,10 @@
-/* common/pack: the same bytes as protobuf-c's own, for any content of any of our messages. */
+/* common/pack and common/unpack: the same bytes as protobuf-c's own, for any content of any of our
+ * messages, and the same messages again. */
 #include "common/alloc.h"
 #include "common/arena.h"
 #include "common/pack.h"
 #include "common/rng.h"
+#include "common/unpack.h"
 
 #include "fact.pb-c.h"
 #include "wire.pb-c.h"
@@ -46,6 +48,43 @@ assert_packs_alike(const ProtobufCMessage *message)
     buf_fini(&sized);
     free(packed);
     free(expected);
+}
+
+static bool
+is_taken_by_both(const ProtobufCMessageDescriptor *type, size_t bytes, const uint8_t *data)
+{
+    struct arena arena;
+    arena_init(&arena);
+    /* Exactly as large as it is, so that a sanitizer sees a byte too far. */
+    uint8_t *exact = xmemdup(data, bytes);
+    bool ours = unpack_own(&arena, type, bytes, exact) != NULL;
+    ProtobufCMessage *theirs = protobuf_c_message_unpack(type, &arena.pb, bytes, exact);
+    assert_int_equal(ours, theirs != NULL);
+    free(exact);
+    arena_fini(&arena);
+    return ours;
+}
+
+/* Unpacked and packed again it is the same; cut anywhere it is taken by both or by none. */
+static void
+assert_unpacks(const ProtobufCMessage *message)
+{
+    size_t bytes, again_bytes;
+    uint8_t *packed = pack_new(message, &bytes);
+    struct arena arena;
+    arena_init(&arena);
+    const ProtobufCMessage *made = unpack_own(&arena, message->descriptor, bytes, packed);
+    assert_non_null(made);
+    assert_ptr_equal(made->descriptor, message->descriptor);
+    uint8_t *again = pack_new(made, &again_bytes);
+    assert_int_equal(again_bytes, bytes);
+    assert_memory_equal(again, packed, bytes);
+    for (size_t cut = 0; cut < bytes && bytes < 500; cut++) {
+        is_taken_by_both(message->descriptor, cut, packed);
+    }
+    free(again);
+    free(packed);
+    arena_fini(&arena);
 }
 
 static uint64_t
@@ -151,7 +190,9 @@ test_packs_as_protobuf_c_does(void **state)
     arena_init(&f.arena);
     for (size_t t = 0; t < ARRAY_LEN(types); t++) {
         for (int i = 0; i < ROUNDS; i++) {
-            assert_packs_alike(fill(&f, types[t]));
+            const ProtobufCMessage *message = fill(&f, types[t]);
+            assert_packs_alike(message);
+            assert_unpacks(message);
             arena_reset(&f.arena);
         }
     }
@@ -176,12 +217,87 @@ test_unknown_fields_are_kept(void **state)
     baton__spec__free_unpacked(spec, NULL);
 }
 
+static void *
+unpack_text(struct arena *arena, struct unpack *how, const char *data, size_t bytes)
+{
+    how->arena = arena;
+    return unpack(how, &baton__spec__descriptor, bytes, (const uint8_t *)data);
+}
+
+static void
+test_texts_are_looked_at(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena);
+    struct unpack how = {.left = 4096, .checks_texts = true};
+    Baton__Spec *spec = unpack_text(&arena, &how, "\x0a\x0bgr\xc3\xbc\xc3\x9f dich", 13);
+    assert_non_null(spec);
+    assert_string_equal(spec->id, "gr\xc3\xbc\xc3\x9f dich");
+    assert_null(how.nul_field);
+    assert_null(unpack_text(&arena, &how, "\x0a\x0agr\xc3\xbc\xc3 dich", 12));
+    assert_false(how.is_exhausted);
+    spec = unpack_text(&arena, &how, "\x0a\x0aid12345\0ab\x12\1\0", 15);
+    assert_non_null(spec);
+    assert_string_equal(how.nul_field, "id");
+    arena_fini(&arena);
+}
+
+static void
+test_memory_is_bounded(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena);
+    struct unpack how = {.left = sizeof(Baton__Spec) + 20};
+    assert_non_null(unpack_text(&arena, &how, "\x0a\1a", 3));
+    how.left = sizeof(Baton__Spec) + 20;
+    static char edges[1000]; /* 500 edges that say nothing */
+    for (size_t i = 0; i < sizeof edges; i += 2) {
+        edges[i] = 10 << 3 | 2;
+    }
+    assert_null(unpack_text(&arena, &how, edges, sizeof edges));
+    assert_true(how.is_exhausted);
+    how = (struct unpack){.left = sizeof(Baton__Spec) + 500 * sizeof(Baton__Edge) + 1024 * 16};
+    Baton__Spec *spec = unpack_text(&arena, &how, edges, sizeof edges);
+    assert_non_null(spec);
+    assert_int_equal(spec->n_after, 500);
+    arena_fini(&arena);
+}
+
+/* A message in two pieces is one, and of two cases of a oneof the last one holds. */
+static void
+test_what_comes_again_goes_on(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena);
+    static const uint8_t twice[] = {
+        0x62, 4, 0x0a, 2, 0x0a, 0, /* submit, one task */
+        0x62, 4, 0x0a, 2, 0x0a, 0, /* … and one more */
+    };
+    Baton__ToBroker *message = unpack_own(&arena, &baton__to_broker__descriptor, sizeof twice,
+                                          twice);
+    assert_non_null(message);
+    assert_int_equal(message->op_case, BATON__TO_BROKER__OP_SUBMIT);
+    assert_int_equal(message->submit->n_tasks, 2);
+    static const uint8_t two_cases[] = {0x62, 4, 0x0a, 2, 0x0a, 0, 0x82, 2, 2, 0x0a, 0};
+    message = unpack_own(&arena, &baton__to_broker__descriptor, sizeof two_cases, two_cases);
+    assert_non_null(message);
+    assert_int_equal(message->op_case, BATON__TO_BROKER__OP_REPORT);
+    assert_int_equal(message->report->n_lines, 1);
+    arena_fini(&arena);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_packs_as_protobuf_c_does),
         cmocka_unit_test(test_unknown_fields_are_kept),
+        cmocka_unit_test(test_texts_are_looked_at),
+        cmocka_unit_test(test_memory_is_bounded),
+        cmocka_unit_test(test_what_comes_again_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
  * its area. As many as fit. */
 #include "broker/core/board/board.h"
 
+#include "common/unpack.h"
 #include "common/words.h"
 
 #include <string.h>
@@ -24,7 +25,7 @@ parcel_add(struct parcel *parcel, const Baton__Card *card)
     struct arena *arena = parcel->request->arena;
     uint8_t *packed = arena_alloc(arena, bytes + 1);
     baton__card__pack(card, packed);
-    Baton__Card *copy = baton__card__unpack(&arena->pb, bytes, packed);
+    Baton__Card *copy = unpack_own(arena, &baton__card__descriptor, bytes, packed);
     CHECK(copy);
     assignment->cards[assignment->n_cards++] = copy;
     parcel->left -= bytes;

@@ -4,6 +4,7 @@
 
 #include "common/gate_name.h"
 #include "common/text.h"
+#include "common/unpack.h"
 
 #include <string.h>
 
@@ -355,7 +356,7 @@ answer_card(struct core_request *request, const Baton__Card *card)
     size_t bytes = baton__card__get_packed_size(card);
     uint8_t *packed = arena_alloc(request->arena, bytes + 1);
     baton__card__pack(card, packed);
-    Baton__Card *copy = baton__card__unpack(&request->arena->pb, bytes, packed);
+    Baton__Card *copy = unpack_own(request->arena, &baton__card__descriptor, bytes, packed);
     CHECK(copy);
     return copy;
 }

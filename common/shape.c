@@ -1,0 +1,136 @@
+#include "common/shape.h"
+
+#include "common/alloc.h"
+#include "common/check.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+enum { TABLE_BITS = 10 };
+
+/* Open addressing by the descriptor's address; what stands in it stays. */
+static _Atomic(const struct shape *) table[1 << TABLE_BITS];
+
+_Static_assert(sizeof(protobuf_c_boolean) == 4 && sizeof(size_t) == 8 && sizeof(void *) == 8,
+               "words are of other sizes");
+
+static uint8_t
+value_bytes(const ProtobufCFieldDescriptor *field)
+{
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_BOOL:
+    case PROTOBUF_C_TYPE_ENUM:
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_SINT32:
+    case PROTOBUF_C_TYPE_UINT32:
+        return 4;
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
+    case PROTOBUF_C_TYPE_STRING:
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return 8;
+    case PROTOBUF_C_TYPE_BYTES:
+        return sizeof(ProtobufCBinaryData);
+    case PROTOBUF_C_TYPE_SINT64:
+    case PROTOBUF_C_TYPE_FIXED32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_FLOAT:
+    default:
+        CHECK(!"no field of our messages has this type");
+    }
+}
+
+static struct shape_field
+field_of(const ProtobufCFieldDescriptor *field)
+{
+    CHECK(field->id < SHAPE_NUMBERS);
+    bool is_message = field->type == PROTOBUF_C_TYPE_MESSAGE;
+    return (struct shape_field){
+        .offset = field->offset,
+        .quantifier = field->quantifier_offset,
+        .number = (uint16_t)field->id,
+        .type = (uint8_t)field->type,
+        .bytes = value_bytes(field),
+        .is_repeated = field->label == PROTOBUF_C_LABEL_REPEATED,
+        .is_packed = field->flags & PROTOBUF_C_FIELD_FLAG_PACKED,
+        .is_oneof = field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF,
+        .name = field->name,
+        .sub = is_message ? shape_of(field->descriptor) : NULL,
+    };
+}
+
+/* The aligned word in which a value of four or eight bytes stands. A message's size is a multiple
+ * of eight. */
+static struct shape_step
+step_of(uint32_t at, bool is_half)
+{
+    struct shape_step step = {.word = at & ~7u, .mask = UINT64_MAX};
+    if (is_half) {
+        step.mask = at & 4 ? UINT64_MAX << 32 : UINT32_MAX; /* little-endian, as this machine */
+    }
+    return step;
+}
+
+static struct shape *
+shape_new(const ProtobufCMessageDescriptor *type)
+{
+    CHECK(type->n_fields < UINT8_MAX && type->sizeof_message % 8 == 0);
+    struct shape *shape = xcalloc(1, sizeof *shape);
+    shape->type = type;
+    shape->fields = xcalloc(type->n_fields + 1, sizeof *shape->fields);
+    shape->steps = xcalloc(type->n_fields + 1, sizeof *shape->steps);
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        struct shape_field field = field_of(&type->fields[i]);
+        shape->fields[i] = field;
+        shape->by_number[field.number] = (uint8_t)(i + 1);
+        struct shape_step *before = shape->n_steps ? &shape->steps[shape->n_steps - 1] : NULL;
+        if (field.is_oneof && before && before->is_oneof && before->last + 1u == i &&
+            shape->fields[before->first].quantifier == field.quantifier) {
+            before->last = (uint8_t)i;
+            continue;
+        }
+        bool counted = field.is_repeated || field.is_oneof;
+        struct shape_step step = step_of(counted ? field.quantifier : field.offset,
+                                         field.is_oneof || (!counted && field.bytes == 4));
+        step.is_oneof = field.is_oneof;
+        step.first = step.last = (uint8_t)i;
+        shape->steps[shape->n_steps++] = step;
+    }
+    return shape;
+}
+
+static void
+shape_free(struct shape *shape)
+{
+    free(shape->fields);
+    free(shape->steps);
+    free(shape);
+}
+
+const struct shape *
+shape_of(const ProtobufCMessageDescriptor *type)
+{
+    size_t at = (size_t)(((uintptr_t)type >> 4) * UINT64_C(0x9e3779b97f4a7c15) >>
+                         (64 - TABLE_BITS));
+    struct shape *mine = NULL;
+    for (size_t n = 0; n < 1 << TABLE_BITS; n++, at = (at + 1) % (1 << TABLE_BITS)) {
+        const struct shape *there = atomic_load_explicit(&table[at], memory_order_acquire);
+        if (!there) {
+            mine = mine ? mine : shape_new(type);
+            if (atomic_compare_exchange_strong(&table[at], &there, mine)) {
+                return mine;
+            }
+        }
+        if (there->type == type) {
+            if (mine) {
+                shape_free(mine); /* another thread was faster */
+            }
+            return there;
+        }
+    }
+    CHECK(!"more types of messages than there is room for");
+}

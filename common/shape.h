@@ -1,0 +1,44 @@
+/* What packing and unpacking ask of a message's type again and again, laid out for that: derived
+ * once from protobuf-c's descriptor, kept for good. From any thread. */
+#ifndef BATON_COMMON_SHAPE_H
+#define BATON_COMMON_SHAPE_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { SHAPE_NUMBERS = 256 }; /* our fields' numbers are below */
+
+struct shape_field {
+    uint32_t offset; /* of the value in the message; of a repeated one, of the array's pointer */
+    uint32_t quantifier; /* repeated: of their number; of a oneof: of its case */
+    uint16_t number;
+    uint8_t type;  /* ProtobufCType */
+    uint8_t bytes; /* of one value in memory */
+    bool is_repeated;
+    bool is_packed; /* repeated, and written packed */
+    bool is_oneof;
+    const char *name;
+    const struct shape *sub; /* MESSAGE */
+};
+
+/* One look at a message that is to be packed. */
+struct shape_step {
+    uint32_t word; /* of these eight bytes of the message … */
+    uint8_t first; /* (of a oneof: this field, in the order of numbers, … */
+    uint8_t last;  /* … to this one) */
+    bool is_oneof; /* the word is its case */
+    uint64_t mask; /* … these bits are 0 when nothing is said */
+};
+
+struct shape {
+    const ProtobufCMessageDescriptor *type;
+    struct shape_field *fields; /* by number */
+    struct shape_step *steps;
+    uint32_t n_steps;
+    uint8_t by_number[SHAPE_NUMBERS]; /* place in fields, from 1; 0: there is none */
+};
+
+const struct shape *shape_of(const ProtobufCMessageDescriptor *type);
+
+#endif

@@ -1,0 +1,328 @@
+#include "common/unpack.h"
+
+#include "common/check.h"
+#include "common/shape.h"
+#include "common/text.h"
+
+#include <limits.h>
+#include <string.h>
+
+enum { VARINT = 0, EIGHT_BYTES = 1, SIZED = 2, FOUR_BYTES = 5, LENGTH_BYTES_MAX = 5, ROOM_MIN = 2 };
+
+/* What is left to read of one message. */
+struct reader {
+    const uint8_t *at, *end;
+};
+
+/* One field as it stands there. */
+struct piece {
+    const uint8_t *begin; /* behind the tag */
+    uint64_t value;       /* VARINT */
+    const uint8_t *data;  /* the others */
+    size_t bytes;
+};
+
+static void *
+take(struct unpack *unpack, size_t bytes)
+{
+    if (bytes > unpack->left) {
+        unpack->is_exhausted = true;
+        return NULL;
+    }
+    unpack->left -= bytes;
+    return arena_alloc(unpack->arena, bytes);
+}
+
+/* ---- reading ---- */
+
+static bool
+read_varint(struct reader *reader, size_t bytes_max, uint64_t *ret_value)
+{
+    if (reader->at < reader->end && *reader->at < 0x80) {
+        *ret_value = *reader->at++;
+        return true;
+    }
+    uint64_t value = 0;
+    size_t left = (size_t)(reader->end - reader->at);
+    for (size_t i = 0; i < left && i < bytes_max; i++) {
+        uint8_t b = reader->at[i];
+        value |= (uint64_t)(b & 0x7f) << (7 * i);
+        if (b < 0x80) {
+            reader->at += i + 1;
+            *ret_value = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+read_piece(struct reader *reader, unsigned wire_type, struct piece *piece)
+{
+    piece->begin = reader->at;
+    uint64_t length;
+    switch (wire_type) {
+    case VARINT:
+        return read_varint(reader, 10, &piece->value);
+    case EIGHT_BYTES:
+    case FOUR_BYTES:
+        length = wire_type == EIGHT_BYTES ? 8 : 4;
+        break;
+    case SIZED:
+        if (!read_varint(reader, LENGTH_BYTES_MAX, &length)) {
+            return false;
+        }
+        break;
+    default:
+        return false; /* groups */
+    }
+    if (length > (size_t)(reader->end - reader->at)) {
+        return false;
+    }
+    piece->data = reader->at;
+    piece->bytes = (size_t)length;
+    reader->at += length;
+    return true;
+}
+
+/* ---- values ---- */
+
+static bool unpack_fields(struct unpack *unpack, const struct shape *shape, struct reader reader,
+                          ProtobufCMessage *message);
+
+static void
+put_number(const struct shape_field *field, uint64_t value, void *at)
+{
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_BOOL:
+        *(protobuf_c_boolean *)at = value != 0;
+        break;
+    case PROTOBUF_C_TYPE_SINT32:
+        *(uint32_t *)at = (uint32_t)value >> 1 ^ (0u - (uint32_t)(value & 1));
+        break;
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_UINT64:
+        *(uint64_t *)at = value;
+        break;
+    default:
+        *(uint32_t *)at = (uint32_t)value;
+    }
+}
+
+static bool
+put_text(struct unpack *unpack, const struct shape_field *field, const struct piece *piece,
+         void *at)
+{
+    if (unpack->checks_texts && !utf8_is_valid((const char *)piece->data, piece->bytes)) {
+        if (!memchr(piece->data, 0, piece->bytes)) {
+            return false;
+        }
+        unpack->nul_field = unpack->nul_field ? unpack->nul_field : field->name;
+    }
+    char *text = take(unpack, piece->bytes + 1);
+    if (!text) {
+        return false;
+    }
+    memcpy(text, piece->data, piece->bytes);
+    text[piece->bytes] = 0;
+    *(char **)at = text;
+    return true;
+}
+
+static bool
+put_bytes(struct unpack *unpack, const struct piece *piece, ProtobufCBinaryData *at)
+{
+    *at = (ProtobufCBinaryData){0};
+    if (piece->bytes == 0) {
+        return true;
+    }
+    at->data = take(unpack, piece->bytes);
+    if (!at->data) {
+        return false;
+    }
+    memcpy(at->data, piece->data, piece->bytes);
+    at->len = piece->bytes;
+    return true;
+}
+
+/* One that comes again goes on with the same: its fields override, its elements are added. */
+static bool
+put_message(struct unpack *unpack, const struct shape_field *field, const struct piece *piece,
+            ProtobufCMessage **at)
+{
+    if (!*at) {
+        *at = take(unpack, field->sub->type->sizeof_message);
+        if (!*at) {
+            return false;
+        }
+        field->sub->type->message_init(*at);
+    }
+    struct reader reader = {piece->data, piece->data + piece->bytes};
+    return unpack_fields(unpack, field->sub, reader, *at);
+}
+
+static bool
+put_value(struct unpack *unpack, const struct shape_field *field, unsigned wire_type,
+          const struct piece *piece, void *at)
+{
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_STRING:
+        return wire_type == SIZED && put_text(unpack, field, piece, at);
+    case PROTOBUF_C_TYPE_BYTES:
+        return wire_type == SIZED && put_bytes(unpack, piece, at);
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return wire_type == SIZED && put_message(unpack, field, piece, at);
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
+        if (wire_type == EIGHT_BYTES) {
+            memcpy(at, piece->data, 8);
+        }
+        return wire_type == EIGHT_BYTES;
+    default:
+        if (wire_type == VARINT) {
+            put_number(field, piece->value, at);
+        }
+        return wire_type == VARINT;
+    }
+}
+
+/* ---- fields ---- */
+
+/* Room for one more in an array of n, whose room is n at each power of two. NULL: too much. */
+static void *
+element_add(struct unpack *unpack, void **array, size_t n, size_t bytes)
+{
+    if (n == 0 || (n >= ROOM_MIN && (n & (n - 1)) == 0)) {
+        void *more = take(unpack, MAX(2 * n, (size_t)ROOM_MIN) * bytes);
+        if (!more) {
+            return NULL;
+        }
+        if (n > 0) {
+            memcpy(more, *array, n * bytes);
+        }
+        *array = more;
+    }
+    return (char *)*array + n * bytes;
+}
+
+static bool
+add_element(struct unpack *unpack, const struct shape_field *field, unsigned wire_type,
+            const struct piece *piece, char *message)
+{
+    size_t *n = (size_t *)(void *)(message + field->quantifier);
+    void *at = element_add(unpack, (void **)(void *)(message + field->offset), *n, field->bytes);
+    if (!at) {
+        return false;
+    }
+    memset(at, 0, field->bytes);
+    if (!put_value(unpack, field, wire_type, piece, at)) {
+        return false;
+    }
+    ++*n;
+    return true;
+}
+
+/* All elements of a packed field. */
+static bool
+add_elements(struct unpack *unpack, const struct shape_field *field, const struct piece *piece,
+             char *message)
+{
+    struct reader reader = {piece->data, piece->data + piece->bytes};
+    bool is_fixed = field->type == PROTOBUF_C_TYPE_FIXED64 || field->type == PROTOBUF_C_TYPE_DOUBLE;
+    unsigned wire_type = is_fixed ? EIGHT_BYTES : VARINT;
+    while (reader.at < reader.end) {
+        struct piece one;
+        if (!read_piece(&reader, wire_type, &one) ||
+            !add_element(unpack, field, wire_type, &one, message)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+put_field(struct unpack *unpack, const struct shape_field *field, unsigned wire_type,
+          const struct piece *piece, char *message)
+{
+    if (field->is_repeated) {
+        bool is_number = field->type != PROTOBUF_C_TYPE_STRING &&
+                         field->type != PROTOBUF_C_TYPE_BYTES &&
+                         field->type != PROTOBUF_C_TYPE_MESSAGE;
+        return wire_type == SIZED && is_number
+                   ? add_elements(unpack, field, piece, message)
+                   : add_element(unpack, field, wire_type, piece, message);
+    }
+    if (field->is_oneof) {
+        uint32_t *number = (uint32_t *)(void *)(message + field->quantifier);
+        if (*number != field->number) {
+            memset(message + field->offset, 0, field->bytes);
+            *number = field->number;
+        }
+    }
+    return put_value(unpack, field, wire_type, piece, message + field->offset);
+}
+
+static bool
+keep_unknown(struct unpack *unpack, uint32_t number, unsigned wire_type, const struct piece *piece,
+             const uint8_t *end, ProtobufCMessage *message)
+{
+    ProtobufCMessageUnknownField *unknown = element_add(unpack, (void **)&message->unknown_fields,
+                                                        message->n_unknown_fields, sizeof *unknown);
+    if (!unknown) {
+        return false;
+    }
+    *unknown = (ProtobufCMessageUnknownField){.tag = number,
+                                              .wire_type = (ProtobufCWireType)wire_type,
+                                              .len = (size_t)(end - piece->begin)};
+    unknown->data = take(unpack, unknown->len);
+    if (!unknown->data) {
+        return false;
+    }
+    memcpy(unknown->data, piece->begin, unknown->len);
+    message->n_unknown_fields++;
+    return true;
+}
+
+static bool
+unpack_fields(struct unpack *unpack, const struct shape *shape, struct reader reader,
+              ProtobufCMessage *message)
+{
+    while (reader.at < reader.end) {
+        uint64_t tag;
+        struct piece piece;
+        if (!read_varint(&reader, LENGTH_BYTES_MAX, &tag) || tag >> 3 == 0 || tag >> 3 > INT_MAX ||
+            !read_piece(&reader, tag & 7, &piece)) {
+            return false;
+        }
+        uint32_t number = (uint32_t)(tag >> 3);
+        unsigned place = number < SHAPE_NUMBERS ? shape->by_number[number] : 0;
+        bool ok = place ? put_field(unpack, &shape->fields[place - 1], tag & 7, &piece,
+                                    (char *)message)
+                        : keep_unknown(unpack, number, tag & 7, &piece, reader.at, message);
+        if (!ok) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void *
+unpack(struct unpack *unpack, const ProtobufCMessageDescriptor *type, size_t bytes,
+       const uint8_t *data)
+{
+    ProtobufCMessage *message = take(unpack, type->sizeof_message);
+    if (!message) {
+        return NULL;
+    }
+    type->message_init(message);
+    struct reader reader = {data, bytes ? data + bytes : data};
+    return unpack_fields(unpack, shape_of(type), reader, message) ? message : NULL;
+}
+
+void *
+unpack_own(struct arena *arena, const ProtobufCMessageDescriptor *type, size_t bytes,
+           const uint8_t *data)
+{
+    struct unpack own = {.arena = arena, .left = SIZE_MAX};
+    return unpack(&own, type, bytes, data);
+}
