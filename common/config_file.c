@@ -216,6 +216,11 @@ usual_path(struct config *config)
     const char *file = config->program->file;
     const char *own = getenv("XDG_CONFIG_HOME");
     const char *home = getenv("HOME");
+    const char *service = getenv(
+        "CONFIGURATION_DIRECTORY"); /* of systemd, for the unit that we are */
+    if (service && service[0] == '/') {
+        return arena_printf(&config->arena, "%s/%s", service, file);
+    }
     if (geteuid() == 0) {
         return arena_printf(&config->arena, "/etc/baton/%s", file);
     }

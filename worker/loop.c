@@ -4,12 +4,14 @@
 
 #include "common/alloc.h"
 #include "common/log.h"
+#include "common/notify.h"
 #include "worker/slot.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -19,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FIXED_FDS = 2, TURN_EVENTS_MAX = 256, TURN_MS_MAX = 60 * 1000 };
+enum { FIXED_FDS = 2, TURN_EVENTS_MAX = 256, TURN_MS_MAX = 60 * 1000, STOP_EVERY_MS = 10 * 1000 };
 
 int64_t
 worker_clock(void)
@@ -104,6 +106,16 @@ asked_to_end(struct worker *worker, int signal)
 }
 
 static void
+reload(struct worker *worker)
+{
+    notify_reloading();
+    if (options_reload(worker->options)) {
+        log_set_level(worker->options->level);
+    }
+    notify_send("READY=1");
+}
+
+static void
 read_signals(struct worker *worker, int signals)
 {
     struct signalfd_siginfo info;
@@ -112,8 +124,8 @@ read_signals(struct worker *worker, int signals)
             (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)) {
             asked_to_end(worker, (int)info.ssi_signo);
         }
-        if (info.ssi_signo == SIGHUP && options_reload(worker->options)) {
-            log_set_level(worker->options->level);
+        if (info.ssi_signo == SIGHUP) {
+            reload(worker);
         }
     }
     reap(worker);
@@ -153,6 +165,37 @@ pass_phases(struct worker *worker)
                     worker->now >= worker->idle_at + LINGER_MS;
 }
 
+/* ---- the service manager ---- */
+
+/* It sees that the loop lives and what it does, and waits for agents as long as this worker does,
+ * whatever the time limit of its own for a stop. */
+static void
+tell_manager(struct worker *worker)
+{
+    notify_watchdog(worker->now * 1000);
+    if (worker->phase != WORKER_TAKES && worker->now >= worker->told_at + STOP_EVERY_MS) {
+        char text[64];
+        snprintf(text, sizeof text, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%d000", 3 * STOP_EVERY_MS);
+        notify_send(text);
+        worker->told_at = worker->now;
+    }
+    uint32_t running = 0;
+    for (size_t i = 0; i < worker->options->slots; i++) {
+        running += !slot_is_free(&worker->slots[i]);
+    }
+    uint64_t state = (uint64_t)running << 3 | (uint64_t)worker->phase << 1 | worker->connected;
+    if (state != worker->told) {
+        char text[128];
+        snprintf(text, sizeof text, "STATUS=%s; %u of %u at work",
+                 !worker->connected              ? "Waits for the broker"
+                 : worker->phase == WORKER_TAKES ? "Takes tasks"
+                                                 : "Takes nothing new",
+                 running, (unsigned)worker->options->slots);
+        notify_send(text);
+        worker->told = state;
+    }
+}
+
 /* ---- a turn ---- */
 
 static int64_t
@@ -172,7 +215,10 @@ next_at(const struct worker *worker)
     if (worker->idle_at) {
         next = MIN(next, worker->idle_at + LINGER_MS);
     }
-    return next;
+    if (worker->phase != WORKER_TAKES) {
+        next = MIN(next, worker->told_at + STOP_EVERY_MS);
+    }
+    return MIN(next, worker->now + MIN(notify_wait_ms(), (int64_t)TURN_MS_MAX));
 }
 
 static int
@@ -220,6 +266,7 @@ turn(struct worker *worker, struct pollfd *fds, size_t *ends, int signals)
     session_set_credit(worker);
     session_read(worker);
     pass_phases(worker);
+    tell_manager(worker);
 }
 
 int
@@ -231,6 +278,8 @@ loop_run(struct worker *worker, int signals)
     worker->now = worker_clock();
     session_set_credit(worker);
     session_read(worker);
+    worker->told = UINT64_MAX;
+    notify_send("READY=1");
     while (!worker->ended) {
         turn(worker, fds, ends, signals);
     }

@@ -1,5 +1,6 @@
 /* baton-worker: takes tasks of its roles, runs the agent's command for each, reports. */
 #include "common/log.h"
+#include "common/notify.h"
 #include "common/streams.h"
 #include "worker/loop.h"
 #include "worker/options.h"
@@ -53,6 +54,7 @@ main(int argc, char **argv)
             .worker = options.name,
             .role = options.roles.n == 1 ? options.roles.items[0] : NULL,
         });
+        notify_begin();
         status = work(&options);
     }
     options_fini(&options);

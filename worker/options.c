@@ -213,9 +213,12 @@ default_name(const struct options *options, struct buf *name)
 static void
 default_state(const char *name, struct buf *path)
 {
+    const char *service = getenv("STATE_DIRECTORY"); /* of systemd, for the unit that we are */
     const char *state = getenv("XDG_STATE_HOME");
     const char *home = getenv("HOME");
-    if (state && state[0] == '/') {
+    if (service && service[0] == '/') {
+        buf_add_text(path, service);
+    } else if (state && state[0] == '/') {
         buf_printf(path, "%s/baton/worker/%s", state, name);
     } else if (geteuid() == 0) {
         buf_printf(path, "/var/lib/baton-worker/%s", name);

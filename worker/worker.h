@@ -43,6 +43,8 @@ struct worker {
     bool touched;         /* the session was used since it was last read dry */
     int status;           /* to exit with, once ended */
     bool ended;
+    uint64_t told;   /* to the service manager, as a number */
+    int64_t told_at; /* while stopping */
     int64_t idle_at; /* while stopping: since when nothing runs */
 };
 

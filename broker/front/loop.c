@@ -11,13 +11,13 @@
 
 #include "broker/front/assign.h"
 #include "broker/front/listen.h"
-#include "broker/front/notify.h"
 #include "broker/front/recover.h"
 #include "broker/front/schedules.h"
 #include "broker/front/store_ops.h"
 #include "broker/front/turn.h"
 #include "common/alloc.h"
 #include "common/limits.h"
+#include "common/notify.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -294,10 +294,7 @@ static void
 reload(struct loop *loop)
 {
     struct front *front = &loop->front;
-    char text[96];
-    snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
-             (long long)notify_monotonic_us());
-    notify_send(text);
+    notify_reloading();
     bool ok = options_reload(front->options);
     if (ok) {
         log_set_level(front->options->level);

@@ -115,9 +115,12 @@ environment(const char *name)
 static void
 default_data(struct buf *path)
 {
+    const char *service = environment("STATE_DIRECTORY"); /* of systemd, for the unit that we are */
     const char *state = environment("XDG_STATE_HOME");
     const char *home = environment("HOME");
-    if (geteuid() == 0) {
+    if (service) {
+        buf_add_text(path, service);
+    } else if (geteuid() == 0) {
         buf_add_text(path, "/var/lib/baton");
     } else if (state) {
         buf_printf(path, "%s/baton", state);
@@ -131,10 +134,13 @@ static void
 default_listen(struct buf *endpoint)
 {
     const char *given = environment("BATON_ENDPOINT");
+    const char *service = environment("RUNTIME_DIRECTORY");
     const char *runtime = environment("XDG_RUNTIME_DIR");
     struct stat st;
     if (given) {
         buf_add_text(endpoint, given);
+    } else if (service) {
+        buf_printf(endpoint, "ipc://%s/broker.sock", service);
     } else if (runtime && stat(runtime, &st) == 0 && S_ISDIR(st.st_mode)) {
         buf_printf(endpoint, "ipc://%s/baton/broker.sock", runtime);
     } else {

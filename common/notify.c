@@ -1,8 +1,9 @@
-#include "broker/front/notify.h"
+#include "common/notify.h"
 
 #include "common/check.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -55,12 +56,21 @@ notify_send(const char *text)
     close(fd);
 }
 
-int64_t
-notify_monotonic_us(void)
+void
+notify_reloading(void)
 {
     struct timespec now;
     CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    char text[96];
+    snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
+             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    notify_send(text);
+}
+
+int64_t
+notify_wait_ms(void)
+{
+    return state.watchdog_us > 0 ? state.watchdog_us / 1000 : INT64_MAX;
 }
 
 void
