@@ -24,6 +24,17 @@ card_take_number(struct ctl *ctl, const char *text, uint64_t *ret_number)
     return true;
 }
 
+bool
+card_take_severity(struct ctl *ctl, const char *text, uint32_t *ret)
+{
+    if ((text[0] == 'P' || text[0] == 'p') && text[1] >= '0' && text[1] <= '3' && !text[2]) {
+        *ret = (uint32_t)(text[1] - '0') + 1;
+        return true;
+    }
+    ctl->status = ctl_usage(ctl, "%s is no severity: P0, P1, P2, P3", text);
+    return false;
+}
+
 /* ---- JSON ---- */
 
 static void

@@ -7,6 +7,9 @@
 /* "12" or "#12": the number of a card. False: reported; return ctl->status. */
 bool card_take_number(struct ctl *ctl, const char *text, uint64_t *ret_number);
 
+/* "P0" to "P3". False: reported; return ctl->status. */
+bool card_take_severity(struct ctl *ctl, const char *text, uint32_t *ret);
+
 /* Everything of a card, as docs/coordination.md has it. The caller's reference. */
 json_t *card_json(const struct baton_card *card);
 

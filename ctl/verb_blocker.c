@@ -27,17 +27,6 @@ static const struct option raise_options[] = {
 };
 
 static bool
-take_severity(struct ctl *ctl, const char *text, uint32_t *ret)
-{
-    if ((text[0] == 'P' || text[0] == 'p') && text[1] >= '0' && text[1] <= '3' && !text[2]) {
-        *ret = (uint32_t)(text[1] - '0') + 1;
-        return true;
-    }
-    ctl->status = ctl_usage(ctl, "%s is no severity: P0, P1, P2, P3", text);
-    return false;
-}
-
-static bool
 take_raise_option(struct ctl *ctl, int option, struct baton_card *card, struct ctl_ref *ref,
                   bool *whole)
 {
@@ -58,7 +47,7 @@ take_raise_option(struct ctl *ctl, int option, struct baton_card *card, struct c
         card->text = optarg;
         return true;
     case OPTION_SEVERITY:
-        return take_severity(ctl, optarg, &card->severity);
+        return card_take_severity(ctl, optarg, &card->severity);
     case OPTION_OWNER:
         card->owner = optarg;
         return true;

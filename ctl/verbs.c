@@ -210,6 +210,25 @@ static const char schedule_usage[] =
     "pause N [REASON]:\n"
     "  --until T         ends by itself";
 
+static const char incident_usage[] =
+    "open P0|P1|P2|P3 --title TEXT [OPTION…] | acknowledge N | amend N OPTION…\n"
+    "| resolve N CAUSE | list | show N | postmortem N\n"
+    "open (prints the number):\n"
+    "  --text TEXT       more about it\n"
+    "  --area A          its owner answers, its decision maker is the next rung\n"
+    "  --role R          or this role owns it\n"
+    "  --task ID         or the role of this task; an agent's own by itself\n"
+    "acknowledge:\n"
+    "  --role R          only for this role; an agent for its own\n"
+    "amend:\n"
+    "  --severity P  --title TEXT  --text TEXT\n"
+    "resolve:\n"
+    "  --follow-up ID    a task that comes of it; again for more\n"
+    "list:\n"
+    "  --all             the ended ones too\n"
+    "Each role that the level names (`baton rules list level`) gets a task at the head of its\n"
+    "queue; whoever starts it has answered. What is not answered in time is escalated.";
+
 const struct verb verbs[] = {
     {"apply", verb_apply, "Tasks", "Add or change the tasks of plan files", apply_usage},
     {"check", verb_check, "Tasks", "Check plan files without a broker", check_usage},
@@ -279,6 +298,8 @@ const struct verb verbs[] = {
     {"handoff", verb_handoff, "Coordination", "Hand work on, answer what was handed on",
      handoff_usage},
     {"signal", verb_signal, "Coordination", "Say that what others wait for is there", signal_usage},
+    {"incident", verb_incident, "Coordination", "Call who must answer, until it is resolved",
+     incident_usage},
     {"decision", verb_decision, "Coordination", "Propose, review and make decisions",
      decision_usage},
     {"blocker", verb_blocker, "Coordination", "Say what is in the way, and clear it",

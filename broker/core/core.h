@@ -83,10 +83,11 @@ void core_out_fini(struct core_out *out);
 
 /* One request: what comes in with it, and where its results go. */
 struct core_request {
-    int64_t now;         /* broker time in ms; never falls */
-    uint64_t seed;       /* randomness for this request */
-    const char *actor;   /* who; "" for the broker itself */
-    struct arena *arena; /* holds the answer; the caller resets it */
+    int64_t now;          /* broker time in ms; never falls */
+    uint64_t seed;        /* randomness for this request */
+    const char *actor;    /* who; "" for the broker itself */
+    int64_t business_end; /* of the next business day, in the broker's zone; 0: not known */
+    struct arena *arena;  /* holds the answer; the caller resets it */
     struct core_out *out;
     Baton__Error error; /* set (texts in the arena) when a verb returns other than OK */
 };

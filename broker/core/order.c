@@ -44,6 +44,30 @@ order_before(const void *context, uint32_t a, uint32_t b)
     return x->key < y->key;
 }
 
+/* What answers a P0 or P1, and what that needs, stands in a tier of its own before all else: its
+ * order_at is that much lower. So tiers flow to what a task depends on as every urgency does. */
+#define TIER_MS (INT64_C(1) << 52) /* more than any time */
+
+static int64_t
+tier_of(int64_t order_at)
+{
+    return order_at >= 0 ? 0 : order_at < -TIER_MS ? -2 * TIER_MS : -TIER_MS;
+}
+
+int64_t
+order_time(int64_t order_at)
+{
+    return order_at - tier_of(order_at);
+}
+
+static int64_t
+own_tier(const struct task *task)
+{
+    return !task->urgent || task->ext->severity > 2 ? 0
+           : task->ext->severity == 1               ? -2 * TIER_MS
+                                                    : -TIER_MS;
+}
+
 /* Its priority, or critical when its deadline has passed and says so. */
 static unsigned
 urgency_of(const struct task *task)
@@ -55,7 +79,7 @@ urgency_of(const struct task *task)
 static int64_t
 base_of(const struct task *task)
 {
-    return task->anchor + patience_ms(urgency_of(task));
+    return task->anchor + (task->urgent ? task->ext->patience_ms : patience_ms(urgency_of(task)));
 }
 
 static int64_t
@@ -63,7 +87,7 @@ floor_of(const struct task *task)
 {
     bool hard = task->course->deadline &&
                 task->on_deadline != BATON__ON_DEADLINE__ON_DEADLINE_NOTHING;
-    if (hard || urgency_of(task) == BATON__PRIORITY__PRIORITY_CRITICAL) {
+    if (hard || task->urgent || urgency_of(task) == BATON__PRIORITY__PRIORITY_CRITICAL) {
         return task->anchor;
     }
     return task->anchor + patience_ms(task->priority - 1u);
@@ -74,10 +98,10 @@ own_of(const struct task *task, int64_t effective)
 {
     int64_t base = base_of(task);
     if (effective == NEVER) {
-        return base;
+        return base + own_tier(task);
     }
     int64_t floor = floor_of(task);
-    return MAX(floor, MIN(effective - task->course->estimate_ms, base));
+    return MAX(floor, MIN(effective - task->course->estimate_ms, base)) + own_tier(task);
 }
 
 /* What a dependent passes on: infinite when it is not live. */
@@ -90,7 +114,11 @@ passed_effective(const struct task *task, int64_t effective)
 static int64_t
 passed_order(const struct task *to, int64_t order_at)
 {
-    return order_at == NEVER ? NEVER : MAX(to->anchor, order_at - to->course->estimate_ms);
+    if (order_at == NEVER) {
+        return NEVER;
+    }
+    int64_t tier = tier_of(order_at);
+    return MAX(to->anchor, order_at - tier - to->course->estimate_ms) + tier;
 }
 
 static void
@@ -113,7 +141,7 @@ refresh(struct core *core, struct task *task)
             inherited = MIN(inherited, passed_order(task, succ->order_at));
         }
     }
-    int64_t order_at = MAX(task->anchor, MIN(own_of(task, effective), inherited));
+    int64_t order_at = MIN(own_of(task, effective), inherited); /* neither is before the anchor */
     bool changed = effective != task->course->effective || order_at != task->order_at;
     effective_set(core, task, effective);
     task->order_at = order_at;
@@ -129,7 +157,6 @@ lower(struct core *core, struct task *task, int64_t effective, int64_t order_at)
         changed = true;
     }
     int64_t to = MIN(MIN(own_of(task, task->course->effective), order_at), task->order_at);
-    to = MAX(to, task->anchor);
     if (to < task->order_at) {
         task->order_at = to;
         changed = true;

@@ -26,6 +26,9 @@ emit_started(struct core *core, struct core_request *request, const struct task 
     fact.what_case = BATON__FACT__WHAT_STARTED;
     fact.started = &started;
     emit(core, request, &fact);
+    if (task->urgent) {
+        incident_started(core, request, task);
+    }
 }
 
 static void

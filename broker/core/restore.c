@@ -363,8 +363,8 @@ core_link(struct core *core)
         edges_build(core, all[i], spec);
         arena_reset(&core->scratch);
     }
-    order_all(core);
     board_link(core);
+    order_all(core);
     for (uint32_t i = 0; i < n; i++) {
         struct task *task = all[i];
         if (task->state == READY) {

@@ -125,6 +125,9 @@ struct task_ext {
     uint32_t n_children;
     uint32_t n_descendants;
     int64_t cancel_grace_ms;
+    uint64_t incident;        /* open, to which it is the answer of its role; 0: none */
+    int64_t patience_ms;      /* … */
+    uint8_t severity;         /* … 1 to 4 */
     struct line *line;        /* the waiting line it is in; NULL: the ready queue */
     struct line *scout_line;  /* on whose behalf it stands in the ready queue; NULL: its own */
     uint32_t unique_slot;     /* back to the task */
@@ -230,6 +233,7 @@ struct task {
     bool has_limits : 1; /* the spec has limits of its own */
     bool has_any : 1;    /* some edge is in a group */
     bool settling : 1;   /* on core->settle */
+    bool urgent : 1;     /* answers an open incident (ext) */
     bool aside : 1;      /* == snapshot.side: what the snapshot says of it is packed */
 };
 
@@ -645,6 +649,8 @@ void gate_names(const struct gate *gate, unsigned *ret_kind, const char **ret_pr
 /* ---- order.c ---- */
 
 int64_t patience_ms(unsigned priority);
+/* order_at as a time, without its tier. */
+int64_t order_time(int64_t order_at);
 bool order_before(const void *core, uint32_t a, uint32_t b);
 /* Recomputes the task's place from its dependents, O(their number); what it depends on follows. */
 void order_spread(struct core *core, struct task *task);
@@ -894,6 +900,8 @@ void lease_end(struct core *core, struct core_request *request, struct task *tas
 /* The lease runs again from now, for extend_ms or its own length. */
 void lease_renew(struct core *core, const struct core_request *request, struct task *task,
                  int64_t extend_ms);
+/* The task of a summoned role has begun: the role has answered (board/incident.c). */
+void incident_started(struct core *core, struct core_request *request, const struct task *task);
 void emit_started(struct core *core, struct core_request *request, const struct task *task);
 /* The grace of a cancelled task is over and its worker said nothing. */
 void cancel_end(struct core *core, struct core_request *request, struct task *task);

@@ -163,7 +163,7 @@ view_make(const struct core *core, struct core_request *request, const struct ta
     ret->ended_at = task->course->ended_at;
     ret->next_at = task->timed ? task->course->next_at : 0;
     ret->actor = text(actor_name(core, task->actor));
-    ret->order_at = task_is_live(task) ? task->order_at : 0;
+    ret->order_at = task_is_live(task) ? order_time(task->order_at) : 0;
     ret->alert = (Baton__Alert)alert_now(task);
     ret->latest_start = task_is_live(task) && task->course->effective != NEVER ? latest_start(task)
                                                                                : 0;

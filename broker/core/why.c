@@ -374,7 +374,7 @@ why_order(struct why *w)
     baton__order__init(order);
     struct task *effective_from, *inherited_from;
     order_terms(w->core, task, &order->floor_at, &order->base_at, &effective_from, &inherited_from);
-    order->order_at = task->order_at;
+    order->order_at = order_time(task->order_at);
     order->anchor = task->anchor;
     order->patience_ms = patience_ms(alert_now(task) == BATON__ALERT__ALERT_ESCALATED
                                          ? (unsigned)BATON__PRIORITY__PRIORITY_CRITICAL

@@ -20,6 +20,7 @@ front_request(struct front *front, const char *actor)
         .now = front->now,
         .seed = rng_next(&front->rng),
         .actor = actor,
+        .business_end = calendar_business_end(&front->calendar, front->now),
         .arena = &front->arena,
         .out = &front->out,
         .error = BATON__ERROR__INIT,

@@ -9,6 +9,7 @@
 #define BATON_FRONT_FRONT_H
 
 #include "broker/core/core.h"
+#include "broker/front/calendar.h"
 #include "broker/front/clock.h"
 #include "broker/front/counters.h"
 #include "broker/front/feed.h"
@@ -61,7 +62,8 @@ struct front {
     struct core_out out; /* of the turn */
     struct counters counters;
 
-    int64_t now;         /* broker time of the turn in ms */
+    int64_t now; /* broker time of the turn in ms */
+    struct calendar calendar;
     int64_t started_at;  /* of this life */
     int64_t recovery_us; /* from opening the store to listening */
     uint64_t ticket;     /* of the newest batch handed to the store */

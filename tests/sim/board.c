@@ -157,6 +157,8 @@ step_board(struct world *w)
         step_handoff(w);
     } else if (pick(w, 3) == 0) {
         step_decision(w);
+    } else if (pick(w, 4) == 0) {
+        step_incident(w);
     } else if (pick(w, 2)) {
         raise_blocker(w);
     } else {
@@ -180,6 +182,10 @@ board_take_event(struct world *w, const Baton__Event *e)
     }
     if (card && card->kind == BATON__CARD_KIND__CARD_HANDOFF) {
         handoff_take_event(w, e, card);
+        return;
+    }
+    if (card && card->kind == BATON__CARD_KIND__CARD_INCIDENT) {
+        incident_take_event(w, e, card);
         return;
     }
     if (card && card->kind == BATON__CARD_KIND__CARD_DECISION) {

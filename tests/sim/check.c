@@ -126,6 +126,7 @@ take_task_event(struct world *w, const Baton__Event *e, int t)
     }
     m->seen[t] = (uint8_t)to;
     model_touch(m, t);
+    incident_task_moves(w, t, from, to);
     if (m->state[t] != to) {
         fire_towards(w, t, to, (int)e->reason);
     }
@@ -251,6 +252,9 @@ take_event(struct world *w, const Baton__Event *e)
         return;
     }
     int t = world_slot(w, e->project, e->id);
+    if (t < 0 && e->kind == BATON__EVENT__KIND__TASK && incident_take_task(w, e)) {
+        t = world_slot(w, e->project, e->id);
+    }
     if (t < 0) {
         sim_fail(w, "event %llu is about %s, which was not added", (ull)e->number, e->id);
     }
@@ -671,6 +675,7 @@ check_step(struct world *w)
     take_facts(w);
     take_events(w);
     handoff_check(w);
+    incident_check(w);
     signal_check(w);
     check_projects(w);
     for (size_t i = 0; i < w->out.n_puts; i++) {

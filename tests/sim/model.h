@@ -109,6 +109,7 @@ struct m_task {
     int16_t id;
     int8_t project;
     bool archived;
+    bool response; /* to an incident: added by the broker */
     bool held;
     bool ever_started;
     bool wait_backoff;    /* until next_lo, at latest next_hi */
@@ -216,7 +217,15 @@ struct m_card {
     uint8_t reviewers, spoken; /* roles, as bits */
     uint8_t rung;
     int64_t due_at;
-    int64_t created_at; /* handoff */
+    int64_t created_at; /* handoff, incident */
+    /* Incident; roles as bits. */
+    uint8_t severity;
+    int16_t response[M_ROLES]; /* slots of the tasks; -1: not summoned */
+    uint8_t answered;
+    uint8_t calling;      /* their tasks must come in this step */
+    uint8_t owed_answers; /* they have begun: it must be written down in this step */
+    uint8_t told;         /* as its latest event had it */
+    bool called_off;      /* resolved in this step: what has not begun is cancelled */
 };
 
 struct m_schedule {
@@ -255,6 +264,7 @@ struct model {
     struct m_lease leases[M_LEASES_MAX];
     uint8_t owed_signals[M_PROJECTS]; /* bit g: a handoff raises signal g */
     struct m_schedule schedules[M_PROJECTS][M_SCHEDULES];
+    uint32_t workers[M_ROLES], credit[M_ROLES];
     int n_cards;
     struct m_card cards[M_CARDS_MAX];
     int n_log; /* world.log */
@@ -266,6 +276,7 @@ struct model {
     bool order_valid;
     int n_order;
     int16_t order[M_TASKS_MAX]; /* ready tasks, first comes first */
+    uint8_t tier[M_TASKS_MAX];  /* 0: P0 needs it, 1: P1, 2: all else */
     int64_t order_at[M_TASKS_MAX];
     int64_t effective[M_TASKS_MAX];
     uint16_t n_dependents[M_TASKS_MAX];
@@ -343,6 +354,9 @@ void model_first_ready(struct model *m, int t);
 /* Could the claim be held beside what is held now? `with_vague`: lingering claims that may be gone
  * count. */
 bool model_has_room(const struct model *m, const struct m_claim *claim, bool with_vague);
+
+/* A task that the broker adds for an incident; its slot. */
+int model_add_response(struct model *m, int project, int id, int role);
 
 /* ---- the board ---- */
 struct m_card *model_card(struct model *m, uint64_t number); /* NULL */

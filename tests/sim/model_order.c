@@ -77,9 +77,21 @@ count_dependents(struct model *m)
     }
 }
 
+/* A place in the order: the tier comes first. */
+struct place {
+    int tier;
+    int64_t at;
+};
+
+static struct place
+earlier(struct place a, struct place b)
+{
+    return a.tier != b.tier ? (a.tier < b.tier ? a : b) : a.at < b.at ? a : b;
+}
+
 /* `d` is done with: what it depends on hears of its urgency. */
 static void
-inherit(struct model *m, int d, int64_t *from_dependents)
+inherit(struct model *m, int d, struct place *from_dependents)
 {
     const struct m_spec *spec = &m->task[d].spec;
     for (int k = 0; k < spec->n_edges; k++) {
@@ -91,24 +103,53 @@ inherit(struct model *m, int d, int64_t *from_dependents)
             m->effective[up] = MIN(m->effective[up], m->effective[d] - spec->estimate);
         }
         int64_t before = m->order_at[d] - m->task[up].spec.estimate;
-        from_dependents[up] = MIN(from_dependents[up], before);
+        struct place place = {m->tier[d], MAX(m->task[up].anchor, before)};
+        from_dependents[up] = earlier(from_dependents[up], place);
     }
 }
 
 static int64_t
-order_of(const struct model *m, int t, int64_t from_dependents)
+patience_for(const struct m_card *incident)
+{
+    static const int64_t quarters[] = {0, 1, 4, 16};
+    return incident->severity == 4 ? MAX(0, incident->due_at - incident->created_at)
+                                   : quarters[incident->severity] * hour / 4;
+}
+
+/* `incident`: to which it is an answer; NULL: none. */
+static struct place
+own_place(const struct model *m, int t, const struct m_card *incident)
 {
     const struct m_task *task = &m->task[t];
     const struct m_spec *spec = &task->spec;
     int urgency = model_is_escalated(m, t) ? BATON__PRIORITY__PRIORITY_CRITICAL : spec->priority;
-    int64_t base = task->anchor + patience(urgency);
+    int64_t base = task->anchor + (incident ? patience_for(incident) : patience(urgency));
     int64_t own = base;
     if (m->effective[t] != INT64_MAX) {
-        bool hard = spec->deadline && spec->on_deadline;
+        bool hard = (spec->deadline && spec->on_deadline) || incident;
         int64_t floor = hard ? task->anchor : task->anchor + patience_above(urgency);
         own = MAX(floor, MIN(m->effective[t] - spec->estimate, base));
     }
-    return MAX(task->anchor, MIN(own, from_dependents));
+    int tier = incident && incident->severity <= 2 ? incident->severity - 1 : 2;
+    return (struct place){tier, MAX(task->anchor, own)};
+}
+
+/* Which incident each task answers, -1: none. */
+static void
+find_incidents(const struct model *m, int16_t *of)
+{
+    for (int t = 0; t < m->n_tasks; t++) {
+        of[t] = -1;
+    }
+    for (int i = 0; i < m->n_cards; i++) {
+        const struct m_card *card = &m->cards[i];
+        bool is_open = card->kind == BATON__CARD_KIND__CARD_INCIDENT && model_card_is_open(card);
+        for (int r = 0; is_open && r < M_ROLES; r++) {
+            if (card->response[r] >= 0) {
+                of[card->response[r]] = (int16_t)i;
+            }
+        }
+    }
 }
 
 static const struct model *sorting;
@@ -119,6 +160,9 @@ compare(const void *a, const void *b)
     const struct model *m = sorting;
     int x = *(const int16_t *)a;
     int y = *(const int16_t *)b;
+    if (m->tier[x] != m->tier[y]) {
+        return m->tier[x] < m->tier[y] ? -1 : 1;
+    }
     if (m->order_at[x] != m->order_at[y]) {
         return m->order_at[x] < m->order_at[y] ? -1 : 1;
     }
@@ -132,7 +176,8 @@ void
 model_order(struct model *m)
 {
     static int16_t list[M_TASKS_MAX];
-    static int64_t from_dependents[M_TASKS_MAX];
+    static struct place from_dependents[M_TASKS_MAX];
+    static int16_t incidents[M_TASKS_MAX];
     if (m->order_valid) {
         return;
     }
@@ -140,11 +185,16 @@ model_order(struct model *m)
     for (int t = 0; t < m->n_tasks; t++) {
         const struct m_spec *spec = &m->task[t].spec;
         m->effective[t] = spec->deadline ? spec->deadline : INT64_MAX;
-        from_dependents[t] = INT64_MAX;
+        from_dependents[t] = (struct place){3, INT64_MAX};
     }
+    find_incidents(m, incidents);
     int n = dependents_first(m, list);
     for (int i = 0; i < n; i++) {
-        m->order_at[list[i]] = order_of(m, list[i], from_dependents[list[i]]);
+        int t = list[i];
+        const struct m_card *incident = incidents[t] >= 0 ? &m->cards[incidents[t]] : NULL;
+        struct place place = earlier(own_place(m, t, incident), from_dependents[t]);
+        m->tier[t] = (uint8_t)place.tier;
+        m->order_at[t] = place.at;
         inherit(m, list[i], from_dependents);
     }
     m->n_order = 0;
@@ -270,7 +320,7 @@ model_obstacles(const struct model *m, int t, uint32_t reserved, bool with_vague
     why |= m->role[spec->role].on ? WHY(ROLE_PAUSED) : 0;
     why |= model_is_blocked_around(m, spec->project, spec->role) ? WHY(BLOCKER) : 0;
     why |= m->project[spec->project].on ? WHY(PROJECT_PAUSED) : 0;
-    why |= m->submitter[m->task[t].actor].on ? WHY(SUBMITTER_PAUSED) : 0;
+    why |= !m->task[t].response && m->submitter[m->task[t].actor].on ? WHY(SUBMITTER_PAUSED) : 0;
     if (spec->n_claims == 0) {
         return why;
     }

@@ -594,6 +594,22 @@ add_task(struct model *m, const struct m_spec *spec, int id, int parent, int act
     model_set(m, t, WAITING, 0);
 }
 
+int
+model_add_response(struct model *m, int project, int id, int role)
+{
+    enum { TEXTS_OF_ITS_OWN = 999999 }; /* that no other task has */
+    struct m_spec spec;
+    memset(&spec, 0, sizeof spec);
+    spec.project = (int8_t)project;
+    spec.role = (int8_t)role;
+    spec.priority = BATON__PRIORITY__PRIORITY_CRITICAL;
+    spec.title = spec.prompt = spec.label = TEXTS_OF_ITS_OWN;
+    add_task(m, &spec, id, -1, -1);
+    m->task[m->n_tasks - 1].response = true;
+    model_settle(m);
+    return m->n_tasks - 1;
+}
+
 void
 model_submit(struct model *m, const struct m_submit *submit, const struct m_plan *plan,
              const int16_t *ids)

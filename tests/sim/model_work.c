@@ -422,6 +422,8 @@ model_restarted(struct model *m)
     for (int w = 0; w < M_WORKERS; w++) {
         m->connected[w] = false;
     }
+    memset(m->workers, 0, sizeof m->workers);
+    memset(m->credit, 0, sizeof m->credit);
     for (int t = 0; t < m->n_tasks; t++) {
         struct m_task *task = &m->task[t];
         if (!model_holds_lease(m, t)) {

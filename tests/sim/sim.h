@@ -213,6 +213,16 @@ void signal_check(struct world *w);
 /* A task that holds a lease now, and its token; -1: none was found. */
 int board_pick_holder(struct world *w, uint64_t *ret_token);
 
+/* ---- board_incident.c ---- */
+void step_incident(struct world *w);
+/* A task that nobody submitted: may the broker have added it? It is added. */
+bool incident_take_task(struct world *w, const Baton__Event *e);
+void incident_take_event(struct world *w, const Baton__Event *e, struct m_card *card);
+/* The events moved task t. */
+void incident_task_moves(struct world *w, int t, int from, int to);
+/* After a step: nothing is owed. */
+void incident_check(struct world *w);
+
 /* ---- board_decision.c ---- */
 void step_decision(struct world *w);
 void decision_take_event(struct world *w, const Baton__Event *e, struct m_card *card);

@@ -260,6 +260,9 @@ step_resubmit(struct world *w)
     int n = 1 + (int)pick(w, 4);
     for (int i = 0; i < n && w->m->n_tasks; i++) {
         int t = (int)pick(w, (uint64_t)w->m->n_tasks);
+        if (w->m->task[t].response) {
+            continue; /* its texts are not the model's */
+        }
         submit.spec[submit.n] = w->m->task[t].spec;
         if (pick(w, 3) == 0) {
             generate_fields(w, &submit.spec[submit.n], 1u << pick(w, 19));
@@ -292,7 +295,8 @@ step_children(struct world *w)
         if (pick(w, 20)) {
             submit.spec[i].project = w->m->task[lease->task].project;
         }
-        if (pick(w, 30) == 0) { /* the same again as the one that asks */
+        if (pick(w, 30) == 0 &&
+            !w->m->task[lease->task].response) { /* the same again as the one that asks */
             submit.spec[i].title = w->m->task[lease->task].spec.title;
             submit.spec[i].role = w->m->task[lease->task].spec.role;
         }
@@ -423,7 +427,8 @@ check_known(struct world *w, const Baton__Pause *pause, bool unknown)
         const struct m_task *task = &m->task[t];
         known |= pause->scope == BATON__PAUSE__SCOPE__PROJECT
                      ? strcmp(sim_projects[task->project], pause->name) == 0
-                     : !task->archived && strcmp(sim_actors[task->actor], pause->name) == 0;
+                     : !task->archived && !task->response &&
+                           strcmp(sim_actors[task->actor], pause->name) == 0;
     }
     bool told = pause->scope == BATON__PAUSE__SCOPE__PROJECT ||
                 pause->scope == BATON__PAUSE__SCOPE__SUBMITTER;

@@ -59,7 +59,7 @@ look_at_ready(struct world *w, int t, const struct wanted *wanted, struct kept *
     bool mine = suits(w, t, wanted);
     reasons least = model_obstacles(m, t, kept->sure, true, &waits_for);
     reasons most = model_obstacles(m, t, kept->sure | kept->maybe, true, &waits_for);
-    if (!(least & ~(WHY(LOCK) | WHY(LOCK_PAUSED))) && m->now > m->order_at[t]) {
+    if (!(least & ~(WHY(LOCK) | WHY(LOCK_PAUSED))) && (m->tier[t] < 2 || m->now > m->order_at[t])) {
         /* One that lacks several may stand in the line of any of them. */
         bool lacks_one = !(least & WHY(LOCK_PAUSED)) && (waits_for & (waits_for - 1)) == 0 &&
                          !claims_any(m, t, before & ~waits_for);

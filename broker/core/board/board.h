@@ -160,14 +160,14 @@ void signal_emit(struct core *core, struct core_request *request, const Baton__C
 
 /* The latest handoff of a task, unless it was rejected; NULL: none that counts. */
 const Baton__Card *handoff_latest(const struct core *core, const char *project, const char *id);
-/* The name of the area that a decision is of; "": none. */
+/* The name of the area that a decision or an incident is of; "": none. */
 const char *decision_area(const Baton__Card *card);
 /* Does an agent of this role, at a task with this label "area" (""), work in the decision's area?
  */
 bool decision_concerns(const struct core *core, const Baton__Card *decision, const char *role,
                        const char *label);
 
-extern const struct card_kind card_handoff, card_signal, card_decision;
+extern const struct card_kind card_handoff, card_signal, card_decision, card_incident;
 extern const struct card_kind card_blocker, card_area, card_level, card_target;
 extern const struct card_kind card_schedule;
 
