@@ -451,7 +451,7 @@ pass_due(struct world *w)
             (s && due.number != s->number)) {
             sim_fail(w, "another schedule is due than should be");
         }
-        if (!s || s->n_open > M_EDGES_MAX - 1 || w->n_names > M_GATE_FIRST - 100 ||
+        if (!s || s->n_open > M_EDGES_MAX - 6 || w->n_names > M_GATE_FIRST - 100 ||
             w->m->n_tasks > M_TASKS_MAX - 50) {
             return;
         }

@@ -140,7 +140,7 @@ struct m_task {
     int64_t lease_ms, grace_ms;
     int64_t risk_told, late_told; /* deadlines; 0: none */
     bool escalated;
-    bool owed_risk; /* milestone: it is to be told at risk in this step */
+    bool owed_risk;             /* milestone: it is to be told at risk in this step */
     int cause;                  /* of cancelling */
     double measure[M_MEASURES]; /* of its latest attempt */
     bool said[M_MEASURES];
@@ -403,8 +403,8 @@ void model_submit(struct model *m, const struct m_submit *submit, const struct m
 struct m_change {
     int verb;
     int n;
-    int8_t project[8];
-    int16_t id[8];
+    int8_t project[M_EDGES_MAX]; /* a schedule cancels what its next occurrence would wait for */
+    int16_t id[M_EDGES_MAX];
     bool subtree, dry_run, force, reason;
     int64_t grace;
     struct m_spec spec;
