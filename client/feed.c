@@ -352,7 +352,7 @@ batch_next(struct baton_feed *f)
             break;
         }
         f->last = m->number;
-        if (m->kind > BATON__EVENT__KIND__ESCALATED) {
+        if (!baton_event_kind_name((int)m->kind)[0]) {
             continue; /* newer than this library */
         }
         f->event = (struct baton_event){

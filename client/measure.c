@@ -155,3 +155,81 @@ baton_token_view_free(baton_token_view *view)
 {
     record_free(record_of(view));
 }
+
+/* ---- budgets ---- */
+
+struct baton_budget *
+budgets_from_messages(struct record *record, Baton__BudgetView *const *m, size_t n)
+{
+    struct baton_budget *budgets = record_array(record, n, sizeof *budgets);
+    for (size_t i = 0; budgets && i < n; i++) {
+        struct baton_budget_limit *limits = record_array(record, m[i]->n_limits, sizeof *limits);
+        for (size_t k = 0; limits && k < m[i]->n_limits; k++) {
+            const Baton__BudgetLimit *l = m[i]->limits[k];
+            limits[k] = (struct baton_budget_limit){.name = l->name,
+                                                    .unit = l->unit,
+                                                    .limit = l->limit,
+                                                    .used = l->used,
+                                                    .reserved = l->reserved};
+        }
+        budgets[i] = (struct baton_budget){
+            .number = m[i]->number,
+            .name = m[i]->name,
+            .project = m[i]->project,
+            .role = m[i]->role,
+            .task = m[i]->task,
+            .owner = m[i]->owner,
+            .everywhere = m[i]->everywhere,
+            .hard = m[i]->hard,
+            .day_ends_at = m[i]->day_ends_at,
+            .spent = m[i]->spent,
+            .limits = limits,
+            .n_limits = limits ? m[i]->n_limits : 0,
+        };
+    }
+    return record->failed ? NULL : budgets;
+}
+
+baton_status
+baton_budgets(baton *b, const struct baton_ref *task, const char *project, const char *name,
+              baton_budget_list **ret_list)
+{
+    Baton__Ref ref = BATON__REF__INIT;
+    Baton__BudgetsRequest m = BATON__BUDGETS_REQUEST__INIT;
+    if (task) {
+        ref.project = pb_text(task->project);
+        ref.id = pb_text(task->id);
+        m.task = &ref;
+    }
+    m.project = pb_text(project);
+    m.name = pb_text(name);
+    Baton__ToBroker message = BATON__TO_BROKER__INIT;
+    message.op_case = BATON__TO_BROKER__OP_BUDGETS;
+    message.budgets = &m;
+    struct ask ask = {
+        .message = &message,
+        .answer = BATON__FROM_BROKER__OP_BUDGETS,
+        .public_bytes = sizeof(baton_budget_list),
+    };
+    struct answer answer;
+    baton_status status = request(b, &ask, &answer);
+    if (status) {
+        return status;
+    }
+    const Baton__BudgetList *list = answer.message->budgets;
+    baton_budget_list *ret = record_public(answer.record);
+    ret->budgets = budgets_from_messages(answer.record, list->budgets, list->n_budgets);
+    ret->n_budgets = list->n_budgets;
+    ret->event = list->event;
+    if (!ret->budgets) {
+        return no_memory(b, answer.record);
+    }
+    *ret_list = ret;
+    return BATON_OK;
+}
+
+void
+baton_budget_list_free(baton_budget_list *list)
+{
+    record_free(record_of(list));
+}

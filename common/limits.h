@@ -64,10 +64,17 @@ enum {
     METRIC_HOURS_MAX = 744,          /* hours of a window: 31 days */
     METRIC_BUCKETS_MAX = 100 * 1000, /* hours of all projects and roles together */
     METRICS_ANSWER_BYTES = 8 * 1024 * 1024,
+    BUDGETS_MAX = 200,
+    BUDGET_LIMITS_MAX = 8,  /* of one budget */
+    BUDGET_HOLDS_MAX = 256, /* limits that one running task uses */
+    BUDGETS_GIVEN = 16,     /* with a task, at most */
 };
 
 /* A measure is within this of 0. */
 #define MEASURE_MAX 1e15
+
+/* A limit of a budget is at most this. */
+#define BUDGET_MAX 1e12
 
 /* A handoff that nobody has answered for so long counts against whoever gave it. */
 #define HANDOFF_ANSWER_MS INT64_C(86400000) /* 24 h */

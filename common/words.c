@@ -115,6 +115,7 @@ static const char *const reasons[] = {
     [42] = "crash_limit",
     [43] = "unclean",
     [50] = "upstream",
+    [90] = "budget",
     [60] = "gate",
 };
 static const char *const conditions[] = {"success", "finished", "failed", "started"};
@@ -124,9 +125,10 @@ static const char *const on_conflicts[] = {"reject", "existing", "replace", "rai
 static const char *const outcomes[] = {
     "", "done", "failed", "fatal", "rate_limited", "released", "cancelled", "timed_out", "lost"};
 static const char *const event_kinds[] = {
-    "task",      "progress",    "updated",        "paused",      "resumed",         "epoch",
-    "orphan",    "resource",    "held",           "stalled",     "closed",          "opened",
-    "completed", [15] = "card", [20] = "at_risk", [21] = "late", [22] = "escalated"};
+    "task",        "progress",         "updated",      "paused",      "resumed",
+    "epoch",       "orphan",           "resource",     "held",        "stalled",
+    "closed",      "opened",           "completed",    [15] = "card", [20] = "at_risk",
+    [21] = "late", [22] = "escalated", [90] = "budget"};
 static const char *const card_kinds_words[] = {
     [1] = "handoff", [2] = "signal",      [3] = "blocker", [4] = "decision", [5] = "incident",
     [6] = "status",  [7] = "reservation", [20] = "area",   [21] = "level",   [22] = "target",

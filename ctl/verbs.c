@@ -228,6 +228,18 @@ static const char incident_usage[] =
     "  --all             the ended ones too\n"
     "Each role that the level names (`baton rules list level`) gets a task at the head of its\n"
     "queue; whoever starts it has answered. What is not answered in time is escalated.";
+static const char budget_usage[] =
+    "set NAME LIMIT… | list | show NAME | remove NAME\n"
+    "LIMIT is OF=AMOUNT: tokens=2000000, cost_usd=50, any measure; time=8h; tasks=100\n"
+    "set:\n"
+    "  --task ID  --role R   whose; else everything of the project\n"
+    "  --everywhere      in every project\n"
+    "  --day             begins anew each day (UTC)\n"
+    "  --hard            stops what runs when it is used up\n"
+    "  --reserve OF=AMOUNT   what a running task is expected to use\n"
+    "  --owner NAME      who may raise it\n"
+    "  --title TEXT\n"
+    "When it is spent nothing more is given out; what runs may end. Status 1 of show: it is spent.";
 
 const struct verb verbs[] = {
     {"apply", verb_apply, "Tasks", "Add or change the tasks of plan files", apply_usage},
@@ -304,12 +316,15 @@ const struct verb verbs[] = {
      decision_usage},
     {"blocker", verb_blocker, "Coordination", "Say what is in the way, and clear it",
      blocker_usage},
+    {"budget", verb_budget, "Coordination", "Set how much may be used, and see what is left",
+     budget_usage},
     {"metrics", verb_metrics, "Coordination", "Say how well the roles do, against the targets",
      "[OPTION…]\n"
      "  --window D        1d, 7d (default), 30d, up to 31d; all\n"
      "  --role R          only this role (again for more)\n"
      "Status 1: a target is missed."},
-    {"milestones", verb_milestones, "Coordination", "How far each milestone is, and what holds it up",
+    {"milestones", verb_milestones, "Coordination",
+     "How far each milestone is, and what holds it up",
      "[OPTION…]\n"
      "  --all             points at which a phase comes together, too\n"
      "Standing: done, ended, blocked, late, at_risk, on_track, open (it has no deadline).\n"

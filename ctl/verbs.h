@@ -162,6 +162,7 @@ int verb_blocked(struct ctl *ctl, int argc, char **argv);
 int verb_signal(struct ctl *ctl, int argc, char **argv);
 int verb_handoff(struct ctl *ctl, int argc, char **argv);
 int verb_blocker(struct ctl *ctl, int argc, char **argv);
+int verb_budget(struct ctl *ctl, int argc, char **argv);
 int verb_cancel(struct ctl *ctl, int argc, char **argv);
 int verb_check(struct ctl *ctl, int argc, char **argv);
 int verb_config(struct ctl *ctl, int argc, char **argv);

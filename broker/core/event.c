@@ -91,6 +91,21 @@ event_card(struct core *core, struct core_out *out, int64_t at, const Baton__Car
 }
 
 void
+event_budget(struct core *core, struct core_out *out, int64_t at, const Baton__Card *card,
+             const char *text)
+{
+    Baton__Event event = BATON__EVENT__INIT;
+    event.at = at;
+    event.kind = BATON__EVENT__KIND__BUDGET;
+    event.project = card->project;
+    event.id = card->task;
+    event.role = card->role;
+    event.text = unconst(text);
+    event.card = (Baton__Card *)(uintptr_t)card;
+    event_add(core, out, &event);
+}
+
+void
 event_project(struct core *core, struct core_out *out, int64_t at, unsigned kind,
               const struct project *project, const char *actor, const char *text)
 {

@@ -56,6 +56,9 @@ evolve_leased(struct core *core, const Baton__Fact *fact, uint64_t seq, struct c
         resource_take(core, task->ext->claims, task->ext->n_claims);
     }
     task_move(core, task, LEASED, BATON__REASON__REASON_OK, out, fact->at, (struct event_more){0});
+    if (core->n_budgets) {
+        budgets_lease(core, task, out, fact->at);
+    }
 }
 
 void
@@ -81,7 +84,8 @@ evolve_progressed(struct core *core, const Baton__Fact *fact, struct core_out *o
     ext->progress_at = fact->at;
     ext->next_update_at = progressed->next_update_at;
     set_text(&ext->progress_text, progressed->text);
-    measures_take(core, task, progressed->measures, progressed->n_measures, fact->at);
+    measures_take(core, task, progressed->measures, progressed->n_measures, out, fact->at);
+    budgets_time(core, task, out, fact->at);
     struct run *run = task->course->run;
     run->stalled = false;
     run->stall_at = MAX(fact->at + run->stall_ms, ext->next_update_at);
@@ -229,10 +233,12 @@ evolve_attempt_ended(struct core *core, const Baton__Fact *fact, struct core_out
     snapshot_keep(core, task);
     attempt_close(core, task, ended, fact->at);
     if (ended->result) {
-        measures_take(core, task, ended->result->measures, ended->result->n_measures, fact->at);
+        measures_take(core, task, ended->result->measures, ended->result->n_measures, out,
+                      fact->at);
     }
     struct course *course = task_course(core, task);
     if (course->run) {
+        budgets_end(core, task, ended->result ? ended->result->outcome : 0, out, fact->at);
         bool unclean = ended->lost || ended->unclean;
         tally_end(core, task, ended, fact->at);
         lease_close(core, task, unclean, fact->at);

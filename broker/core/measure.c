@@ -81,7 +81,7 @@ add(struct task_ext *ext, const char *name)
 
 void
 measures_take(struct core *core, struct task *task, Baton__Measure *const *said, size_t n,
-              int64_t at)
+              struct core_out *out, int64_t at)
 {
     struct task_ext *ext = n ? task_ext(core, task) : NULL;
     for (size_t i = 0; i < n; i++) {
@@ -99,6 +99,7 @@ measures_take(struct core *core, struct task *task, Baton__Measure *const *said,
         m->value = said[i]->value;
         m->said = true;
         metrics_sum(core, task, m, was, was_said, at);
+        budgets_measure(core, task, m->name, was, m->value, out, at);
     }
 }
 

@@ -93,6 +93,8 @@ place_of(const struct task *task, unsigned *ret_reason)
         *ret_reason = BATON__REASON__REASON_HELD;
     } else if (task_is_blocked(task)) {
         *ret_reason = BATON__REASON__REASON_BLOCKER;
+    } else if (task_is_over_budget(task)) {
+        *ret_reason = BATON__REASON__REASON_BUDGET;
     } else if (task->edges->n_broken || task->edges->n_abort) {
         *ret_reason = BATON__REASON__REASON_UPSTREAM_FAILED;
     } else if (task->edges->n_forward) {

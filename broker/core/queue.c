@@ -72,7 +72,7 @@ static void
 role_update(struct core *core, struct ready_queue *queue)
 {
     struct role *role = &core->roles[queue->role];
-    bool in = queue->heap.n > 0 && !project_is_stopped(core->projects[queue->project]);
+    bool in = queue->heap.n > 0 && !queue_is_stopped(core->projects[queue->project], queue->role);
     if (in && !queue->pos) {
         if (role->n_queues == role->room_queues) {
             role->room_queues = role->room_queues ? role->room_queues * 2 : 8;
@@ -156,7 +156,7 @@ lines_reserve(const struct core *core, const struct resource *resource, const st
         if (first && first != task->slot && !line->scout &&
             !fits(resource, line->amount, line->shared) && !paused &&
             !role_is_stopped(&core->roles[line->role]) &&
-            !project_is_stopped(core->projects[line->project]) &&
+            !queue_is_stopped(core->projects[line->project], line->role) &&
             task_at(core, first)->order_at < core->queue_now &&
             order_before(core, first, task->slot)) {
             return true;

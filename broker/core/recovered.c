@@ -84,7 +84,8 @@ check_edges(struct checkup *c, struct task *task)
 static void
 check_state(struct checkup *c, const struct task *task)
 {
-    bool blocked = task->held || task_is_blocked(task) || task->timed || !edges_are_clear(task);
+    bool blocked = task->held || task_is_blocked(task) || task_is_over_budget(task) ||
+                   task->timed || !edges_are_clear(task);
     if (task->state == READY && (blocked || !task->heap_pos || task->milestone)) {
         fail(c, "task %s is ready and should not be", task->id);
     }

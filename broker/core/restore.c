@@ -92,7 +92,7 @@ run_restore(struct core *core, struct task *task, const Baton__TaskRecord *r,
     run->stall_at = core->now + run->stall_ms;
     run->cancel_until = core->now + r->cancel_grace_ms + CANCEL_SLACK_MS;
     task_course(core, task)->run = run;
-    return true;
+    return budget_holds_restore(core, run, r->holds, r->n_holds);
 }
 
 static bool
@@ -241,7 +241,7 @@ header_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
         uint32_t project = project_make(core, r->project); /* may move core->projects */
         project_close(core->projects[project], r->actor, r->text, r->since);
     }
-    if (!metrics_restore(core, header)) {
+    if (!metrics_restore(core, header) || !budgets_restore(core, header)) {
         return false;
     }
     struct linger **linger_at = &core->lingers;

@@ -95,6 +95,7 @@ record_make(const struct core *core, const struct task *task, struct arena *aren
         ret->lease_ms = task->course->run->lease_ms;
         ret->sessionless = task->course->run->sessionless;
         ret->stalled = task->course->run->stalled;
+        ret->holds = budget_holds_record(task->course->run, arena, &ret->n_holds);
     }
     if (task->ext) {
         record_ext(core, task->ext, arena, ret);
@@ -309,6 +310,7 @@ chunk_add_header(const struct core *core, struct buf *chunk)
     header_counts(core, &arena, &header);
     header_closed(core, &arena, &header);
     metrics_record(core, &arena, &header);
+    budgets_record(core, &arena, &header);
     chunk_add(chunk, FIELD_HEADER, &header.base);
     for (const struct answer *answer = core->oldest; answer; answer = answer->newer) {
         Baton__SnapshotChunk__Answer record;

@@ -301,6 +301,7 @@ void
 run_free(struct core *core, struct task *task)
 {
     if (task->course->run) {
+        free(task->course->run->holds);
         slab_free(&core->slab, task->course->run, sizeof(struct run));
         task_course(core, task)->run = NULL;
     }
@@ -497,6 +498,7 @@ core_free(struct core *core)
     board_fini(core);
     gates_fini(core);
     metrics_fini(core);
+    budgets_fini(core);
     slotset_fini(&core->by_id);
     slotset_fini(&core->tombstones_by_hash);
     index64_fini(&core->by_key);

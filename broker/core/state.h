@@ -118,6 +118,7 @@ struct task_ext {
     Baton__OrphanRecord **orphans;
     uint32_t n_orphans;
     uint32_t n_blockers; /* open ones on it; the task is not offered */
+    uint32_t n_spent;    /* budgets of its own; the same */
     uint64_t aborted_by;
     uint64_t parent;
     uint64_t root;
@@ -158,8 +159,17 @@ struct run {
     uint32_t next, prev; /* in the worker's list */
     bool sessionless;    /* persistent */
     bool suspect;
-    bool stalled;      /* persistent */
-    bool stop_pending; /* cancelling: the worker is told again when it comes back */
+    bool stalled;              /* persistent */
+    bool stop_pending;         /* cancelling: the worker is told again when it comes back */
+    struct budget_hold *holds; /* persistent; owned. What it uses of budgets */
+    uint32_t n_holds;
+};
+
+/* As BudgetHold. */
+struct budget_hold {
+    uint64_t number;
+    char name[MEASURE_NAME_BYTES_MAX + 1];
+    int64_t left, counted, since;
 };
 
 struct ready_queue;
@@ -278,7 +288,8 @@ struct ready_queue {
     struct heap heap;
     uint32_t project;
     uint8_t role;
-    uint32_t pos; /* in the role's heap of queues, from 1; 0: not in it (empty or paused) */
+    uint32_t pos;     /* in the role's heap of queues, from 1; 0: not in it (empty or paused) */
+    uint32_t n_spent; /* budgets of this role in this project */
 };
 
 struct counts {
@@ -298,6 +309,7 @@ struct project {
     char *name;
     bool paused;
     uint32_t n_blockers;     /* open ones on the whole project */
+    uint32_t n_spent;        /* budgets of the whole project */
     struct closing *closing; /* NULL: it is open */
     uint32_t n_tasks;
     uint32_t n_live; /* of them; closed without any is complete */
@@ -312,6 +324,7 @@ struct role {
     uint32_t n_queues, room_queues;
     bool paused;
     uint32_t n_blockers;             /* open ones on the role */
+    uint32_t n_spent;                /* budgets of the role, or of all, in every project */
     uint32_t workers, slots, credit; /* core_set_capacity */
 };
 
@@ -499,8 +512,10 @@ struct core {
 
     struct measure_sum *sums; /* metrics.c */
     uint32_t n_sums;
-    bool sums_full;     /* more names were reported */
-    uint32_t n_buckets; /* of the series of all projects */
+    bool sums_full;          /* more names were reported */
+    uint32_t n_buckets;      /* of the series of all projects */
+    struct budget **budgets; /* board/budget.c */
+    uint32_t n_budgets;
 
     bool linked; /* edges stand (false while a snapshot is being loaded) */
     struct snapshot_run snapshot;
@@ -528,16 +543,27 @@ task_has_lease(const struct task *task)
 {
     return task->state == LEASED || task->state == RUNNING || task->state == CANCELLING;
 }
-/* Nothing of it is offered: by an operator's pause, or while a blocker is open. */
+/* Nothing of it is offered: by an operator's pause, while a blocker is open, or a budget spent. */
 static inline bool
 role_is_stopped(const struct role *role)
 {
-    return role->paused || role->n_blockers;
+    return role->paused || role->n_blockers || role->n_spent;
 }
 static inline bool
 project_is_stopped(const struct project *project)
 {
-    return project->paused || project->n_blockers;
+    return project->paused || project->n_blockers || project->n_spent;
+}
+/* … of this role in this project. */
+static inline bool
+queue_is_stopped(const struct project *project, unsigned role)
+{
+    return project_is_stopped(project) || project->queues[role].n_spent;
+}
+static inline bool
+task_is_over_budget(const struct task *task)
+{
+    return task->ext && task->ext->n_spent;
 }
 static inline bool
 task_is_blocked(const struct task *task)
@@ -778,6 +804,9 @@ void event_task(struct core *core, struct core_out *out, int64_t at, unsigned ki
 /* A card was made or changed by `verb` (0: its clock rang). */
 void event_card(struct core *core, struct core_out *out, int64_t at, const Baton__Card *card,
                 const char *actor, unsigned verb);
+/* So much of the budget is used. */
+void event_budget(struct core *core, struct core_out *out, int64_t at, const Baton__Card *card,
+                  const char *text);
 void event_plain(struct core *core, struct core_out *out, int64_t at, unsigned kind,
                  const char *name, const char *actor, const char *text);
 
@@ -919,12 +948,43 @@ const char *measures_fault(Baton__Measure *const *measures, size_t n);
 void measures_begin(struct task *task);
 /* The latest attempt says these. */
 void measures_take(struct core *core, struct task *task, Baton__Measure *const *said, size_t n,
-                   int64_t at);
+                   struct core_out *out, int64_t at);
 const struct measure *measures_find(const struct task *task, const char *name); /* NULL */
 Baton__TaskMeasure **measures_messages(const struct task_ext *ext, struct arena *arena,
                                        size_t *ret_n);
 bool measures_restore(struct task_ext *ext, Baton__TaskMeasure *const *messages, size_t n);
 void measures_free(struct task_ext *ext);
+
+/* ---- board/budget.c: what tasks may use ---- */
+
+/* The task was leased; it reports; time has passed; its lease ends (and has its run still). */
+void budgets_lease(struct core *core, struct task *task, struct core_out *out, int64_t at);
+void budgets_measure(struct core *core, struct task *task, const char *name, double was, double is,
+                     struct core_out *out, int64_t at);
+void budgets_time(struct core *core, struct task *task, struct core_out *out, int64_t at);
+void budgets_end(struct core *core, struct task *task, unsigned outcome, struct core_out *out,
+                 int64_t at);
+/* A budget keeps the ready task back. */
+bool budgets_keep(const struct core *core, const struct task *task);
+/* Something that runs must be stopped: the tick does it. */
+bool budgets_are_due(const struct core *core);
+void budgets_tick(struct core *core, struct core_request *request);
+Baton__BudgetView **budgets_of_task(const struct core *core, struct arena *arena,
+                                    const struct task *task, size_t max, size_t *ret_n);
+struct budget_cause {
+    const char *text, *who, *name;
+    int64_t until;
+};
+struct budget_cause *budgets_why(const struct core *core, struct arena *arena,
+                                 const struct task *task, size_t *ret_n);
+void budgets_record(const struct core *core, struct arena *arena,
+                    Baton__SnapshotChunk__Header *header);
+bool budgets_restore(struct core *core, const Baton__SnapshotChunk__Header *header);
+void budgets_link(struct core *core);
+Baton__BudgetHold **budget_holds_record(const struct run *run, struct arena *arena, size_t *ret_n);
+bool budget_holds_restore(struct core *core, struct run *run, Baton__BudgetHold *const *records,
+                          size_t n);
+void budgets_fini(struct core *core);
 
 /* ---- metrics.c: what is counted of roles, by the hour ---- */
 

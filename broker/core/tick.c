@@ -253,6 +253,7 @@ core_tick(struct core *core, struct core_request *request)
     tick_pauses(core, request);
     tick_lingers(core, request);
     board_tick(core, request);
+    budgets_tick(core, request);
     tick_answers(core, request);
     tick_archive(core, request);
 }
@@ -261,6 +262,7 @@ int64_t
 core_next_at(const struct core *core)
 {
     int64_t at = MIN(MIN(answers_next_at(core), archive_next_at(core)), board_next_at(core));
+    at = budgets_are_due(core) ? 0 : at;
     if (core->timers.n > 0) {
         at = MIN(at, task_at(core, heap_top(&core->timers))->course->timer_at);
     }

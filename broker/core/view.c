@@ -39,6 +39,9 @@ view_reason(const struct core *core, const struct task *task, int64_t now)
     if (core->projects[task->project]->paused) {
         return BATON__REASON__REASON_PROJECT_PAUSED;
     }
+    if (budgets_keep(core, task)) {
+        return BATON__REASON__REASON_BUDGET;
+    }
     if (queue_is_held_back(core, task)) {
         return BATON__REASON__REASON_SUBMITTER_PAUSED;
     }

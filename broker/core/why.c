@@ -174,6 +174,18 @@ why_blockers_around(struct why *w)
 }
 
 static void
+why_budgets(struct why *w)
+{
+    size_t n;
+    const struct budget_cause *causes = budgets_why(w->core, w->request->arena, w->task, &n);
+    for (size_t i = 0; i < n; i++) {
+        Baton__Cause *cause = add(w, BATON__REASON__REASON_BUDGET, causes[i].who, causes[i].text);
+        cause->name = (char *)(uintptr_t)causes[i].name;
+        cause->at = causes[i].until;
+    }
+}
+
+static void
 why_waiting(struct why *w)
 {
     const struct task *task = w->task;
@@ -183,6 +195,9 @@ why_waiting(struct why *w)
             text ? SAY("held: %s", text) : "held");
     }
     why_blockers_of_task(w);
+    if (task_is_over_budget(task)) {
+        why_budgets(w);
+    }
     if (!edges_are_clear(task)) {
         /* What can't be met any more first: somebody must act on it. */
         for (unsigned state = EDGE_BROKEN + 1; state-- > 0;) {
@@ -288,6 +303,9 @@ why_ready(struct why *w)
               BATON__REASON__REASON_SUBMITTER_PAUSED,
               SAY("its submitter, %s,", actor_name(core, task->actor)));
     why_blockers_around(w);
+    if (budgets_keep(core, task)) {
+        why_budgets(w);
+    }
     why_claims(w);
     Baton__Cause *cause = NULL;
     if (role->workers == 0) {

@@ -153,8 +153,8 @@ pick_named(struct core *core, struct core_request *request, const struct core_di
     bool reserved;
     const struct resource *obstacle = queue_obstacle(core, task, &reserved);
     if (core->broker_paused || role_is_stopped(&core->roles[task->role]) ||
-        project_is_stopped(core->projects[task->project]) || queue_is_held_back(core, task) ||
-        obstacle) {
+        queue_is_stopped(core->projects[task->project], task->role) ||
+        queue_is_held_back(core, task) || obstacle) {
         return refuse(request, BATON__CODE__CODE_BUSY, "task", "%s can't start now (%s)", task->id,
                       reason_name((int)view_reason(core, task, request->now)));
     }

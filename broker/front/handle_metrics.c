@@ -1,4 +1,4 @@
-/* Metrics and CheckToken: questions about numbers and leases. */
+/* Metrics, Budgets and CheckToken: questions about numbers and leases. */
 #include "broker/front/dispatch.h"
 
 enum answered
@@ -23,5 +23,19 @@ handle_check_token(struct call *call, Baton__FromBroker *reply)
     core_check_token(call->front->core, &request, call->message->check_token->token, view);
     reply->op_case = BATON__FROM_BROKER__OP_TOKEN;
     reply->token = view;
+    return ANSWER_NOW;
+}
+
+enum answered
+handle_budgets(struct call *call, Baton__FromBroker *reply)
+{
+    struct core_request request = front_request(call->front, call->actor);
+    Baton__BudgetList *list = arena_alloc(&call->front->arena, sizeof *list);
+    if (core_budgets(call->front->core, &request, call->message->budgets, list) !=
+        BATON__CODE__CODE_OK) {
+        return reply_refuse_as(call, reply, &request);
+    }
+    reply->op_case = BATON__FROM_BROKER__OP_BUDGETS;
+    reply->budgets = list;
     return ANSWER_NOW;
 }

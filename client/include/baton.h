@@ -1008,6 +1008,41 @@ BATON_API BATON_MUST_CHECK baton_status baton_get_metrics(baton *baton,
                                                           baton_metrics_reply **ret_reply);
 BATON_API void baton_metrics_reply_free(baton_metrics_reply *reply);
 
+/* A budget, and what of it is used: docs/coordination.md, "Budgets". */
+struct baton_budget_limit {
+    const char *name;
+    const char *unit;
+    double limit;
+    double used;
+    double reserved;
+};
+struct baton_budget {
+    uint64_t number; /* of its card */
+    const char *name;
+    const char *project;
+    const char *role;
+    const char *task;
+    const char *owner;
+    bool everywhere;
+    bool hard;
+    int64_t day_ends_at; /* 0: it is not of a day */
+    bool spent;
+    const struct baton_budget_limit *limits;
+    size_t n_limits;
+};
+typedef struct baton_budget_list {
+    const struct baton_budget *budgets;
+    size_t n_budgets;
+    uint64_t event;
+} baton_budget_list;
+
+/* Those that `task` uses (NULL: all), of the project and of the name (NULL: of all). Free the
+ * answer with baton_budget_list_free. */
+BATON_API BATON_MUST_CHECK baton_status baton_budgets(baton *baton, const struct baton_ref *task,
+                                                      const char *project, const char *name,
+                                                      baton_budget_list **ret_list);
+BATON_API void baton_budget_list_free(baton_budget_list *list);
+
 /* A lease that is in force. */
 typedef struct baton_token_view {
     bool live; /* the rest is given only then */
@@ -1075,7 +1110,8 @@ enum baton_event_kind {
     BATON_EVENT_AT_RISK = 20,
     BATON_EVENT_LATE = 21,
     BATON_EVENT_ESCALATED = 22,
-    BATON_EVENT_CARD = 15, /* a card was made or changed; `text` is the verb, "" for its clock */
+    BATON_EVENT_BUDGET = 90, /* `text` says how much of the budget `card` is used */
+    BATON_EVENT_CARD = 15,   /* a card was made or changed; `text` is the verb, "" for its clock */
 };
 
 struct baton_event {

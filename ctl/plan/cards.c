@@ -477,7 +477,7 @@ cards_read(struct plan *plan, const struct source *source, const struct node *no
     } parts[] = {
         {"conflict_resolution", NODE_MAP, read_area}, {"severity_levels", NODE_MAP, read_level},
         {"agent_metrics", NODE_MAP, read_metric},     {"handoffs", NODE_LIST, read_handoff},
-        {"blockers", NODE_LIST, read_blocker},
+        {"blockers", NODE_LIST, read_blocker},        {"budgets", NODE_MAP, budget_read},
     };
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         if (is(node, parts[i].key)) {

@@ -25,6 +25,7 @@ static const char *const top_keys[] = {"version",
                                        "blockers",
                                        "conflict_resolution",
                                        "agent_metrics",
+                                       "budgets",
                                        "severity_levels",
                                        "dashboard_config",
                                        NULL};

@@ -231,6 +231,11 @@ void card_end(struct card_draft *draft, baton_card_verb verb, struct place at);
 /* A role as people write it; NULL: reported. */
 const char *card_read_role(struct card_draft *draft, const struct node *node);
 
+/* ---- budgets.c ---- */
+
+/* One entry of `budgets:`. */
+void budget_read(struct plan *plan, const struct source *source, const struct node *entry);
+
 /* `schedules:` and `synchronization_points:` (schedules.c). */
 void schedules_read(struct plan *plan, struct source *source, const struct node *node);
 void sync_points_read(struct plan *plan, struct source *source, const struct node *node);

@@ -149,7 +149,9 @@ change_blocker(struct world *w)
 void
 step_board(struct world *w)
 {
-    if (chance(w, w->rates.gates)) {
+    if (chance(w, w->rates.budgets)) {
+        step_budget(w);
+    } else if (chance(w, w->rates.gates)) {
         step_signal(w);
     } else if (pick(w, 3) == 0) {
         step_schedule(w);
@@ -176,6 +178,10 @@ board_take_event(struct world *w, const Baton__Event *e)
         sim_fail(w, "event %llu is of a card and has none", (unsigned long long)e->number);
     }
     measure_card(w, e);
+    if (e->card->kind == BATON__CARD_KIND__CARD_BUDGET) {
+        budget_take_event(w, e, card);
+        return;
+    }
     if (!card && e->card->kind == BATON__CARD_KIND__CARD_SIGNAL) {
         signal_take_event(w, e);
         return;

@@ -239,8 +239,9 @@ take_event(struct world *w, const Baton__Event *e)
         1u << BATON__EVENT__KIND__HELD | 1u << BATON__EVENT__KIND__STALLED |
         1u << BATON__EVENT__KIND__AT_RISK | 1u << BATON__EVENT__KIND__LATE |
         1u << BATON__EVENT__KIND__ESCALATED;
-    if (e->kind == BATON__EVENT__KIND__CARD) {
+    if (e->kind == BATON__EVENT__KIND__CARD || e->kind == BATON__EVENT__KIND__BUDGET) {
         board_take_event(w, e);
+        return;
     }
     static const uint32_t of_projects = 1u << BATON__EVENT__KIND__CLOSED |
                                         1u << BATON__EVENT__KIND__OPENED |
@@ -450,7 +451,7 @@ adopt(struct world *w, int t, const Baton__TaskView *view)
     }
     if (m->state[t] == CANCELLING && (int)view->state == CANCELLING) {
         task->cause = (int)view->reason;
-        task->why = UINT64_C(1) << view->reason;
+        task->why = why_bit((int)view->reason);
     }
 }
 
@@ -509,14 +510,14 @@ check_task(struct world *w, int t)
                  state_name(m->state[t]));
     }
     reasons why = model_reasons(m, t);
-    if (!(why & (UINT64_C(1) << view.reason))) {
+    if (!(why & why_bit((int)view.reason))) {
         char text[256];
         sim_fail(w, "%s in %s is %s because of %s instead of %s", ref.id,
                  sim_projects[task->project], state_name((int)view.state),
                  reason_name((int)view.reason), trace_reasons(why, text, sizeof text));
     }
     if (m->state[t] > DONE) {
-        task->why = UINT64_C(1) << view.reason; /* of those that it might have been */
+        task->why = why_bit((int)view.reason); /* of those that it might have been */
     }
     if (m->key[t] != view.key) {
         if (m->key[t] < UINT64_MAX - M_TASKS_MAX) {
@@ -629,7 +630,8 @@ check_due(struct world *w)
                 model_fire(m, t, due[i].timer);
             } else if (due[i].hi <= m->now) {
                 static const char *const names[] = {"back-off", "start time", "lease", "start",
-                                                    "run time", "deadline",   "grace", "stall"};
+                                                    "run time", "deadline",   "grace", "stall",
+                                                    "",         "",           "budget"};
                 sim_fail(w, "the %s of %s (%s) was due %lld ms ago, and the tick left it",
                          names[due[i].timer], name_of(w, t), state_name(m->state[t]),
                          (long long)(m->now - due[i].hi));
@@ -676,6 +678,7 @@ check_step(struct world *w)
     take_events(w);
     handoff_check(w);
     incident_check(w);
+    budget_check_told(w);
     signal_check(w);
     check_projects(w);
     for (size_t i = 0; i < w->out.n_puts; i++) {

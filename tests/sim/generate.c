@@ -58,6 +58,7 @@ generate_rates(struct world *w)
     r->estimates = some_rate(w, 600);
     r->forward = some_rate(w, 150);
     r->gates = some_rate(w, 400);
+    r->budgets = some_rate(w, 400);
     r->projects = 1 + (int)pick(w, M_PROJECTS);
     r->roles = 1 + (int)pick(w, M_ROLES);
     r->workers = 1 + (int)pick(w, M_WORKERS);

@@ -70,6 +70,9 @@ measure_take(struct model *m, int t, const struct m_report *report)
         sum->n += !task->said[i];
         sum->sum += report->measure[i] - (task->said[i] ? task->measure[i] : 0);
         sum->last = report->measure[i];
+        if (i == 0) {
+            budget_tokens(m, t, task->said[i] ? task->measure[i] : 0, report->measure[i]);
+        }
         task->said[i] = true;
         task->measure[i] = report->measure[i];
     }

@@ -200,17 +200,21 @@ model_waiting_reasons(const struct model *m, int t, int *first)
     struct upstream up;
     upstream_of(m, t, &up);
     reasons set = 0;
-    static const int order[] = {BATON__REASON__REASON_HELD,
-                                BATON__REASON__REASON_BLOCKER,
-                                BATON__REASON__REASON_UPSTREAM_FAILED,
-                                BATON__REASON__REASON_FORWARD_REF,
-                                BATON__REASON__REASON_DEPS,
-                                BATON__REASON__REASON_GATE,
-                                BATON__REASON__REASON_BACKOFF,
-                                BATON__REASON__REASON_NOT_BEFORE};
-    const bool holds[] = {
-        task->held, model_is_blocked(m, t), up.hold || up.abort,  up.forward, up.deps,
-        up.gate,    task->wait_backoff,     task->wait_not_before};
+    static const int order[] = {
+        BATON__REASON__REASON_HELD,        BATON__REASON__REASON_BLOCKER,
+        BATON__REASON__REASON_BUDGET,      BATON__REASON__REASON_UPSTREAM_FAILED,
+        BATON__REASON__REASON_FORWARD_REF, BATON__REASON__REASON_DEPS,
+        BATON__REASON__REASON_GATE,        BATON__REASON__REASON_BACKOFF,
+        BATON__REASON__REASON_NOT_BEFORE};
+    const bool holds[] = {task->held,
+                          model_is_blocked(m, t),
+                          budget_keeps(m, t, true),
+                          up.hold || up.abort,
+                          up.forward,
+                          up.deps,
+                          up.gate,
+                          task->wait_backoff,
+                          task->wait_not_before};
     *first = 0;
     for (size_t i = 0; i < ARRAY_LEN(order); i++) {
         if (holds[i]) {
@@ -256,7 +260,7 @@ settle_one(struct model *m, int t)
     model_waiting_reasons(m, t, &first);
     int was = m->state[t];
     if (first) {
-        reasons why = UINT64_C(1) << first;
+        reasons why = why_bit((int)first);
         if (was != WAITING || task->why != why) {
             model_set(m, t, WAITING, why);
         }
@@ -361,6 +365,9 @@ model_timers(const struct model *m, int t, struct m_due due[8])
     }
     if (s == LEASED || s == RUNNING || s == CANCELLING) {
         n = lease_timers(m, t, due, n);
+    }
+    if ((s == LEASED || s == RUNNING) && budget_stops(m, t)) {
+        n = add_due(due, n, T_BUDGET, m->now, m->now);
     }
     bool acts = spec->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_CANCEL
                     ? s != CANCELLING
@@ -490,6 +497,8 @@ model_leads_to(const struct model *m, int t, enum m_timer timer, int to, int rea
                    : to == CANCELLING && reason == BATON__REASON__REASON_DEADLINE;
     case T_GRACE:
         return to == CANCELLED || to == WAITING || to == FAILED || to == READY;
+    case T_BUDGET:
+        return to == CANCELLING && reason == BATON__REASON__REASON_BUDGET;
     case T_STALL:
     case T_RISK:
     case T_LATE:
@@ -519,6 +528,9 @@ model_fire(struct model *m, int t, enum m_timer timer)
         } else {
             model_lose_lease(m, t, END_TIME);
         }
+        break;
+    case T_BUDGET:
+        model_cancel(m, t, BATON__REASON__REASON_BUDGET, 0);
         break;
     case T_RUNTIME:
         model_cancel(m, t, BATON__REASON__REASON_TIMEOUT, 0);

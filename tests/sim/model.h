@@ -40,6 +40,8 @@ enum {
     M_GATES = M_SIGNALS + 1,              /* and a decision */
     M_GATE_FIRST = M_NAMES_MAX - M_GATES, /* names from here on are gates, never tasks */
     M_MEASURES = 3,
+    M_BUDGETS = 6,
+    M_LIMITS = 3, /* tokens, time, tasks */
 };
 
 /* States and reasons under short names. */
@@ -63,11 +65,17 @@ typedef uint32_t codes;
 
 /* A set of reasons that a task may show. */
 typedef uint64_t reasons;
-#define WHY(name) (UINT64_C(1) << BATON__REASON__REASON_##name)
+/* Numbers from 64 on share a bit with one that nobody has. */
+static inline reasons
+why_bit(int reason)
+{
+    return UINT64_C(1) << (reason & 63);
+}
+#define WHY(name) why_bit(BATON__REASON__REASON_##name)
 #define WHY_READY                                                                                  \
     (WHY(QUEUED) | WHY(NO_WORKER) | WHY(NO_CREDIT) | WHY(LOCK) | WHY(ROLE_PAUSED) |                \
      WHY(PROJECT_PAUSED) | WHY(BROKER_PAUSED) | WHY(LOCK_PAUSED) | WHY(SUBMITTER_PAUSED) |         \
-     WHY(BLOCKER))
+     WHY(BLOCKER) | WHY(BUDGET))
 
 struct m_edge {
     int16_t id;
@@ -102,6 +110,23 @@ struct m_spec {
     int64_t backoff, backoff_cap, max_runtime, idle, lease, stall, window;
     struct m_edge edges[M_EDGES_MAX];
     struct m_claim claims[M_CLAIMS_MAX];
+};
+
+/* What a running task uses of a limit. */
+struct m_hold {
+    bool on;
+    int64_t left, counted, since;
+};
+
+struct m_budget {
+    uint64_t number; /* 0: there is none */
+    int8_t project, role;
+    int16_t task;
+    bool everywhere, hard, daily;
+    int told[M_LIMITS];
+    int64_t limit[M_LIMITS]; /* 0: none */
+    int64_t reserve[M_LIMITS], used[M_LIMITS], n_ended[M_LIMITS], ended[M_LIMITS];
+    int64_t aside[M_LIMITS]; /* reserved for tasks that are looked at as if they were leased */
 };
 
 struct m_task {
@@ -144,6 +169,7 @@ struct m_task {
     int cause;                  /* of cancelling */
     double measure[M_MEASURES]; /* of its latest attempt */
     bool said[M_MEASURES];
+    struct m_hold hold[M_BUDGETS][M_LIMITS];
 };
 
 /* What was counted. */
@@ -267,7 +293,9 @@ struct model {
     uint32_t workers[M_ROLES], credit[M_ROLES];
     int n_cards;
     struct m_card cards[M_CARDS_MAX];
-    int n_log; /* world.log */
+    struct m_budget budget[M_BUDGETS];
+    int owed_budgets; /* levels to be told in this step */
+    int n_log;        /* world.log */
     struct m_sum sum[M_PROJECTS][M_ROLES][M_MEASURES];
     /* Tasks changed since model_begin. */
     int n_changed;
@@ -323,8 +351,9 @@ enum m_timer {
     T_DEADLINE,
     T_GRACE,
     T_STALL,
-    T_RISK, /* its latest start has passed */
-    T_LATE, /* its deadline has */
+    T_RISK,   /* its latest start has passed */
+    T_LATE,   /* its deadline has */
+    T_BUDGET, /* a hard one is used up */
 };
 struct m_due {
     enum m_timer timer;
@@ -357,6 +386,15 @@ bool model_has_room(const struct model *m, const struct m_claim *claim, bool wit
 
 /* A task that the broker adds for an incident; its slot. */
 int model_add_response(struct model *m, int project, int id, int role);
+/* ---- budgets (budget.c) ---- */
+/* One of the task's own, or of its role or project, is spent. */
+bool budget_keeps(const struct model *m, int t, bool own);
+/* A hard one is used up. */
+bool budget_stops(const struct model *m, int t);
+void budget_lease(struct model *m, int t, bool aside);
+void budget_tokens(struct model *m, int t, double was, double is);
+void budget_time(struct model *m, int t);
+void budget_end(struct model *m, int t, int outcome);
 
 /* ---- the board ---- */
 struct m_card *model_card(struct model *m, uint64_t number); /* NULL */

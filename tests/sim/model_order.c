@@ -320,6 +320,7 @@ model_obstacles(const struct model *m, int t, uint32_t reserved, bool with_vague
     why |= m->role[spec->role].on ? WHY(ROLE_PAUSED) : 0;
     why |= model_is_blocked_around(m, spec->project, spec->role) ? WHY(BLOCKER) : 0;
     why |= m->project[spec->project].on ? WHY(PROJECT_PAUSED) : 0;
+    why |= budget_keeps(m, t, false) ? WHY(BUDGET) : 0;
     why |= !m->task[t].response && m->submitter[m->task[t].actor].on ? WHY(SUBMITTER_PAUSED) : 0;
     if (spec->n_claims == 0) {
         return why;

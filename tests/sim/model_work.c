@@ -38,6 +38,8 @@ model_leased(struct model *m, int t, uint64_t token, int worker, int64_t lease_m
     task->next_update_at = 0;
     task->stall_from_hi = 0;
     model_set(m, t, LEASED, 0);
+    budget_lease(m, t, false);
+    model_settle(m);
 }
 
 static void
@@ -123,6 +125,7 @@ end_lease(struct model *m, int t, int outcome, enum m_end how)
     }
     lease->outcome = outcome == BATON__OUTCOME__OUTCOME_LOST ? 0 : (uint8_t)outcome;
     lease->end = (uint8_t)how;
+    budget_end(m, t, outcome);
     m->task[t].suspect = m->task[t].stalled = false;
 }
 
@@ -152,13 +155,13 @@ model_cancel(struct model *m, int t, int cause, int64_t grace)
 {
     struct m_task *task = &m->task[t];
     if (!model_holds_lease(m, t)) {
-        model_set(m, t, CANCELLED, UINT64_C(1) << cause);
+        model_set(m, t, CANCELLED, why_bit((int)cause));
         return;
     }
     task->cause = cause;
     task->grace_ms = grace ? grace : m->config.cancel_grace_ms;
     task->grace_lo = task->grace_hi = m->now + task->grace_ms + UNCLEAN_EXTRA_MS;
-    model_set(m, t, CANCELLING, UINT64_C(1) << cause);
+    model_set(m, t, CANCELLING, why_bit((int)cause));
 }
 
 /* `clean`: the worker said that it is over. */
@@ -172,7 +175,7 @@ model_finish_cancelling(struct model *m, int t, int outcome, enum m_end how)
         linger(m, t, task->started_at != 0);
     }
     if (task->cause != BATON__REASON__REASON_TIMEOUT) {
-        reasons cause = UINT64_C(1) << task->cause;
+        reasons cause = why_bit((int)task->cause);
         model_set(m, t, CANCELLED,
                   how == END_GRACE ? WHY(UNCLEAN)
                   : clean          ? cause

@@ -167,7 +167,7 @@ check_why(struct world *w, int t)
                  trace_reasons(truth, text, sizeof text));
     }
     for (size_t i = 0; i < explained.n_causes; i++) {
-        if (!(truth & (UINT64_C(1) << explained.causes[i]->reason))) {
+        if (!(truth & why_bit((int)explained.causes[i]->reason))) {
             sim_fail(w, "why %s (%s): %s is named, but only %s is true", ref->id,
                      state_name(m->state[t]), reason_name((int)explained.causes[i]->reason),
                      trace_reasons(truth, text, sizeof text));

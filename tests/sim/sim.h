@@ -28,6 +28,7 @@ struct rates {
     int kind[STEPS_KINDS_MAX]; /* weights */
     int edges, claims, deadline, hard, fairness, unique, held, not_before, limits, garbage;
     int gates;
+    int budgets;
     int milestone, policy, groups, numbered, failure, late_tick, estimates, forward;
     int projects, roles, workers, resources; /* how many of each are in use */
     int live_max;
@@ -226,6 +227,12 @@ void incident_check(struct world *w);
 /* ---- board_decision.c ---- */
 void step_decision(struct world *w);
 void decision_take_event(struct world *w, const Baton__Event *e, struct m_card *card);
+/* ---- budget.c ---- */
+void step_budget(struct world *w);
+void budget_take_event(struct world *w, const Baton__Event *e, struct m_card *card);
+void budget_check_told(struct world *w);
+void budget_check(struct world *w);
+
 /* ---- measure.c ---- */
 Baton__Measure **measure_draw(struct world *w, struct m_report *report, size_t *ret_n);
 bool measure_spoil(struct world *w, Baton__Measure **list, size_t n);

@@ -755,6 +755,7 @@ step_run(struct world *w, uint32_t step)
         if (!w->late) {
             board_check(w);
             measure_check(w);
+            budget_check(w);
         }
         measure_check_token(w);
         check_step(w);

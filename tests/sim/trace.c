@@ -229,7 +229,8 @@ trace_reasons(reasons set, char *out, size_t room)
     out[0] = 0;
     for (int i = 0; i < 64; i++) {
         if (set & (UINT64_C(1) << i)) {
-            n += (size_t)snprintf(out + n, room - n, "%s%s", n ? " or " : "", reason_name(i));
+            n += (size_t)snprintf(out + n, room - n, "%s%s", n ? " or " : "",
+                                  reason_name(reason_name(i)[0] ? i : i + 64));
             n = MIN(n, room - 1);
         }
     }

@@ -246,6 +246,8 @@ compare_assigned(struct world *w, const Baton__Assign *assign, const struct want
     struct model *m = w->m;
     int n_before = m->n_lingers;
     int expected = -1;
+    struct m_budget budgets[M_BUDGETS];
+    memcpy(budgets, m->budget, sizeof budgets);
     memset(taken, 0, (size_t)m->n_tasks);
     model_order(m);
     for (size_t i = 0; i <= assign->n_tasks && i < wanted->ask.max; i++) {
@@ -259,6 +261,8 @@ compare_assigned(struct world *w, const Baton__Assign *assign, const struct want
             break;
         }
         taken[t] = 1;
+        budget_lease(m, t, true);
+        model_order(m);
         /* Its claims count for those behind it: as lingering ones for the moment. */
         if (m->task[t].spec.n_claims && m->n_lingers < M_LINGERS_MAX) {
             struct m_linger *l = &m->lingers[m->n_lingers++];
@@ -267,6 +271,8 @@ compare_assigned(struct world *w, const Baton__Assign *assign, const struct want
         }
     }
     m->n_lingers = n_before;
+    memcpy(m->budget, budgets, sizeof budgets);
+    m->order_valid = false;
 }
 
 static void
@@ -484,12 +490,16 @@ report_it(struct world *w, const struct m_report *said, bool odd)
     trace_message(w, report.worker < 0 ? "report" : sim_workers[report.worker], &line->base);
     core_report_line(w->core, world_request(w, "front"), worker, line, &reply);
     report.accepted = reply.code == BATON__CODE__CODE_OK;
+    const struct m_lease *said_by = model_lease(m, report.token);
+    if (report.accepted && said_by && said_by->end == END_LIVE) {
+        measure_take(m, said_by->task, &report);
+        if (report.what == R_PROGRESS) {
+            budget_time(m, said_by->task);
+        }
+        model_settle(m);
+    }
     codes expected = nonsense ? CODE(INVALID) | CODE(STALE_TOKEN) | CODE(NOT_FOUND)
                               : model_report(m, &report);
-    if (report.accepted) {
-        const struct m_lease *said_by = model_lease(m, report.token);
-        measure_take(m, said_by ? said_by->task : 0, &report);
-    }
     trace_message(w, "  answer", &reply.base);
     trace_hash_message(w, &reply.base);
     char text[128];

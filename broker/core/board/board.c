@@ -314,6 +314,7 @@ board_link(struct core *core)
     for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
         weigh(core, board_at(core, slot)->message, 1);
     }
+    budgets_link(core);
     gates_link(core);
 }
 

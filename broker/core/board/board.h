@@ -167,6 +167,7 @@ const char *decision_area(const Baton__Card *card);
 bool decision_concerns(const struct core *core, const Baton__Card *decision, const char *role,
                        const char *label);
 
+extern const struct card_kind card_budget;
 extern const struct card_kind card_handoff, card_signal, card_decision, card_incident;
 extern const struct card_kind card_blocker, card_area, card_level, card_target;
 extern const struct card_kind card_schedule;
