@@ -62,3 +62,11 @@ xmalloc_huge(size_t bytes)
     (void)madvise(p, bytes, MADV_HUGEPAGE); /* a wish */
     return p;
 }
+
+void *
+xcalloc_huge(size_t n, size_t bytes)
+{
+    size_t total;
+    CHECK(!__builtin_mul_overflow(n, bytes, &total));
+    return total < HUGE_BYTES ? xcalloc(n, bytes) : memset(xmalloc_huge(total), 0, total);
+}

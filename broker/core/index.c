@@ -49,7 +49,7 @@ index64_grow(struct index64 *index)
     struct index64 bigger = {.room = index->room ? index->room * 2 : ROOM_MIN,
                              .n_blocks = index->n_blocks,
                              .n = index->n};
-    bigger.blocks = xcalloc(bigger.room, sizeof *bigger.blocks);
+    bigger.blocks = xcalloc_huge(bigger.room, sizeof *bigger.blocks);
     for (size_t i = 0; i < index->room; i++) {
         if (index->blocks[i].base != 0) {
             *block_place(&bigger, index->blocks[i].base) = index->blocks[i];
@@ -149,7 +149,7 @@ slotset_add(struct slotset *set, uint32_t slot, uint32_t hash)
     CHECK(slot != 0);
     if ((set->n + 1) * 3 > set->room * 2) {
         struct slotset bigger = {.room = set->room ? set->room * 2 : ROOM_MIN, .n = set->n};
-        bigger.entries = xcalloc(bigger.room, sizeof *bigger.entries);
+        bigger.entries = xcalloc_huge(bigger.room, sizeof *bigger.entries);
         for (size_t i = 0; i < set->room; i++) {
             if (set->entries[i].slot != 0) {
                 slotset_place(&bigger, set->entries[i]);

@@ -168,6 +168,7 @@ task_restore(struct core *core, const Baton__TaskRecord *r)
     task->held = r->held;
     task->actor = actor_take(core, r->actor);
     index64_put(&core->by_key, task->key, task->slot);
+    task->has_after = spec->n_after > 0;
     task_index_spec(core, task, spec);
     if (ext_needed(r)) {
         ext_restore(core, task, r);
@@ -340,6 +341,18 @@ compare_ended(const void *a, const void *b)
                : compare_keys(a, b);
 }
 
+/* Most often they stand so already. */
+static void
+sort_if_needed(struct task **tasks, uint32_t n, int (*compare)(const void *, const void *))
+{
+    for (uint32_t i = 1; i < n; i++) {
+        if (compare(&tasks[i - 1], &tasks[i]) > 0) {
+            qsort(tasks, n, sizeof(struct task *), compare);
+            return;
+        }
+    }
+}
+
 /* Tasks stand in the chunks in any order (those set aside come early), and edges need both ends: so
  * lists, edges, counters, order and queues are made when all are there. */
 void
@@ -356,12 +369,14 @@ core_link(struct core *core)
             all[n++] = task_at(core, slot);
         }
     }
-    qsort(all, n, sizeof(struct task *), compare_keys);
+    sort_if_needed(all, n, compare_keys);
     for (uint32_t i = 0; i < n; i++) {
         all_list_add(core, all[i]);
-        Baton__Spec *spec = task_unpack(core, all[i], &core->scratch);
-        edges_build(core, all[i], spec);
-        arena_reset(&core->scratch);
+        if (all[i]->has_after) {
+            all[i]->has_after = false;
+            edges_build(core, all[i], task_unpack(core, all[i], &core->scratch));
+            arena_reset(&core->scratch);
+        }
     }
     board_link(core);
     order_all(core);
@@ -378,10 +393,14 @@ core_link(struct core *core)
         }
         timer_update(core, task);
     }
-    if (n) {
-        qsort(all, n, sizeof(struct task *), compare_ended);
-    }
+    uint32_t n_ended = 0;
     for (uint32_t i = 0; i < n; i++) {
+        if (state_is_terminal(all[i]->state)) {
+            all[n_ended++] = all[i];
+        }
+    }
+    sort_if_needed(all, n_ended, compare_ended);
+    for (uint32_t i = 0; i < n_ended; i++) {
         ended_list_update(core, all[i]);
     }
     free(all);

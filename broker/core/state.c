@@ -109,7 +109,7 @@ slot_take(struct core *core)
     if (slot >> CHUNK_BITS >= core->n_chunks) {
         core->chunks = xreallocarray(core->chunks, core->n_chunks + 1, sizeof *core->chunks);
         size_t bytes = CHUNK_TASKS * sizeof(struct task);
-        /* The first one may be all that is ever used. */
+        /* The first one may be all that is ever used, and by few. */
         core->chunks[core->n_chunks] = core->n_chunks ? xmalloc_huge(bytes) : xmalloc(bytes);
         core->n_chunks++;
     }

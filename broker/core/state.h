@@ -11,6 +11,7 @@
 #include "broker/core/heap.h"
 #include "broker/core/index.h"
 #include "broker/core/tally.h"
+#include "common/alloc.h"
 #include "common/limits.h"
 #include "common/rng.h"
 #include "common/slab.h"
@@ -26,7 +27,7 @@ enum {
     WHOLE = 1 << 30,              /* of a resource: more than any capacity */
     RUNTIME_SLACK_MS = 30 * 1000, /* the worker ends a task at its longest run time first */
     CANCEL_SLACK_MS = 10 * 1000,  /* for the answer of the worker after the grace */
-    CHUNK_BITS = 14,              /* about HUGE_BYTES of tasks */
+    CHUNK_BITS = 17,              /* of struct task: seven huge pages, to the byte */
     CHUNK_TASKS = 1 << CHUNK_BITS,
 };
 
@@ -245,6 +246,7 @@ struct task {
     bool settling : 1;   /* on core->settle */
     bool urgent : 1;     /* answers an open incident (ext) */
     bool aside : 1;      /* == snapshot.side: what the snapshot says of it is packed */
+    bool has_after : 1;  /* restored, and not linked yet: its spec has dependencies */
 };
 
 /* Tasks of one role, project and need that wait for one resource. The first one is let into the
@@ -520,6 +522,8 @@ struct core {
     bool linked; /* edges stand (false while a snapshot is being loaded) */
     struct snapshot_run snapshot;
 };
+
+_Static_assert(sizeof(struct task) * CHUNK_TASKS % HUGE_BYTES == 0, "a chunk of tasks has a rest");
 
 /* ---- state.c: tasks, names, lookups ---- */
 

@@ -548,7 +548,7 @@ core_n_archived(const struct core *core)
 size_t
 core_memory(const struct core *core)
 {
-    return core->bytes + (size_t)core->n_chunks * CHUNK_TASKS * sizeof(struct task) +
+    return core->bytes + core->n_slots * sizeof(struct task) +
            core->by_id.room * sizeof *core->by_id.entries +
            core->by_key.room * sizeof *core->by_key.blocks +
            core->by_token.room * sizeof *core->by_token.blocks +
