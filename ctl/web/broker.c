@@ -29,6 +29,15 @@ note_change(struct web *web, bool is_lost)
     }
 }
 
+void
+web_forget(struct web *web)
+{
+    baton_broker_status_free(web->status);
+    baton_metrics_reply_free(web->agents);
+    web->status = NULL;
+    web->agents = NULL;
+}
+
 const baton_broker_status *
 web_status(struct web *web)
 {
@@ -36,8 +45,7 @@ web_status(struct web *web)
     if (web->asked_at && now - web->asked_at < WEB_FRESH_MS) {
         return web->status;
     }
-    baton_broker_status_free(web->status);
-    web->status = NULL;
+    web_forget(web);
     baton_status answer = baton_get_status(web->ctl->baton, &web->status);
     if (answer != BATON_OK) {
         web->status = NULL;
@@ -46,4 +54,16 @@ web_status(struct web *web)
     web->asked_at = monotonic_ms();
     note_change(web, !web->status);
     return web->status;
+}
+
+const baton_metrics_reply *
+web_agents(struct web *web)
+{
+    if (web_status(web) && !web->agents) {
+        struct baton_metrics_query query = {.window_ms = INT64_C(86400000) * WEB_WINDOW_DAYS};
+        if (baton_get_metrics(web->ctl->baton, &query, &web->agents) != BATON_OK) {
+            web->agents = NULL;
+        }
+    }
+    return web->agents;
 }

@@ -10,6 +10,7 @@ enum {
     WEB_BACKLOG = 64,
     WEB_ANSWER_MS = 2000,   /* of the broker, unless --timeout says otherwise */
     WEB_FRESH_MS = 1000,    /* the broker is asked once in this time, whoever asks us */
+    WEB_WINDOW_DAYS = 7, /* of the agents' metrics */
     WEB_PROJECTS_MAX = 100, /* named in metrics; how many there are is always told */
 };
 

@@ -1,5 +1,7 @@
 /* /metrics: the broker's numbers in Prometheus' words. Labels are roles, states and the like, and a
  * bounded number of projects; never ids of tasks. */
+#include "ctl/metrics.h"
+#include "common/words.h"
 #include "ctl/web/exposition.h"
 #include "ctl/web/web.h"
 
@@ -300,6 +302,41 @@ put_cards(struct exposition *e, const baton_broker_status *s)
     put_counts(e, s, "incident", "baton_incidents", "Incidents that ended.", "result");
 }
 
+/* ---- the agents, as `baton metrics` computes it ---- */
+
+static const struct {
+    const char *family;
+    const char *unit;
+    const char *help;
+    double per; /* in the unit */
+} agent_families[METRICS_N] = {
+    {"baton_task_completion_ratio", "ratio", "Tasks done on time, of those that ended in 7 days.",
+     100},
+    {"baton_handoff_quality_ratio", "ratio", "Handoffs accepted, of those due in 7 days.", 100},
+    {"baton_blocker_resolution_seconds", "seconds",
+     "Mean from raised to resolved, of the blockers resolved in 7 days.", 1000},
+    {"baton_test_coverage_ratio", "ratio", "Lines covered, as attempts of 7 days reported it.",
+     100},
+};
+
+/* A role of which nothing was counted has no sample. */
+static void
+put_agents(struct exposition *e, const baton_metrics_reply *agents)
+{
+    for (size_t i = 0; i < METRICS_N; i++) {
+        expose_family(e, EXPOSE_GAUGE, agent_families[i].family, agent_families[i].unit,
+                      agent_families[i].help);
+        for (size_t r = 0; r < ROLES_N; r++) {
+            struct baton_metrics sum = metrics_add(agents, NULL, role_names[r]);
+            double value;
+            if (metrics_value(&sum, i, &value)) {
+                expose_real(e, (const char *const[]){"role", role_names[r], NULL},
+                            value / agent_families[i].per);
+            }
+        }
+    }
+}
+
 static void
 put_broker_families(struct exposition *e, const baton_broker_status *status)
 {
@@ -325,6 +362,10 @@ route_metrics(struct web *web, const struct web_request *request, struct web_rep
     count(&e, EXPOSE_GAUGE, "baton_up", "", "1 while the broker answers.", status != NULL);
     if (status) {
         put_broker_families(&e, status);
+        const baton_metrics_reply *agents = web_agents(web);
+        if (agents) {
+            put_agents(&e, agents);
+        }
     }
     process_expose(&e);
     expose_end(&e);

@@ -187,5 +187,5 @@ web_stop(struct web *web)
     if (web->fd >= 0) {
         close(web->fd);
     }
-    baton_broker_status_free(web->status);
+    web_forget(web);
 }

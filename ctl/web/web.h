@@ -24,6 +24,7 @@ struct web {
 
     /* What the broker said last, at most WEB_FRESH_MS ago: on the server's thread only. */
     baton_broker_status *status; /* owned; NULL: it did not answer */
+    baton_metrics_reply *agents; /* of WEB_WINDOW_DAYS; owned; NULL: as above */
     char trouble[256];           /* then: why */
     int64_t asked_at;            /* monotonic; 0: never */
     bool is_lost;                /* as it was logged */
@@ -69,6 +70,10 @@ void web_stop(struct web *web);
 
 /* The broker's status, fresh enough; borrowed until the next call. NULL: web->trouble says why. */
 const baton_broker_status *web_status(struct web *web);
+/* Frees what is kept of it. */
+void web_forget(struct web *web);
+/* The same of the agents' metrics. */
+const baton_metrics_reply *web_agents(struct web *web);
 
 /* ---- the routes ---- */
 
