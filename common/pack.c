@@ -8,19 +8,26 @@
 
 enum { VARINT = 0, EIGHT_BYTES = 1, SIZED = 2 };
 
-static void
-add_number(struct buf *buf, uint32_t tag, uint64_t value)
+enum { HEAD_BYTES_MAX = sizeof(((struct shape_field *)0)->tag) + VARINT_BYTES_MAX };
+
+static inline uint8_t *
+put_tag(uint8_t *p, const struct shape_field *field)
 {
-    uint8_t *p = buf_reserve(buf, 2 * VARINT_BYTES_MAX);
-    p = varint_put(p, tag << 3 | VARINT);
+    memcpy(p, field->tag, sizeof field->tag);
+    return p + field->tag_bytes;
+}
+
+static inline void
+add_number(struct buf *buf, const struct shape_field *field, uint64_t value)
+{
+    uint8_t *p = put_tag(buf_reserve(buf, HEAD_BYTES_MAX), field);
     buf->bytes = (size_t)(varint_put(p, value) - buf->data);
 }
 
 static void
-add_bytes(struct buf *buf, uint32_t tag, const void *data, size_t bytes)
+add_bytes(struct buf *buf, const struct shape_field *field, const void *data, size_t bytes)
 {
-    uint8_t *p = buf_reserve(buf, 2 * VARINT_BYTES_MAX + bytes);
-    p = varint_put(p, tag << 3 | SIZED);
+    uint8_t *p = put_tag(buf_reserve(buf, HEAD_BYTES_MAX + bytes), field);
     p = varint_put(p, bytes);
     if (bytes > 0) {
         memcpy(p, data, bytes);
@@ -72,8 +79,8 @@ put_length(struct buf *buf, size_t begin)
 static void
 add_message(struct buf *buf, const struct shape_field *field, const ProtobufCMessage *message)
 {
-    uint8_t *p = buf_reserve(buf, VARINT_BYTES_MAX + 1);
-    buf->bytes = (size_t)(varint_put(p, (uint32_t)field->number << 3 | SIZED) - buf->data);
+    uint8_t *p = put_tag(buf_reserve(buf, HEAD_BYTES_MAX), field);
+    buf->bytes = (size_t)(p - buf->data);
     size_t begin = buf->bytes++;
     pack_fields(buf, field->sub, message);
     put_length(buf, begin);
@@ -86,12 +93,12 @@ add_value(struct buf *buf, const struct shape_field *field, const void *at)
     switch (field->type) {
     case PROTOBUF_C_TYPE_STRING: {
         const char *text = *(const char *const *)at;
-        add_bytes(buf, field->number, text, text ? strlen(text) : 0);
+        add_bytes(buf, field, text, text ? strlen(text) : 0);
         break;
     }
     case PROTOBUF_C_TYPE_BYTES: {
         const ProtobufCBinaryData *data = at;
-        add_bytes(buf, field->number, data->data, data->len);
+        add_bytes(buf, field, data->data, data->len);
         break;
     }
     case PROTOBUF_C_TYPE_MESSAGE:
@@ -99,11 +106,11 @@ add_value(struct buf *buf, const struct shape_field *field, const void *at)
         break;
     case PROTOBUF_C_TYPE_FIXED64:
     case PROTOBUF_C_TYPE_DOUBLE:
-        buf_add_varint(buf, (uint32_t)field->number << 3 | EIGHT_BYTES);
+        buf_add(buf, field->tag, field->tag_bytes);
         buf_add(buf, at, sizeof(uint64_t)); /* little-endian, as this machine */
         break;
     default:
-        add_number(buf, field->number, number_at(field->type, at));
+        add_number(buf, field, number_at(field->type, at));
     }
 }
 
@@ -118,7 +125,7 @@ add_repeated(struct buf *buf, const struct shape_field *field, const char *messa
         }
         return;
     }
-    buf_add_varint(buf, (uint32_t)field->number << 3 | SIZED);
+    buf_add(buf, field->tag, field->tag_bytes);
     buf_reserve(buf, 1);
     size_t begin = buf->bytes++;
     for (size_t i = 0; i < n; i++) {

@@ -1,11 +1,13 @@
 #include "common/shape.h"
 
 #include "common/alloc.h"
+#include "common/buf.h"
 #include "common/check.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { TABLE_BITS = 10 };
 
@@ -44,12 +46,21 @@ value_bytes(const ProtobufCFieldDescriptor *field)
     }
 }
 
+static unsigned
+wire_type(unsigned type, bool is_packed)
+{
+    bool is_sized = type == PROTOBUF_C_TYPE_STRING || type == PROTOBUF_C_TYPE_BYTES ||
+                    type == PROTOBUF_C_TYPE_MESSAGE;
+    bool is_fixed = type == PROTOBUF_C_TYPE_FIXED64 || type == PROTOBUF_C_TYPE_DOUBLE;
+    return is_sized || is_packed ? 2 : is_fixed ? 1 : 0;
+}
+
 static struct shape_field
 field_of(const ProtobufCFieldDescriptor *field)
 {
     CHECK(field->id < SHAPE_NUMBERS);
     bool is_message = field->type == PROTOBUF_C_TYPE_MESSAGE;
-    return (struct shape_field){
+    struct shape_field made = {
         .offset = field->offset,
         .quantifier = field->quantifier_offset,
         .number = (uint16_t)field->id,
@@ -61,6 +72,13 @@ field_of(const ProtobufCFieldDescriptor *field)
         .name = field->name,
         .sub = is_message ? shape_of(field->descriptor) : NULL,
     };
+    bool is_packed = made.is_repeated && made.is_packed;
+    uint8_t tag[VARINT_BYTES_MAX];
+    made.tag_bytes = (uint8_t)(varint_put(tag, field->id << 3 | wire_type(made.type, is_packed)) -
+                               tag);
+    CHECK(made.tag_bytes <= sizeof made.tag);
+    memcpy(made.tag, tag, made.tag_bytes);
+    return made;
 }
 
 /* The aligned word in which a value of four or eight bytes stands. A message's size is a multiple

@@ -12,9 +12,11 @@ enum { SHAPE_NUMBERS = 256 }; /* our fields' numbers are below */
 struct shape_field {
     uint32_t offset; /* of the value in the message; of a repeated one, of the array's pointer */
     uint32_t quantifier; /* repeated: of their number; of a oneof: of its case */
-    uint16_t number;
+    uint8_t tag[2];      /* as it is written before a value */
+    uint8_t tag_bytes;
     uint8_t type;  /* ProtobufCType */
     uint8_t bytes; /* of one value in memory */
+    uint16_t number;
     bool is_repeated;
     bool is_packed; /* repeated, and written packed */
     bool is_oneof;

@@ -83,6 +83,13 @@ is_control(uint32_t c)
     return c < 0x20 || (c >= 0x7f && c < 0xa0);
 }
 
+static bool
+is_name_ascii(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '-' && c <= ':') || c == '_' ||
+           c == '@' || c == '+' || c == '~';
+}
+
 bool
 name_is_valid(const char *s, size_t bytes_max)
 {
@@ -91,24 +98,20 @@ name_is_valid(const char *s, size_t bytes_max)
         s[bytes - 1] == '/') {
         return false;
     }
-    if (strstr(s, "..") || strstr(s, "//")) {
-        return false;
-    }
     const uint8_t *p = (const uint8_t *)s;
     for (size_t i = 0; i < bytes;) {
-        uint32_t c;
-        size_t n = utf8_decode(p + i, bytes - i, &c);
-        if (n == 0) {
-            return false;
-        }
+        uint32_t c = p[i];
+        size_t n = 1;
         if (c < 0x80) {
-            bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                      (c && strchr("._:@/+~-", (int)c));
-            if (!ok) {
+            bool doubled = (c == '.' || c == '/') && p[i + 1] == c;
+            if (doubled || !is_name_ascii((uint8_t)c)) {
                 return false;
             }
-        } else if (is_control(c) || is_deceptive(c) || c == 0xa0 || c == 0x3000) {
-            return false;
+        } else {
+            n = utf8_decode(p + i, bytes - i, &c);
+            if (n == 0 || is_control(c) || is_deceptive(c) || c == 0xa0 || c == 0x3000) {
+                return false;
+            }
         }
         i += n;
     }

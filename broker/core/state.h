@@ -16,6 +16,10 @@
 #include "common/rng.h"
 #include "common/slab.h"
 
+#include <xxhash.h>
+
+/* Of all tables of names here. */
+#define HASH_FUNCTION(key, bytes, hash) ((hash) = (unsigned)XXH3_64bits(key, bytes))
 #include <uthash.h>
 
 enum {
