@@ -49,9 +49,11 @@ lease_empty(struct lease *lease)
     if (lease->line != lease->room) {
         free(lease->line);
     }
+    free(lease->handoff);
     free(lease->progress);
     free(lease->name);
-    lease->line = lease->progress = NULL;
+    lease->line = lease->progress = lease->handoff = NULL;
+    lease->handoff_bytes = 0;
     lease->name = NULL;
     lease->say_started = lease->say_beat = lease->say_result = false;
 }

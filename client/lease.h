@@ -18,8 +18,10 @@ struct lease {
     struct lease *next; /* in the queue of those with something to say, or the free list */
     char *name;         /* project, NUL, id, NUL; owned; NULL: unknown (announced by the caller) */
     uint8_t *line;      /* packed Result; owned, or `room`; NULL: the attempt has not ended */
-    uint8_t *progress;  /* packed Progress, the latest that is not said; owned; NULL: none */
-    size_t line_bytes;  /* of `line` */
+    uint8_t *handoff;   /* packed Card that goes with the result; owned; NULL: none */
+    size_t handoff_bytes;
+    uint8_t *progress; /* packed Progress, the latest that is not said; owned; NULL: none */
+    size_t line_bytes; /* of `line` */
     size_t progress_bytes;
     size_t name_bytes;      /* with both NULs */
     int64_t lease_ms;       /* its length */

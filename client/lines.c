@@ -2,6 +2,7 @@
  * Line and ToBroker in proto/wire.proto; a test unpacks what is built here. */
 #include "client/lines.h"
 
+#include "client/card.h"
 #include "client/frame.h"
 #include "client/measure.h"
 #include "common/limits.h"
@@ -22,6 +23,7 @@ enum {
     LINE_RESULT = TAG(5, WIRE_BYTES),
     LINE_PROJECT = TAG(11, WIRE_BYTES),
     LINE_ID = TAG(12, WIRE_BYTES),
+    LINE_HANDOFF = TAG(60, WIRE_BYTES),
     REPORT_LINES = TAG(1, WIRE_BYTES),
     TO_BROKER_ID = TAG(1, WIRE_VARINT),
     TO_BROKER_REPORT = TAG(32, WIRE_BYTES),
@@ -52,11 +54,31 @@ result_check(const struct baton_result *result, struct fault *fault)
         return fault_set(fault, BATON_INVALID,
                          "summary and output_tail of a result must be UTF-8: replace what is not");
     }
-    if (result->outcome <= BATON_OUTCOME_NONE || result->outcome >= BATON_OUTCOME_LOST) {
+    if (result->outcome <= BATON_OUTCOME_NONE || result->outcome == BATON_OUTCOME_LOST ||
+        result->outcome > BATON_OUTCOME_PARKED) {
         return fault_set(fault, BATON_INVALID, "%d is not an outcome that a worker can report",
                          (int)result->outcome);
     }
     return BATON_OK;
+}
+
+static bool
+set_handoff(struct lease *lease, const struct baton_card *card)
+{
+    struct record *scratch = record_new(0, 1024);
+    if (!scratch) {
+        return false;
+    }
+    Baton__Card *message = card_to_message(scratch, card);
+    bool ok = message && !scratch->failed;
+    free(lease->handoff);
+    lease->handoff_bytes = ok ? baton__card__get_packed_size(message) : 0;
+    lease->handoff = ok ? malloc(lease->handoff_bytes + 1) : NULL;
+    if (lease->handoff) {
+        baton__card__pack(message, lease->handoff);
+    }
+    record_free(scratch);
+    return lease->handoff != NULL;
 }
 
 baton_status
@@ -83,6 +105,10 @@ lease_set_result(struct lease *lease, const struct baton_result *result, struct 
     m.output_bytes = result->output_bytes;
     m.retry_after_ms = result->retry_after_ms;
     m.runtime_ms = result->runtime_ms;
+    m.wait_for = pb_text(result->wait_for);
+    if (result->handoff && !set_handoff(lease, result->handoff)) {
+        return fault_set(fault, BATON_NO_MEMORY, "no memory for a handoff");
+    }
     size_t bytes = baton__result__get_packed_size(&m);
     uint8_t *line = bytes <= sizeof lease->room ? lease->room : malloc(bytes);
     if (!line) {
@@ -173,10 +199,11 @@ say_flag(struct buf *body, uint64_t token, unsigned tag)
     body->bytes = (size_t)(at - body->data);
 }
 
-/* A line with a packed message under `tag`; `name` (project, NUL, id, NUL) may be NULL. */
+/* A line with a packed message under `tag`; `name` (project, NUL, id, NUL) may be NULL, and so may
+ * the lease with the handoff that goes with it. */
 static void
 say_message(struct buf *body, uint64_t token, unsigned tag, const uint8_t *p, size_t bytes,
-            const char *name)
+            const char *name, const struct lease *handoff)
 {
     size_t line = 1 + varint_bytes(token) + 1 + varint_bytes(bytes) + bytes;
     const char *id = name ? name + strlen(name) + 1 : NULL;
@@ -184,10 +211,17 @@ say_message(struct buf *body, uint64_t token, unsigned tag, const uint8_t *p, si
         line += 1 + varint_bytes(strlen(name)) + strlen(name);
         line += 1 + varint_bytes(strlen(id)) + strlen(id);
     }
+    if (handoff) {
+        line += varint_bytes(LINE_HANDOFF) + varint_bytes(handoff->handoff_bytes) +
+                handoff->handoff_bytes;
+    }
     uint8_t *at = body->data + body->bytes;
     at = put(put(at, REPORT_LINES), line);
     at = put(put(at, LINE_TOKEN), token);
     at = put_bytes(at, tag, p, bytes);
+    if (handoff) {
+        at = put_bytes(at, LINE_HANDOFF, handoff->handoff, handoff->handoff_bytes);
+    }
     if (name) {
         at = put_bytes(at, LINE_PROJECT, name, strlen(name));
         at = put_bytes(at, LINE_ID, id, strlen(id));
@@ -198,7 +232,7 @@ say_message(struct buf *body, uint64_t token, unsigned tag, const uint8_t *p, si
 int
 lease_say(struct lease *lease, uint64_t id, int64_t now, struct buf *body)
 {
-    size_t room = 2 * HEAD_BYTES_MAX + lease->name_bytes +
+    size_t room = 2 * HEAD_BYTES_MAX + lease->name_bytes + lease->handoff_bytes +
                   MAX(lease->say_result ? lease->line_bytes : 0,
                       lease->progress ? lease->progress_bytes : 0);
     if (!buf_ensure(body, room)) {
@@ -217,11 +251,11 @@ lease_say(struct lease *lease, uint64_t id, int64_t now, struct buf *body)
         }
         /* By the second time the task may be in the archive, where it is found by its name. */
         say_message(body, lease->token, LINE_RESULT, lease->line, lease->line_bytes,
-                    again ? lease->name : NULL);
+                    again ? lease->name : NULL, lease->handoff ? lease : NULL);
         lease->said_at = now;
         n++;
     } else if (lease->progress) {
-        say_message(body, lease->token, LINE_PROGRESS, lease->progress, lease->progress_bytes,
+        say_message(body, lease->token, LINE_PROGRESS, lease->progress, lease->progress_bytes, NULL,
                     NULL);
         n++;
     } else if (lease->say_beat && !lease->line) {

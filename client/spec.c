@@ -103,6 +103,7 @@ spec_to_message(struct record *record, const baton_spec *spec)
     m->fairness_key = pb_text(spec->fairness_key);
     m->fairness_weight = spec->fairness_weight;
     m->traceparent = pb_text(spec->traceparent);
+    m->approval = spec->approval;
     return lists_to_message(record, spec, m) ? m : NULL;
 }
 
@@ -261,6 +262,7 @@ spec_from_message(struct record *record, const Baton__Spec *m)
         .fairness_key = m->fairness_key,
         .fairness_weight = m->fairness_weight,
         .traceparent = m->traceparent,
+        .approval = m->approval,
     };
     return lists_from_message(record, m, spec) ? spec : NULL;
 }

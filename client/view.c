@@ -29,6 +29,7 @@ result_from_message(struct record *record, const Baton__Result *m)
         .runtime_ms = m->runtime_ms,
         .measures = measures,
         .n_measures = measures ? m->n_measures : 0,
+        .wait_for = m->wait_for,
     };
 }
 
@@ -123,6 +124,9 @@ task_from_message(struct record *record, const Baton__TaskView *m, baton_task *r
         .latest_start = m->latest_start,
         .measures = measures_from_messages(record, m->measures, m->n_measures),
         .n_measures = m->n_measures,
+        .waits_for = m->waits_for,
+        .note = m->note,
+        .rework = m->rework,
     };
     if (!task.spec || !task.dependents || record->failed ||
         !history_from_message(record, m, &task)) {
@@ -216,6 +220,10 @@ assignment_from_message(const Baton__Assignment *m, baton_assignment **ret_assig
         .role = text_copy(record, m->role),
         .attempt = m->attempt,
         .lease_ms = m->lease_ms,
+        .note = m->note ? text_copy(record, m->note->text) : "",
+        .previous = m->note ? bytes_copy(record, m->note->document.data, m->note->document.len)
+                            : NULL,
+        .previous_bytes = m->note ? m->note->document.len : 0,
     };
     Baton__Spec *spec = baton__spec__unpack(&record->pb, m->spec.len, m->spec.data);
     if (spec) {

@@ -1,4 +1,5 @@
 /* One task at a time, for agents and scripts: take it, say how it goes, end it. */
+#include "client/card.h"
 #include "client/handle.h"
 #include "client/measure.h"
 #include "client/view.h"
@@ -185,9 +186,21 @@ baton_complete(baton *b, uint64_t token, const struct baton_result *result,
     m.output_bytes = result->output_bytes;
     m.retry_after_ms = result->retry_after_ms;
     m.runtime_ms = result->runtime_ms;
+    m.wait_for = pb_text(result->wait_for);
+    struct record *scratch = scratch_new(b, 256);
+    if (!scratch) {
+        return BATON_NO_MEMORY;
+    }
     Baton__Line line = BATON__LINE__INIT;
+    line.handoff = result->handoff ? card_to_message(scratch, result->handoff) : NULL;
+    if (result->handoff && (!line.handoff || scratch->failed)) {
+        record_free(scratch);
+        return BATON_NO_MEMORY;
+    }
     line.token = token;
     line.what_case = BATON__LINE__WHAT_RESULT;
     line.result = &m;
-    return line_send(b, &line, ret_reply);
+    baton_status status = line_send(b, &line, ret_reply);
+    record_free(scratch);
+    return status;
 }

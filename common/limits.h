@@ -45,6 +45,7 @@ enum {
     UPSTREAM_BYTES_MAX = 256 * 1024,
     PRIORITY_WEIGHT_MAX = 1000,
     SUBMIT_CARDS_MAX = 1000,
+    NOTE_BYTES_MAX = 2048,           /* for the next attempt of a task */
     CARDS_MAX = 20 * 1000,           /* open cards on the board, rules too */
     CARDS_ENDED_KEPT = 20 * 1000,    /* ended ones in memory */
     CARD_BYTES_MAX = 256 * 1024,     /* one card, packed */

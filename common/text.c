@@ -118,6 +118,20 @@ name_is_valid(const char *s, size_t bytes_max)
     return true;
 }
 
+void
+text_head(char *out, size_t room, const char *s)
+{
+    size_t bytes = strlen(s);
+    if (bytes >= room) {
+        bytes = room - 1;
+        while (bytes > 0 && ((uint8_t)s[bytes] & 0xc0) == 0x80) {
+            bytes--;
+        }
+    }
+    memcpy(out, s, bytes);
+    out[bytes] = 0;
+}
+
 bool
 prose_is_valid(const char *s, size_t bytes_max)
 {

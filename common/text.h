@@ -23,6 +23,9 @@ bool prose_is_valid(const char *s, size_t bytes_max);
  * Writes at most `room` bytes with the NUL and returns the length written. */
 size_t text_escape(char *out, size_t room, const char *s, bool lines);
 
+/* Copies as much of s as fits into `room` bytes with the NUL, and no part of a character. */
+void text_head(char *out, size_t room, const char *s);
+
 /* Length of the character at the beginning of s (`bytes` > 0), 1 for a byte that is none.
  * *ret_plain: text_escape would leave it as it is; then, or if it is UTF-8 at all, *ret_code is its
  * number. */

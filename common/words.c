@@ -116,14 +116,19 @@ static const char *const reasons[] = {
     [43] = "unclean",
     [50] = "upstream",
     [90] = "budget",
+    [58] = "rework",
+    [59] = "rejected",
     [60] = "gate",
+    [61] = "approval",
+    [62] = "children",
 };
 static const char *const conditions[] = {"success", "finished", "failed", "started"};
 static const char *const policies[] = {"hold", "abort", "ignore"};
 static const char *const on_deadlines[] = {"nothing", "expire", "cancel", "escalate"};
 static const char *const on_conflicts[] = {"reject", "existing", "replace", "raise", "attach"};
 static const char *const outcomes[] = {
-    "", "done", "failed", "fatal", "rate_limited", "released", "cancelled", "timed_out", "lost"};
+    "",         "done",      "failed",    "fatal", "rate_limited",
+    "released", "cancelled", "timed_out", "lost",  "parked"};
 static const char *const event_kinds[] = {
     "task",        "progress",         "updated",      "paused",      "resumed",
     "epoch",       "orphan",           "resource",     "held",        "stalled",

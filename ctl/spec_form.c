@@ -286,12 +286,27 @@ take_list_or_text(struct spec_form *form, struct ctl *ctl, int option, const cha
     }
 }
 
+static bool
+take_yes_no(struct ctl *ctl, const char *option, const char *value, bool *ret)
+{
+    bool yes = strcmp(value, "yes") == 0;
+    if (!yes && strcmp(value, "no") != 0) {
+        ctl_usage(ctl, "%s is yes or no, not %.100s", option, value);
+        return false;
+    }
+    *ret = yes;
+    return true;
+}
+
 bool
 spec_form_take(struct spec_form *form, struct ctl *ctl, int option, const char *value, bool clear)
 {
     baton_spec *spec = form->spec;
     bool empty = clear && strcmp(value, "none") == 0;
     switch (option) {
+    case SPEC_OPTION_APPROVAL:
+        spec_form_note(form, "approval");
+        return take_yes_no(ctl, "--approval", value, &spec->approval);
     case SPEC_OPTION_ROLE:
         spec_form_note(form, "role");
         return ctl_take_role(ctl, value, &spec->role);

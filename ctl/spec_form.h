@@ -31,6 +31,7 @@ enum {
     SPEC_OPTION_IDLE,
     SPEC_OPTION_LEASE,
     SPEC_OPTION_STALL,
+    SPEC_OPTION_APPROVAL,
     SPEC_OPTION_END,
 };
 
@@ -56,6 +57,7 @@ enum {
         {"timeout-run", required_argument, NULL, SPEC_OPTION_MAX_RUNTIME},                         \
         {"idle", required_argument, NULL, SPEC_OPTION_IDLE},                                       \
         {"lease", required_argument, NULL, SPEC_OPTION_LEASE},                                     \
+        {"approval", required_argument, NULL, SPEC_OPTION_APPROVAL},                               \
     {                                                                                              \
         "stall", required_argument, NULL, SPEC_OPTION_STALL                                        \
     }

@@ -200,6 +200,9 @@ task_json_export(const baton_task *task)
     put_duration(object, "estimate", spec->estimate_ms);
     put_after(object, spec);
     put_resources(object, spec);
+    if (spec->approval) {
+        json_object_set_new(object, "approval", json_true());
+    }
     if (spec->held) {
         json_object_set_new(object, "held", json_true());
     }

@@ -104,6 +104,9 @@ task_json_row(const baton_task *task)
     put(row, "title", ctl_json_text(spec->title));
     put(row, "reason", ctl_json_text(baton_reason_name(task->reason)));
     put(row, "reason_text", text_or_null(task->reason_text));
+    put(row, "waits_for", text_or_null(task->waits_for));
+    put(row, "note", text_or_null(task->note));
+    put(row, "rework", json_integer(task->rework));
     put(row, "progress", json_integer(task->progress));
     put(row, "progress_text", text_or_null(task->progress_text));
     put(row, "milestone", json_boolean(spec->milestone));
@@ -205,6 +208,7 @@ task_json_spec(const baton_spec *spec)
     put(object, "after", edges_json(spec));
     put(object, "resources", claims_json(spec));
     put(object, "held", json_boolean(spec->held));
+    put(object, "approval", json_boolean(spec->approval));
     put(object, "milestone", json_boolean(spec->milestone));
     put(object, "command", texts(spec->command, spec->n_command));
     put(object, "prompt", text_or_null(spec->prompt));

@@ -90,6 +90,10 @@ selection_is_sound(const struct form *form, struct ctl *ctl)
                  "many tasks at once need to be confirmed with --yes");
         return false;
     }
+    if (form->change.verb == BATON_REFUSE && (!form->change.reason || !form->change.reason[0])) {
+        ctl_usage(ctl, "a refusal needs --reason TEXT: whoever does it again is told");
+        return false;
+    }
     if (form->change.verb == BATON_CANCEL && (!form->change.reason || !form->change.reason[0])) {
         ctl_usage(ctl, "a cancellation needs --reason TEXT: it is what everybody will read");
         return false;
@@ -216,6 +220,18 @@ int
 verb_release(struct ctl *ctl, int argc, char **argv)
 {
     return run(ctl, argc, argv, BATON_RELEASE_TASK, "released");
+}
+
+int
+verb_approve(struct ctl *ctl, int argc, char **argv)
+{
+    return run(ctl, argc, argv, BATON_APPROVE, "approved");
+}
+
+int
+verb_refuse(struct ctl *ctl, int argc, char **argv)
+{
+    return run(ctl, argc, argv, BATON_REFUSE, "refused");
 }
 
 int

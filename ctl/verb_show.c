@@ -24,6 +24,12 @@ show_state(struct ctl *ctl, const baton_task *task)
     ctl_print(ctl, "\n");
     say(ctl, "reason", "%s%s%s", task->reason ? baton_reason_name(task->reason) : "",
         task->reason && task->reason_text[0] ? ": " : "", task->reason_text);
+    say(ctl, "waits for", "%s", task->waits_for);
+    say(ctl, "note", "%s", task->note);
+    if (task->rework) {
+        say(ctl, "sent back", "%u times", task->rework);
+    }
+    say(ctl, "approval", "%s", spec->approval ? "required" : "");
     say(ctl, "project", "%s", spec->project);
     say(ctl, "role", "%s", spec->role[0] ? spec->role : spec->milestone ? "none (milestone)" : "");
     say(ctl, "priority", "%s", baton_priority_name(spec->priority ? spec->priority : BATON_MEDIUM));

@@ -92,6 +92,13 @@ print_json(struct ctl *ctl, const baton_assignment *assignment)
     json_object_set_new(object, "attempt", json_integer(assignment->attempt));
     json_object_set_new(object, "lease_ms", json_integer(assignment->lease_ms));
     json_object_update_missing(object, spec);
+    json_object_set_new(object, "note",
+                        assignment->note[0] ? ctl_json_text(assignment->note) : json_null());
+    json_t *previous = assignment->previous_bytes
+                           ? json_loadb(assignment->previous, assignment->previous_bytes,
+                                        JSON_DECODE_ANY, NULL)
+                           : NULL;
+    json_object_set_new(object, "previous", previous ? previous : json_null());
     json_object_set_new(object, "upstream", upstream_json(assignment));
     json_t *handoffs = json_array();
     for (size_t i = 0; i < assignment->n_handoffs; i++) {

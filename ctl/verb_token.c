@@ -18,6 +18,7 @@ enum {
     OPTION_CANCELLED,
     OPTION_EXTEND,
     OPTION_MEASURE,
+    OPTION_FOR,
 };
 
 /* What the command line said. */
@@ -61,6 +62,9 @@ take_option(struct form *form, struct ctl *ctl, int option)
         return ctl_take_duration(ctl, "--retry-after", optarg, &form->result.retry_after_ms);
     case OPTION_MEASURE:
         return measures_take_text(&form->measures, ctl, optarg);
+    case OPTION_FOR:
+        form->result.wait_for = optarg;
+        return true;
     case OPTION_EXTEND:
         return ctl_take_duration(ctl, "--extend", optarg, &form->extend_ms);
     default:
@@ -235,6 +239,9 @@ end(struct ctl *ctl, int argc, char **argv, const struct option *options, baton_
     if (!read_options(&form, ctl, argc, argv, options) || !take_document(&form, ctl) ||
         !take_words(&form, ctl, argc - optind, argv + optind)) {
         status = ctl->status;
+    } else if (outcome == BATON_OUTCOME_PARKED && !form.result.wait_for) {
+        status = ctl_usage(ctl, "what does it wait for? --for blocker, blocker:N, signal:NAME, "
+                                "decision:NAME, approval or children");
     } else if (outcome == BATON_OUTCOME_FAILED && !form.words[0] && !form.result.summary) {
         status = ctl_usage(ctl, "say in a few words why it failed");
     } else if ((status = ctl_connect(ctl)) == CTL_YES) {
@@ -275,6 +282,18 @@ verb_fail(struct ctl *ctl, int argc, char **argv)
         {0},
     };
     return end(ctl, argc, argv, options, BATON_OUTCOME_FAILED);
+}
+
+int
+verb_park(struct ctl *ctl, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"token", required_argument, NULL, OPTION_TOKEN},
+        {"for", required_argument, NULL, OPTION_FOR},
+        {"result", required_argument, NULL, OPTION_RESULT},
+        {0},
+    };
+    return end(ctl, argc, argv, options, BATON_OUTCOME_PARKED);
 }
 
 int

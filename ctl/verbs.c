@@ -52,7 +52,8 @@
     "  --max-attempts N  --crash-limit N  --backoff D  --backoff-cap D\n"                          \
     "  --max-runtime D   longest run (also --timeout-run)\n"                                       \
     "  --idle D          longest silence of the agent\n"                                           \
-    "  --lease D         --stall D\n"
+    "  --lease D         --stall D\n"                                                              \
+    "  --approval yes|no done only when somebody has approved it\n"
 
 #define PLAN                                                                                       \
     "  --format F        baton, wfformat, beads, edges, jobs, groups, lines; else by content\n"    \
@@ -272,6 +273,13 @@ const struct verb verbs[] = {
     {"release", verb_release, "Operators", "Let held tasks go on", "ID… [OPTION…]\n" SELECTION},
     {"reopen", verb_reopen, "Operators", "Do a done task again",
      "ID… [OPTION…]\n" SELECTION "  --force           even while a dependent runs"},
+    {"approve", verb_approve, "Operators",
+     "Say that work in review is done, or a parked task goes on",
+     "ID… [OPTION…]\n" SELECTION
+     "A parked task goes on whatever it waits for, and is told the reason."},
+    {"refuse", verb_refuse, "Operators", "Send work in review back to be done again",
+     "ID… --reason TEXT [OPTION…]\n" SELECTION
+     "Whoever does it again is told the reason. Sent back too often (2) it has failed."},
     {"project", verb_project, "Operators", "Show a project, close it to new tasks, open it",
      "show|close|open [NAME] [OPTION…]\n"
      "  --reason TEXT     for the journal and for others\n"
@@ -362,6 +370,12 @@ const struct verb verbs[] = {
      "  --token T         which task (BATON_TOKEN); check needs none\n"
      "NAME is a resource or path:DIR/FILE. Who waits asks in the order of names.\n"
      "Status 0: yes; 1: no, and who holds it; 75: the wait is over."},
+    {"park", verb_park, "Agents", "Give the task back until something is there; no attempt counts",
+     "[TEXT…] --for WHAT [OPTION…]\n"
+     "  --for WHAT        blocker (raises one, with the text as its title), blocker:N,\n"
+     "                    signal:NAME, decision:NAME, approval, or children: the tasks it added\n"
+     "  --token T         which task (BATON_TOKEN)\n"
+     "  --result FILE     JSON for the next attempt"},
     {"return", verb_return, "Agents", "Give the task back undone; the attempt does not count",
      "[TEXT…] [OPTION…]\n"
      "  --token T         which task (BATON_TOKEN)\n"

@@ -15,6 +15,7 @@ finding_fini(struct finding *finding)
 {
     free(finding->summary);
     free(finding->document);
+    free(finding->wait_for);
     *finding = (struct finding){0};
 }
 

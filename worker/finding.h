@@ -15,10 +15,11 @@ enum finding_kind {
 
 struct finding {
     enum finding_kind kind;
-    baton_outcome outcome;    /* with FINDING_SAID: done, failed, fatal, rate_limited, released */
+    baton_outcome outcome;    /* with FINDING_SAID: done, failed, fatal, rate_limited, released, parked */
     char *summary;            /* owned; NULL: none; valid for the broker */
     char *document;           /* owned JSON text; NULL: none */
     int64_t retry_after_ms;   /* 0: not said */
+    char *wait_for;           /* owned; with parked: what for; NULL */
     struct measures measures; /* said beside it, whatever the kind */
 };
 

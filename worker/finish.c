@@ -6,6 +6,7 @@
 #include "common/words.h"
 #include "worker/adapter.h"
 #include "worker/clean.h"
+#include "worker/handoff.h"
 #include "worker/result.h"
 #include "worker/spool.h"
 
@@ -134,6 +135,7 @@ slot_judge(struct slot *slot)
     }
     struct finding file = slot->directory >= 0 ? result_read(slot->directory, "result.json")
                                                : (struct finding){0};
+    file.document = handoff_mark_missing(file.document, slot->workdir);
     size_t bytes;
     char *text = end_of(&slot->out, &bytes);
     struct finding adapter = adapter_read(slot->worker->options->adapter, text, bytes);
@@ -216,7 +218,8 @@ set_brakes(struct slot *slot)
 static void
 say_end(const struct slot *slot, const struct baton_result *result)
 {
-    bool is_well = result->outcome == BATON_OUTCOME_DONE || slot->verdict.no_report;
+    bool is_well = result->outcome == BATON_OUTCOME_DONE ||
+                   result->outcome == BATON_OUTCOME_PARKED || slot->verdict.no_report;
     struct log_about about = slot_about(slot);
     log_event_about(is_well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
                     slot->verdict.no_report ? "task.dropped" : "task.ended", &about,
@@ -266,6 +269,7 @@ slot_finish(struct slot *slot)
         .runtime_ms = ended_at - slot->started_at,
         .measures = measures,
         .n_measures = measures_view(&slot->measures, measures),
+        .wait_for = said->wait_for,
     };
     say_end(slot, &result);
     deliver(slot, &result);

@@ -43,6 +43,23 @@ add_task(struct buf *out, const baton_assignment *task)
     }
 }
 
+/* How its wait ended, or why it was sent back. */
+static void
+add_note(struct buf *out, const baton_assignment *task)
+{
+    if (!task->note || !task->note[0]) {
+        return;
+    }
+    add_heading(out, "Since the last attempt");
+    add_line(out, task->note);
+    if (task->previous_bytes > 0 && task->previous_bytes <= PROMPT_UPSTREAM_BYTES_MAX &&
+        utf8_is_valid(task->previous, task->previous_bytes)) {
+        add_line(out, "\nIt left this:\n");
+        buf_add(out, task->previous, task->previous_bytes);
+        buf_add_text(out, "\n");
+    }
+}
+
 static void
 add_check(struct buf *out, const struct attempt *attempt)
 {
@@ -189,6 +206,15 @@ add_rules(struct buf *out, const struct attempt *attempt)
         out,
         "(give it back, with \"retry_after\": \"10m\"). Other members that you add are handed on");
     add_line(out, "to the tasks after this one: files you made, decisions, next steps.");
+    add_line(out, "A member \"handoff\" hands the work on: {\"to_agent\", \"task_completed\": [],");
+    add_line(out,
+             "\"dependencies_ready\": [], \"blockers\": [], \"next_steps\": [], \"artifacts\":");
+    add_line(out, "[{\"path\", \"description\"}], \"notes\"}.");
+    add_line(out,
+             "If you can't go on: outcome blocked, with the summary saying what is in the way; or");
+    add_line(out, "parked, with \"wait_for\": \"decision:NAME\", \"signal:NAME\", \"approval\" or");
+    add_line(out,
+             "\"children\". The task comes back when that is there, with what you leave here.");
     add_line(
         out,
         "Progress: run `baton progress PERCENT \"text\"`, or write lines `PERCENT text` to the");
@@ -203,6 +229,7 @@ prompt_make(const struct attempt *attempt, size_t *ret_bytes)
 {
     struct buf out = {0};
     add_task(&out, attempt->task);
+    add_note(&out, attempt->task);
     add_check(&out, attempt);
     add_upstream(&out, attempt->task);
     add_handoffs(&out, attempt->task);

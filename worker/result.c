@@ -3,10 +3,13 @@
 #include "worker/result.h"
 
 #include "common/alloc.h"
+#include "common/limits.h"
+#include "common/text.h"
 #include "common/units.h"
 #include "common/words.h"
 #include "worker/clean.h"
 #include "worker/files.h"
+#include "worker/handoff.h"
 #include "worker/limits.h"
 
 #include <stdlib.h>
@@ -24,7 +27,25 @@ outcome_of(json_t *object)
 {
     const char *name = json_string_value(json_object_get(object, "outcome"));
     int outcome = name ? outcome_number(name) : -1;
+    if (outcome == BATON_OUTCOME_PARKED || (name && strcmp(name, "blocked") == 0)) {
+        return BATON_OUTCOME_PARKED;
+    }
     return outcome >= BATON_OUTCOME_DONE && outcome <= BATON_OUTCOME_RELEASED ? outcome : -1;
+}
+
+/* What a parked task waits for, in the words of the broker, which says whether that makes sense.
+ * NULL: it is not said. One that is blocked, and says no more, has a blocker raised. */
+static char *
+wait_for_of(json_t *object)
+{
+    const char *outcome = json_string_value(json_object_get(object, "outcome"));
+    json_t *wait_for = json_object_get(object, "wait_for");
+    if (!wait_for && strcmp(outcome, "blocked") == 0) {
+        return xstrdup("blocker");
+    }
+    const char *text = json_string_value(wait_for);
+    bool fits = text && strlen(text) <= ID_BYTES_MAX && utf8_is_valid(text, strlen(text));
+    return fits ? xstrdup(text) : NULL;
 }
 
 /* "10m" or a number of seconds. */
@@ -55,6 +76,7 @@ document_of(json_t *object)
     json_object_del(rest, "summary");
     json_object_del(rest, "retry_after");
     json_object_del(rest, "measures");
+    json_object_del(rest, "wait_for");
     char *text = json_object_size(rest) ? json_dumps(rest, JSON_COMPACT) : NULL;
     json_decref(rest);
     if (text && strlen(text) > DOCUMENT_BYTES_MAX) {
@@ -72,7 +94,9 @@ result_from_json(json_t *object, const char *source)
     }
     int outcome = outcome_of(object);
     if (outcome < 0) {
-        return bad(source, "outcome must be done, failed, fatal, rate_limited or released");
+        return bad(
+            source,
+            "outcome must be done, failed, fatal, rate_limited, released, parked or blocked");
     }
     struct finding finding = {.kind = FINDING_SAID, .outcome = (baton_outcome)outcome};
     if (!retry_after_of(object, &finding.retry_after_ms)) {
@@ -84,6 +108,14 @@ result_from_json(json_t *object, const char *source)
                             : NULL;
     if (fault) {
         return bad(source, fault);
+    }
+    char why[HANDOFF_WHY_ROOM];
+    if (!handoff_check(object, why)) {
+        return bad(source, why);
+    }
+    if (outcome == BATON_OUTCOME_PARKED && !(finding.wait_for = wait_for_of(object))) {
+        return bad(source, "wait_for must say what it is parked for: blocker:NUMBER, signal:NAME, "
+                           "decision:NAME, approval or children");
     }
     json_t *summary = json_object_get(object, "summary");
     if (json_is_string(summary)) {

@@ -3,6 +3,7 @@
 #include "common/alloc.h"
 #include "common/log.h"
 #include "common/words.h"
+#include "worker/handoff.h"
 #include "worker/loop.h"
 #include "worker/slot.h"
 #include "worker/spool.h"
@@ -48,7 +49,15 @@ static void
 report(struct worker *worker, uint64_t token, const struct baton_result *result)
 {
     worker->touched = true;
-    baton_status status = baton_worker_report(worker->session, token, result);
+    struct handoff handoff;
+    struct baton_result with = *result;
+    if (handoff_take(result, &handoff)) {
+        with.document = handoff.document;
+        with.document_bytes = strlen(handoff.document);
+        with.handoff = &handoff.card;
+    }
+    baton_status status = baton_worker_report(worker->session, token, &with);
+    handoff_fini(&handoff);
     if (status != BATON_OK) {
         log_event_about(LOG_LEVEL_ERROR, "result.not_sent", &(struct log_about){.token = token},
                         "status=%s why=%s", baton_status_name(status),
@@ -203,6 +212,14 @@ reported(struct worker *worker, const struct baton_worker_event *event)
                     "status=%s state=%s", baton_status_name(event->status),
                     baton_state_name(event->state));
     (void)set_aside(worker, event->token);
+    if (event->status == BATON_INVALID) {
+        /* What the agent said makes no sense to the broker: its attempt has failed, and is told so.
+         */
+        struct baton_result result = {.outcome = BATON_OUTCOME_FAILED,
+                                      .summary = event->reason ? event->reason : "",
+                                      .output_tail = ""};
+        worker_report(worker, event->token, "", "", &result);
+    }
 }
 
 static void

@@ -46,6 +46,7 @@ spool_save(int dir, uint64_t token, const char *project, const char *id,
     json_object_set_new(object, "retry_after_ms", json_integer(result->retry_after_ms));
     json_object_set_new(object, "runtime_ms", json_integer(result->runtime_ms));
     json_object_set_new(object, "measures", measures_json(result->measures, result->n_measures));
+    json_object_set_new(object, "wait_for", text_of(result->wait_for));
     char *content = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     CHECK(content);
@@ -83,6 +84,7 @@ decode(json_t *object, struct spooled *ret_spooled)
         .summary = member(object, "summary"),
         .document = member(object, "document"),
         .output_tail = member(object, "output_tail"),
+        .wait_for = member(object, "wait_for"),
     };
     spooled.result = (struct baton_result){
         .outcome = (baton_outcome)outcome,
@@ -94,6 +96,7 @@ decode(json_t *object, struct spooled *ret_spooled)
         .output_bytes = (uint64_t)number(object, "output_bytes"),
         .retry_after_ms = number(object, "retry_after_ms"),
         .runtime_ms = number(object, "runtime_ms"),
+        .wait_for = spooled.wait_for,
     };
     json_t *measures = json_object_get(object, "measures");
     if (measures && measures_read(measures, &spooled.measures)) {
@@ -138,6 +141,7 @@ spooled_fini(struct spooled *spooled)
     free(spooled->summary);
     free(spooled->document);
     free(spooled->output_tail);
+    free(spooled->wait_for);
     *spooled = (struct spooled){0};
 }
 

@@ -21,6 +21,7 @@ struct spooled {
     char *id;
     char *summary;
     char *document;
+    char *wait_for;
     char *output_tail;
     struct measures measures;
     struct baton_measure view[MEASURES_MAX]; /* of them; `result` points here */

@@ -216,6 +216,19 @@ decisions(const baton_assignment *task)
     return array;
 }
 
+/* How its wait ended, or why it was sent back. */
+static void
+put_note(json_t *object, const baton_assignment *task)
+{
+    put_text(object, "note", task->note);
+    json_t *previous = task->previous_bytes
+                           ? json_loadb(task->previous, task->previous_bytes, JSON_DECODE_ANY, NULL)
+                           : NULL;
+    if (previous) {
+        put(object, "previous", previous);
+    }
+}
+
 static void
 put_spec(json_t *object, const baton_spec *spec)
 {
@@ -254,6 +267,7 @@ taskfile_make(const struct attempt *attempt)
     put_text(object, "worker", attempt->worker);
     put_text(object, "result_file", attempt->result_file);
     put_spec(object, task->spec);
+    put_note(object, task);
     put(object, "upstream", upstream(task));
     if (task->n_handoffs) {
         put(object, "handoffs", handoffs(task));

@@ -32,6 +32,7 @@ copy(const struct finding *from, const char *summary)
     bool has = from->summary && *from->summary;
     finding.summary = has ? xstrdup(from->summary) : summary ? xstrdup(summary) : NULL;
     finding.document = from->document ? xstrdup(from->document) : NULL;
+    finding.wait_for = from->wait_for ? xstrdup(from->wait_for) : NULL;
     return finding;
 }
 

@@ -95,6 +95,13 @@ add_subtree(struct change *c)
 
 /* ---- may it? ---- */
 
+/* Its description can't change now, but for little. */
+static bool
+is_set(const struct task *task)
+{
+    return task_has_lease(task) || task_is_aside(task);
+}
+
 static bool
 is_busy(const struct task *task)
 {
@@ -117,13 +124,18 @@ is_past_deadline(const struct change *c, const struct task *task)
     return deadline_expires(task) && task->course->deadline <= c->request->now;
 }
 
-/* Its unique key is another live task's by now. */
+bool
+unique_is_taken(const struct core *core, struct core_request *request, const struct task *task)
+{
+    const Baton__Spec *spec = task_unpack(core, task, request->arena);
+    const struct task *holder = unique_holder_of(core, task->project, spec->unique_key);
+    return holder && holder != task && task_is_live(holder);
+}
+
 static bool
 is_replaced(const struct change *c, const struct task *task)
 {
-    const Baton__Spec *spec = task_unpack(c->core, task, c->request->arena);
-    const struct task *holder = unique_holder_of(c->core, task->project, spec->unique_key);
-    return holder && holder != task && task_is_live(holder);
+    return unique_is_taken(c->core, c->request, task);
 }
 
 static enum verdict
@@ -164,7 +176,7 @@ may_reopen(const struct change *c, const struct task *task)
 static enum verdict
 may_set(const struct change *c, const struct task *task)
 {
-    if (task->state == DONE || (is_busy(task) && c->fields & ~spec_soft_fields())) {
+    if (task->state == DONE || (is_set(task) && c->fields & ~spec_soft_fields())) {
         return VERDICT_ILLEGAL;
     }
     const Baton__Spec *spec = task_unpack(c->core, task, c->request->arena);
@@ -172,6 +184,19 @@ may_set(const struct change *c, const struct task *task)
     spec_copy(then, c->wire->spec, c->fields);
     spec_normalise(then);
     return spec_diff(spec, then, c->request->arena) ? VERDICT_CHANGE : VERDICT_SAME;
+}
+
+/* Approval ends every wait; a refusal is an answer to who asked for it. */
+static enum verdict
+may_judge(const struct change *c, const struct task *task)
+{
+    bool approves = c->wire->verb == BATON__CHANGE__VERB__APPROVE;
+    bool asked = task->state == REVIEW ||
+                 (task->state == PARKED && task->reason == BATON__REASON__REASON_APPROVAL);
+    if (approves && task->state == DONE) {
+        return VERDICT_SAME;
+    }
+    return asked || (approves && task->state == PARKED) ? VERDICT_CHANGE : VERDICT_ILLEGAL;
 }
 
 static enum verdict
@@ -192,6 +217,9 @@ may(const struct change *c, size_t i)
         return may_reopen(c, task);
     case BATON__CHANGE__VERB__SET:
         return may_set(c, task);
+    case BATON__CHANGE__VERB__APPROVE:
+    case BATON__CHANGE__VERB__REFUSE:
+        return may_judge(c, task);
     case BATON__CHANGE__VERB__NONE:
     case _BATON__CHANGE__VERB_IS_INT_SIZE:
     default:
@@ -221,6 +249,12 @@ refuse_illegal(const struct change *c, const struct task *task)
         break;
     case BATON__CHANGE__VERB__SET:
         hint = ": this can't be set in that state";
+        break;
+    case BATON__CHANGE__VERB__APPROVE:
+        hint = ": only tasks in review and parked ones are approved";
+        break;
+    case BATON__CHANGE__VERB__REFUSE:
+        hint = ": only tasks in review, or parked for approval, are refused";
         break;
     case BATON__CHANGE__VERB__NONE:
     case BATON__CHANGE__VERB__CANCEL:
@@ -345,7 +379,7 @@ emit_cancel(struct change *c, size_t i)
         emit_cancelling(c->core, c->request, task, reason, c->wire->reason, c->wire->grace_ms);
         return;
     }
-    if (task->state != WAITING && task->state != READY) {
+    if (task->state != WAITING && task->state != READY && !task_is_aside(task)) {
         return; /* ended by what was cancelled before it in this request */
     }
     Baton__Ended ended = BATON__ENDED__INIT;
@@ -446,6 +480,12 @@ emit_all(struct change *c)
         case BATON__CHANGE__VERB__SET:
             emit_set(c, task);
             break;
+        case BATON__CHANGE__VERB__APPROVE:
+            emit_approved(c->core, c->request, task, c->wire->reason);
+            break;
+        case BATON__CHANGE__VERB__REFUSE:
+            emit_sent_back(c->core, c->request, task, c->wire->reason);
+            break;
         case BATON__CHANGE__VERB__NONE:
         case BATON__CHANGE__VERB__RETRY:
         case _BATON__CHANGE__VERB_IS_INT_SIZE:
@@ -461,7 +501,9 @@ static Baton__Code
 check_words(const struct change *c)
 {
     const Baton__Change *wire = c->wire;
-    if (wire->verb <= BATON__CHANGE__VERB__NONE || wire->verb > BATON__CHANGE__VERB__SET) {
+    bool known = wire->verb > BATON__CHANGE__VERB__NONE && wire->verb <= BATON__CHANGE__VERB__SET;
+    if (!known && wire->verb != BATON__CHANGE__VERB__APPROVE &&
+        wire->verb != BATON__CHANGE__VERB__REFUSE) {
         return refuse(c->request, BATON__CODE__CODE_INVALID, "verb", "no such verb");
     }
     if (wire->n_tasks > CHANGE_TASKS_MAX) {
@@ -475,6 +517,10 @@ check_words(const struct change *c)
     if (!prose_is_valid(wire->reason, TITLE_BYTES_MAX)) {
         return refuse(c->request, BATON__CODE__CODE_INVALID, "reason",
                       "the reason is longer than 1,024 bytes or has control characters");
+    }
+    if (wire->verb == BATON__CHANGE__VERB__REFUSE && !wire->reason[0]) {
+        return refuse(c->request, BATON__CODE__CODE_INVALID, "reason",
+                      "say why: whoever does it again is told");
     }
     if (wire->verb == BATON__CHANGE__VERB__CANCEL && !wire->reason[0]) {
         return refuse(c->request, BATON__CODE__CODE_INVALID, "reason",

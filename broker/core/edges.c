@@ -367,6 +367,8 @@ edges_update_outs(struct core *core, struct task *task, bool was_unknown, struct
         }
         if (succ->state == WAITING || succ->state == READY) {
             task_place(core, succ, out, now);
+        } else if (succ->state == PARKED) {
+            park_look(core, succ, out, now);
         }
     }
 }

@@ -56,6 +56,39 @@ after_loss(const struct core *core, const struct core_request *request, const st
     }
 }
 
+/* Done, unless its role or itself asks for more. Without the handoff that is asked for there is
+ * nothing to review: the attempt has failed, and the next one is told. */
+static void
+after_done(const struct core *core, const struct core_request *request, const struct task *task,
+           struct ending *ending)
+{
+    if (handoff_is_missing(core, task, task->course->token)) {
+        after_failure(core, request, task, ending);
+        ending->text = arena_printf(request->arena,
+                                    "not done: the role %s requires a handoff, and this attempt "
+                                    "gave none",
+                                    role_names[task->role]);
+    } else if (approval_is_asked(core, task)) {
+        ending->to = (Baton__TaskState)REVIEW;
+        ending->reason = BATON__REASON__REASON_APPROVAL;
+    } else {
+        ending->to = (Baton__TaskState)DONE;
+    }
+}
+
+/* The result was checked: what it waits for has its one form. */
+static void
+after_parked(const struct core *core, const struct task *task, const Baton__Result *result,
+             struct ending *ending)
+{
+    ending->to = (Baton__TaskState)READY;
+    if (!park_is_over(core, task, result->wait_for)) {
+        ending->to = (Baton__TaskState)PARKED;
+        ending->reason = park_reason(result->wait_for);
+        ending->text = result->summary;
+    }
+}
+
 enum { RATE_LIMIT_MS = 60 * 1000 };
 
 /* The words of whoever cancelled it, as evolve may not find them any more. */
@@ -85,7 +118,10 @@ ending_of(const struct core *core, const struct core_request *request, const str
     int64_t delay = MIN(result->retry_after_ms, DURATION_MS_MAX);
     switch (result->outcome) {
     case BATON__OUTCOME__OUTCOME_DONE:
-        ending.to = (Baton__TaskState)DONE;
+        after_done(core, request, task, &ending);
+        break;
+    case BATON__OUTCOME__OUTCOME_PARKED:
+        after_parked(core, task, result, &ending);
         break;
     case BATON__OUTCOME__OUTCOME_FATAL:
         ending.to = (Baton__TaskState)FAILED;

@@ -98,6 +98,9 @@ evolve(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out
     case BATON__FACT__WHAT_CARD_GONE:
         evolve_card_gone(core, fact, out);
         break;
+    case BATON__FACT__WHAT_JUDGED:
+        evolve_judged(core, fact, out);
+        break;
     case BATON__FACT__WHAT_ALERTED:
         evolve_alerted(core, fact, out);
         break;

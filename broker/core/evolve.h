@@ -55,6 +55,7 @@ void evolve_due(struct core *core, const Baton__Fact *fact, struct core_out *out
 void evolve_alerted(struct core *core, const Baton__Fact *fact, struct core_out *out);
 void evolve_hold_set(struct core *core, const Baton__Fact *fact, struct core_out *out);
 void evolve_revived(struct core *core, const Baton__Fact *fact, struct core_out *out);
+void evolve_judged(struct core *core, const Baton__Fact *fact, struct core_out *out);
 void evolve_orphaned(struct core *core, const Baton__Fact *fact, struct core_out *out);
 void evolve_archived(struct core *core, const Baton__Fact *fact, struct core_out *out);
 /* A start that is scheduled and has not come makes the task wait for it. */

@@ -224,6 +224,16 @@ tally_end(struct core *core, const struct task *task, const Baton__AttemptEnded 
     }
 }
 
+/* What was noted for the attempt has been read, unless it was lost or given back. */
+static void
+note_spend(struct task *task, const Baton__AttemptEnded *ended)
+{
+    unsigned outcome = ended->result ? ended->result->outcome : BATON__OUTCOME__OUTCOME_LOST;
+    if (outcome != BATON__OUTCOME__OUTCOME_LOST && outcome != BATON__OUTCOME__OUTCOME_RELEASED) {
+        set_text(&task->ext->note, NULL);
+    }
+}
+
 void
 evolve_attempt_ended(struct core *core, const Baton__Fact *fact, struct core_out *out)
 {
@@ -255,11 +265,16 @@ evolve_attempt_ended(struct core *core, const Baton__Fact *fact, struct core_out
     if (!task->timed && !state_is_terminal(ended->to)) {
         wait_until_start(core, task, fact->at);
     }
+    note_spend(task, ended);
     struct event_more more = {.actor = fact->actor, .text = ended->text};
     if (ended->result && !ended->text[0]) {
         more.text = ended->result->summary;
     }
-    if (state_is_terminal(ended->to)) {
+    if (ended->to == (Baton__TaskState)PARKED) {
+        park_enter(core, task, ended->result->wait_for);
+    }
+    if (state_is_terminal(ended->to) || ended->to == (Baton__TaskState)PARKED ||
+        ended->to == (Baton__TaskState)REVIEW) {
         task_move(core, task, ended->to, ended->reason, out, fact->at, more);
         return;
     }

@@ -74,6 +74,7 @@ task_index_spec(struct core *core, struct task *task, const Baton__Spec *spec)
     task->has_limits = spec->max_attempts || spec->crash_limit || spec->backoff_ms ||
                        spec->backoff_cap_ms || spec->max_runtime_ms || spec->lease_ms ||
                        spec->stall_ms;
+    task->approval = spec->approval;
     claims_index(core, task, spec);
     unique_index(core, task, spec);
     if (spec->fairness_key[0] || (task->ext && task->ext->fairness_key)) {
@@ -98,6 +99,7 @@ parent_count(struct core *core, struct task *task, const Baton__Added *added)
         snapshot_keep(core, parent);
         struct task_ext *above = task_ext(core, parent);
         above->n_children++;
+        above->n_live_children++;
         ext->root = above->root ? above->root : parent->key;
         struct task *root = task_by_key(core, ext->root);
         if (root) {

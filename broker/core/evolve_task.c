@@ -13,8 +13,11 @@ evolve_ended(struct core *core, const Baton__Fact *fact, struct core_out *out)
 {
     const Baton__Ended *ended = fact->ended;
     struct task *task = task_by_key(core, ended->key);
-    CHECK(task && (task->state == WAITING || task->state == READY));
+    CHECK(task && (task->state == WAITING || task->state == READY || task_is_aside(task)));
     snapshot_keep(core, task);
+    if (task->state == PARKED) {
+        park_leave(core, task);
+    }
     task->backoff = false;
     task_wait_for(core, task, 0);
     if (ended->text[0] || ended->by) {
@@ -149,6 +152,7 @@ evolve_revived(struct core *core, const Baton__Fact *fact, struct core_out *out)
     struct task_ext *ext = task_ext(core, task);
     set_text(&ext->reason_text, revived->text);
     ext->aborted_by = 0;
+    ext->rework = 0;
     unsigned reason;
     unsigned to = place_of(task, &reason);
     task_move(core, task, to, reason, out, fact->at,

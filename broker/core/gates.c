@@ -5,8 +5,11 @@
 
 #include "common/alloc.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define IN_PARKED UINT32_MAX /* in place of an edge: the task is parked for it */
 
 static char *
 key_make(unsigned kind, const char *project, const char *name, size_t *ret_bytes)
@@ -64,23 +67,47 @@ gate_names(const struct gate *gate, unsigned *ret_kind, const char **ret_project
     *ret_name = gate->key + 2 + strlen(gate->key + 1);
 }
 
+static uint32_t
+waiter_add(struct gate *gate, uint32_t slot, uint32_t in_pos)
+{
+    if (gate->n_waiters == gate->room_waiters) {
+        gate->room_waiters = gate->room_waiters ? gate->room_waiters * 2 : 4;
+        gate->waiters = xreallocarray(gate->waiters, gate->room_waiters, sizeof *gate->waiters);
+    }
+    gate->waiters[gate->n_waiters] = (struct edge_out){.succ = slot, .in_pos = in_pos};
+    return gate->n_waiters++;
+}
+
+/* The last one takes the place of the one that leaves. */
+static void
+waiter_remove(struct core *core, struct gate *gate, uint32_t pos)
+{
+    uint32_t last = --gate->n_waiters;
+    if (pos != last) {
+        struct edge_out moved = gate->waiters[last];
+        gate->waiters[pos] = moved;
+        const struct task *other = task_at(core, moved.succ);
+        if (moved.in_pos == IN_PARKED) {
+            other->ext->park_pos = pos;
+        } else {
+            other->ext->gates[other->edges->ins[moved.in_pos].out_pos].pos = pos;
+        }
+    }
+    gate_forget_if_unused(core, gate);
+}
+
 unsigned
 gate_join(struct core *core, struct task *task, uint32_t in_pos, unsigned kind, const char *project,
           const char *name)
 {
     struct gate *gate = gate_make(core, kind, project, name);
     struct task_ext *ext = task_ext(core, task);
-    if (gate->n_waiters == gate->room_waiters) {
-        gate->room_waiters = gate->room_waiters ? gate->room_waiters * 2 : 4;
-        gate->waiters = xreallocarray(gate->waiters, gate->room_waiters, sizeof *gate->waiters);
-    }
     ext->gates = xreallocarray(ext->gates, ext->n_gates + 1, sizeof *ext->gates);
     struct edge_in *edge = &task_edges(core, task)->ins[in_pos];
     edge->is_gate = true;
     edge->out_pos = ext->n_gates;
-    ext->gates[ext->n_gates++] = (struct gate_in){
-        .gate = gate, .pos = gate->n_waiters, .in_pos = in_pos};
-    gate->waiters[gate->n_waiters++] = (struct edge_out){.succ = task->slot, .in_pos = in_pos};
+    uint32_t pos = waiter_add(gate, task->slot, in_pos);
+    ext->gates[ext->n_gates++] = (struct gate_in){.gate = gate, .pos = pos, .in_pos = in_pos};
     return gate->told ? EDGE_MET : EDGE_PENDING;
 }
 
@@ -89,16 +116,7 @@ gates_leave(struct core *core, struct task *task)
 {
     struct task_ext *ext = task->ext;
     for (uint32_t i = 0; ext && i < ext->n_gates; i++) {
-        struct gate *gate = ext->gates[i].gate;
-        uint32_t pos = ext->gates[i].pos;
-        uint32_t last = --gate->n_waiters;
-        if (pos != last) {
-            struct edge_out moved = gate->waiters[last];
-            gate->waiters[pos] = moved;
-            const struct task *other = task_at(core, moved.succ);
-            other->ext->gates[other->edges->ins[moved.in_pos].out_pos].pos = pos;
-        }
-        gate_forget_if_unused(core, gate);
+        waiter_remove(core, ext->gates[i].gate, ext->gates[i].pos);
     }
     if (ext && ext->gates) {
         free(ext->gates);
@@ -131,21 +149,47 @@ compare_waiters(const void *a, const void *b)
 }
 
 /* In the order of their keys: the order in which they came to wait is not part of the state. */
+static struct waiter *
+waiters_sorted(const struct core *core, const struct gate *gate)
+{
+    struct waiter *all = xcalloc(gate->n_waiters + 1, sizeof *all);
+    for (uint32_t i = 0; i < gate->n_waiters; i++) {
+        all[i].key = task_at(core, gate->waiters[i].succ)->key;
+        all[i].edge = gate->waiters[i];
+    }
+    if (gate->n_waiters > 1) {
+        qsort(all, gate->n_waiters, sizeof *all, compare_waiters);
+    }
+    return all;
+}
+
+static void
+tell_parked(struct core *core, const struct gate *gate, struct task *task, struct core_out *out,
+            int64_t at)
+{
+    unsigned kind;
+    const char *project, *name;
+    char note[NOTE_BYTES_MAX];
+    gate_names(gate, &kind, &project, &name);
+    snprintf(note, sizeof note, "the %s %s is in force", card_kind_name((int)kind), name);
+    unpark(core, task, note, NULL, out, at);
+}
+
 static void
 tell_all(struct core *core, struct gate *gate, bool place, struct core_out *out, int64_t at)
 {
     uint32_t n = gate->n_waiters;
-    struct waiter *all = xcalloc(n, sizeof *all);
-    for (uint32_t i = 0; i < n; i++) {
-        all[i].key = task_at(core, gate->waiters[i].succ)->key;
-        all[i].edge = gate->waiters[i];
-    }
-    if (n > 1) {
-        qsort(all, n, sizeof *all, compare_waiters);
-    }
+    bool told = gate->told;
+    struct waiter *all = waiters_sorted(core, gate);
     for (uint32_t i = 0; i < n; i++) {
         struct task *task = task_at(core, all[i].edge.succ);
-        edge_set(core, task, all[i].edge.in_pos, gate->told ? EDGE_MET : EDGE_PENDING);
+        if (all[i].edge.in_pos == IN_PARKED) {
+            if (told && place) {
+                tell_parked(core, gate, task, out, at);
+            }
+            continue;
+        }
+        edge_set(core, task, all[i].edge.in_pos, told ? EDGE_MET : EDGE_PENDING);
         if (place && (task->state == WAITING || task->state == READY)) {
             task_place(core, task, out, at);
         }
@@ -166,6 +210,47 @@ gate_tell(struct core *core, unsigned kind, const char *project, const char *nam
         tell_all(core, gate, true, out, at);
     }
     gate_forget_if_unused(core, gate);
+}
+
+void
+gate_park(struct core *core, struct task *task, unsigned kind, const char *project,
+          const char *name)
+{
+    struct task_ext *ext = task_ext(core, task);
+    ext->park = gate_make(core, kind, project, name);
+    ext->park_pos = waiter_add(ext->park, task->slot, IN_PARKED);
+}
+
+void
+gate_unpark(struct core *core, struct task *task)
+{
+    if (task->ext->park) {
+        waiter_remove(core, task->ext->park, task->ext->park_pos);
+        task->ext->park = NULL;
+    }
+}
+
+void
+gate_release(struct core *core, unsigned kind, const char *project, const char *name,
+             const char *note, struct core_out *out, int64_t at)
+{
+    const struct gate *gate = gate_find(core, kind, project, name);
+    if (!gate) {
+        return;
+    }
+    uint32_t n = gate->n_waiters;
+    struct waiter *all = waiters_sorted(core, gate);
+    for (uint32_t i = 0; i < n; i++) { /* the gate goes with the last of them */
+        unpark(core, task_at(core, all[i].edge.succ), note, NULL, out, at);
+    }
+    free(all);
+}
+
+bool
+gate_is_open(const struct core *core, unsigned kind, const char *project, const char *name)
+{
+    const struct gate *gate = gate_find(core, kind, project, name);
+    return gate && gate->n_open;
 }
 
 void

@@ -13,21 +13,21 @@ counts_of(const struct core *core, const struct task *task)
     return &core->projects[task->project]->counts[task->role];
 }
 
-/* The transitions of docs/semantics.md, "States": every one that is legal, and no other. Rows for
- * parked and review are there although nothing leads to them yet. */
+/* The transitions of docs/semantics.md, "States": every one that is legal, and no other. */
 #define TO(state) (1u << (state))
 #define ENDS (TO(CANCELLED) | TO(ABORTED) | TO(EXPIRED))
-#define AFTER_LEASE (TO(WAITING) | TO(READY) | TO(DONE) | TO(FAILED))
+#define ASIDE (TO(PARKED) | TO(REVIEW))
+#define AFTER_LEASE (TO(WAITING) | TO(READY) | TO(DONE) | TO(FAILED) | ASIDE)
 const uint16_t task_transitions[STATES_N] = {
     [UNKNOWN] = TO(WAITING) | TO(READY),
-    [WAITING] = TO(READY) | TO(DONE) | TO(FAILED) | ENDS,
-    [READY] = TO(WAITING) | TO(LEASED) | TO(DONE) | TO(FAILED) | ENDS,
+    [WAITING] = TO(READY) | TO(DONE) | TO(FAILED) | ENDS | ASIDE,
+    [READY] = TO(WAITING) | TO(LEASED) | TO(DONE) | TO(FAILED) | ENDS | ASIDE,
     [LEASED] = TO(RUNNING) | TO(CANCELLING) | AFTER_LEASE,
-    [RUNNING] = TO(CANCELLING) | TO(PARKED) | TO(REVIEW) | AFTER_LEASE,
-    [PARKED] = TO(READY) | TO(CANCELLING),
+    [RUNNING] = TO(CANCELLING) | AFTER_LEASE,
+    [PARKED] = TO(WAITING) | TO(READY) | TO(CANCELLED),
     [CANCELLING] = TO(CANCELLING) | TO(CANCELLED) | AFTER_LEASE,
-    [REVIEW] = TO(READY) | TO(DONE) | TO(FAILED) | TO(CANCELLING),
-    [DONE] = TO(WAITING) | TO(READY),
+    [REVIEW] = TO(WAITING) | TO(READY) | TO(DONE) | TO(FAILED) | TO(CANCELLED),
+    [DONE] = TO(WAITING) | TO(READY) | TO(FAILED),
     [FAILED] = TO(WAITING) | TO(READY),
     [CANCELLED] = TO(WAITING) | TO(READY),
     [ABORTED] = TO(WAITING) | TO(READY),
@@ -79,6 +79,9 @@ task_move(struct core *core, struct task *task, unsigned to, unsigned reason, st
                               (state_is_terminal(to) && from != to);
     if (reaches_dependents) {
         edges_update_outs(core, task, from == UNKNOWN, out, at);
+    }
+    if (was_live != task_is_live(task) && from != UNKNOWN) {
+        park_count_child(core, task, was_live ? -1 : 1, out, at);
     }
     if (was_live && state_is_terminal(to) && project_is_complete(project)) {
         event_completed(core, out, at, project);

@@ -97,6 +97,12 @@ check_state(struct checkup *c, const struct task *task)
                       c->core->actors[task->actor]->held.slots[task->heap_pos - 1] != task->slot)) {
         fail(c, "task %s is queued although its submitter is paused", task->id);
     }
+    if (task->state == PARKED && park_is_over(c->core, task, task->ext->waits_for)) {
+        fail(c, "task %s is parked for %s, which is over", task->id, task->ext->waits_for);
+    }
+    if ((task->state == PARKED) != (task->ext && task->ext->waits_for)) {
+        fail(c, "task %s: what it waits for and its state disagree", task->id);
+    }
     if (task->state != READY && task->heap_pos) {
         fail(c, "task %s is queued and not ready", task->id);
     }

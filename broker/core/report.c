@@ -46,7 +46,8 @@ static const char *
 result_fault(const Baton__Result *result)
 {
     if (result->outcome <= BATON__OUTCOME__OUTCOME_UNSPECIFIED ||
-        result->outcome >= BATON__OUTCOME__OUTCOME_LOST) {
+        result->outcome > BATON__OUTCOME__OUTCOME_PARKED ||
+        result->outcome == BATON__OUTCOME__OUTCOME_LOST) {
         return "result.outcome: no such outcome";
     }
     if (!prose_is_valid(result->summary, TITLE_BYTES_MAX)) {
@@ -63,6 +64,48 @@ result_fault(const Baton__Result *result)
         return "result.retry_after_ms: not a duration";
     }
     return measures_fault(result->measures, result->n_measures);
+}
+
+/* "blocker", without a number: a new one on the task. */
+static const char *
+raise_blocker(struct core *core, struct core_request *request, const struct task *task,
+              const Baton__Result *result)
+{
+    Baton__Card card = BATON__CARD__INIT;
+    card.project = (char *)(uintptr_t)task_project(core, task);
+    card.task = task->id;
+    card.title = result->summary[0] ? result->summary : (char *)(uintptr_t) "it can't go on";
+    card.token = task->course->token;
+    uint64_t number = blocker_emit(core, request, &card);
+    return arena_printf(request->arena, "blocker:%llu", (unsigned long long)number);
+}
+
+/* What comes with a result beside the end of the attempt, in facts before it; NULL, or what is
+ * wrong, and nothing has happened. The result gets what it waits for in its one form. */
+static const char *
+take_along(struct core *core, struct core_request *request, struct task *task,
+           const Baton__Line *line)
+{
+    Baton__Result *result = line->result;
+    bool parks = result->outcome == BATON__OUTCOME__OUTCOME_PARKED;
+    bool raises = parks && strcmp(result->wait_for, "blocker") == 0;
+    const char *waits_for = "";
+    const char *fault = NULL;
+    if (raises && core->board.n - core->board.n_ended >= CARDS_MAX) {
+        fault = "result.wait_for: the board is full: end some blockers first";
+    } else if (parks && !raises) {
+        fault = park_fault(core, request, task, result->wait_for, &waits_for);
+    }
+    if (!fault && line->handoff) {
+        fault = handoff_of_result(core, request, task, line->token, line->handoff);
+    }
+    if (!fault && raises && task->state != CANCELLING) {
+        waits_for = raise_blocker(core, request, task, result);
+    }
+    if (!fault) {
+        result->wait_for = (char *)(uintptr_t)waits_for;
+    }
+    return fault;
 }
 
 static const Baton__AttemptRecord *
@@ -110,6 +153,11 @@ report_late(struct core *core, struct core_request *request, struct task *task,
     bool waits = task->state == WAITING || task->state == READY;
     if (task->course->token == line->token && waits && task->course->worker && attempt &&
         attempt->outcome == BATON__OUTCOME__OUTCOME_LOST) {
+        const char *fault = take_along(core, request, task, line);
+        if (fault) {
+            answer_line(ret, BATON__CODE__CODE_INVALID, task, fault);
+            return;
+        }
         struct ending ending = ending_of(core, request, task, result);
         ending.undo_loss = attempt->started_at != 0;
         emit_attempt_ended(core, request, task, result, &ending);
@@ -132,6 +180,11 @@ report_result(struct core *core, struct core_request *request, struct task *task
     }
     if (task->course->token != line->token || !task->course->run) {
         report_late(core, request, task, line, ret);
+        return;
+    }
+    fault = take_along(core, request, task, line);
+    if (fault) {
+        answer_line(ret, BATON__CODE__CODE_INVALID, task, fault);
         return;
     }
     struct ending ending = ending_of(core, request, task, line->result);

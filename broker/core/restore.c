@@ -24,7 +24,8 @@ ext_needed(const Baton__TaskRecord *r)
     return r->reason_text[0] || r->progress || r->progress_text[0] || r->progress_at ||
            r->next_update_at || r->result || r->n_attempts || r->n_orphans || r->aborted_by ||
            r->parent || r->n_children || r->n_descendants || r->cancel_grace_ms || r->depth ||
-           r->risk_told || r->late_told || r->n_taken || r->n_measures;
+           r->risk_told || r->late_told || r->n_taken || r->n_measures ||
+           r->waits_for[0] || r->note[0] || r->rework;
 }
 
 static void
@@ -40,6 +41,9 @@ ext_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
     ext->progress_at = r->progress_at;
     ext->next_update_at = r->next_update_at;
     ext->aborted_by = r->aborted_by;
+    ext->waits_for = copy_text(r->waits_for);
+    ext->note = copy_text(r->note);
+    ext->rework = (uint16_t)r->rework;
     ext->parent = r->parent;
     ext->root = r->root;
     ext->depth = r->depth;
@@ -176,6 +180,9 @@ task_restore(struct core *core, const Baton__TaskRecord *r)
     core->n_tasks++;
     core->projects[task->project]->counts[task->role].by_state[task->state]++;
     core->projects[task->project]->n_live += task_is_live(task);
+    if ((task->state == PARKED) != (r->waits_for[0] != 0)) {
+        return false;
+    }
     return !task_has_lease(task) || run_restore(core, task, r, spec);
 }
 
@@ -376,6 +383,14 @@ core_link(struct core *core)
             all[i]->has_after = false;
             edges_build(core, all[i], task_unpack(core, all[i], &core->scratch));
             arena_reset(&core->scratch);
+        }
+        if (all[i]->state == PARKED) {
+            char *waits_for = xstrdup(all[i]->ext->waits_for);
+            park_enter(core, all[i], waits_for);
+            free(waits_for);
+        }
+        if (task_is_live(all[i])) {
+            park_count_child(core, all[i], 1, NULL, 0);
         }
     }
     board_link(core);

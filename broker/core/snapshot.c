@@ -66,6 +66,9 @@ record_ext(const struct core *core, const struct task_ext *ext, struct arena *ar
     record->n_children = ext->n_children;
     record->n_descendants = ext->n_descendants;
     record->cancel_grace_ms = ext->cancel_grace_ms;
+    record->waits_for = text(ext->waits_for);
+    record->note = text(ext->note);
+    record->rework = ext->rework;
 }
 
 void

@@ -200,6 +200,8 @@ ext_free(struct core *core, struct task *task)
     free(ext->orphans);
     free(ext->claims);
     free(ext->gates);
+    free(ext->waits_for);
+    free(ext->note);
     free(ext->fairness_key);
     free(ext->unique_key);
     free(ext->unique_full);

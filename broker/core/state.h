@@ -101,7 +101,13 @@ struct line;
 struct task_ext {
     struct gate_in *gates;
     uint32_t n_gates;
-    uint32_t n_closed; /* of n_pending: edges and groups that only gates can meet */
+    uint32_t n_closed;        /* of n_pending: edges and groups that only gates can meet */
+    char *waits_for;          /* parked: what for (park.c); NULL: it is not */
+    struct gate *park;        /* … the gate at which it stands; NULL: none */
+    uint32_t park_pos;        /* … in its waiters */
+    char *note;               /* for its next attempt; NULL: none */
+    uint16_t rework;          /* times that it was sent back since it was last revived */
+    uint32_t n_live_children; /* derived */
     struct claim *claims;
     uint32_t n_claims;
     char *fairness_key; /* NULL: none */
@@ -251,6 +257,7 @@ struct task {
     bool urgent : 1;     /* answers an open incident (ext) */
     bool aside : 1;      /* == snapshot.side: what the snapshot says of it is packed */
     bool has_after : 1;  /* restored, and not linked yet: its spec has dependencies */
+    bool approval : 1;   /* the spec asks for it */
 };
 
 /* Tasks of one role, project and need that wait for one resource. The first one is let into the
@@ -429,6 +436,7 @@ struct board {
     uint32_t n;            /* cards */
     uint32_t n_ended;      /* of them */
     uint32_t n_unanswered; /* handoffs */
+    uint32_t n_roles;      /* rules of roles */
     uint32_t first, last;  /* by number */
     uint64_t *in_force;    /* numbers of decisions, rising */
     uint32_t n_in_force, room_in_force;
@@ -545,6 +553,12 @@ static inline bool
 task_is_live(const struct task *task)
 {
     return task->state != UNKNOWN && !state_is_terminal(task->state);
+}
+/* Neither queued nor held by a worker: somebody or something has to answer first. */
+static inline bool
+task_is_aside(const struct task *task)
+{
+    return task->state == PARKED || task->state == REVIEW;
 }
 static inline bool
 task_has_lease(const struct task *task)
@@ -668,6 +682,15 @@ unsigned gate_join(struct core *core, struct task *task, uint32_t in_pos, unsign
                    const char *project, const char *name);
 /* The task has no edges to gates any more. */
 void gates_leave(struct core *core, struct task *task);
+/* The parked task waits for it, as for what its edges name. */
+void gate_park(struct core *core, struct task *task, unsigned kind, const char *project,
+               const char *name);
+void gate_unpark(struct core *core, struct task *task);
+/* Something that only parked tasks wait for has happened: they go on. */
+void gate_release(struct core *core, unsigned kind, const char *project, const char *name,
+                  const char *note, struct core_out *out, int64_t at);
+/* Is it open? */
+bool gate_is_open(const struct core *core, unsigned kind, const char *project, const char *name);
 /* A card came into force (by = 1) or no longer is (-1): counts. */
 void gate_count(struct core *core, unsigned kind, const char *project, const char *name, int by);
 /* Then its waiters hear of it, each once, in the order of their keys. */
@@ -679,6 +702,46 @@ void gates_fini(struct core *core);
 /* What the edge waits for. */
 void gate_names(const struct gate *gate, unsigned *ret_kind, const char **ret_project,
                 const char **ret_name);
+
+/* ---- park.c: tasks that wait for an answer ---- */
+
+/* What is wrong with what a result says to wait for; NULL: nothing. *ret: in its one form. */
+const char *park_fault(const struct core *core, struct core_request *request,
+                       const struct task *task, const char *wait_for, const char **ret);
+/* What the task would wait for is there already, or can't come any more. */
+bool park_is_over(const struct core *core, const struct task *task, const char *waits_for);
+/* The reason that a task shows while it waits for that. */
+unsigned park_reason(const char *waits_for);
+/* It waits from now on; also at recovery, for those that do. */
+void park_enter(struct core *core, struct task *task, const char *waits_for);
+/* It does not any more, since it goes on or ends. */
+void park_leave(struct core *core, struct task *task);
+/* It goes on: to where its conditions say. */
+void unpark(struct core *core, struct task *task, const char *note, const char *actor,
+            struct core_out *out, int64_t at);
+/* A dependency of the parked task changed: is the wait for rework over? */
+void park_look(struct core *core, struct task *task, struct core_out *out, int64_t at);
+/* The task is live now (by = 1) or no longer (-1): whoever added it may wait for that. */
+void park_count_child(struct core *core, const struct task *task, int by, struct core_out *out,
+                      int64_t at);
+/* One line for people: what it waits for. */
+const char *park_words(struct arena *arena, const char *waits_for);
+
+/* ---- review.c: who says that it is done ---- */
+
+/* Does the task or its role ask for approval; has its role asked for a handoff that is missing? */
+bool approval_is_asked(const struct core *core, const struct task *task);
+bool handoff_is_missing(const struct core *core, const struct task *task, uint64_t token);
+/* Approved (to DONE), or sent back: to be done again, or failed when that was too often. Of a
+ * parked one: it goes on. */
+void emit_approved(struct core *core, struct core_request *request, struct task *task,
+                   const char *text);
+void emit_sent_back(struct core *core, struct core_request *request, struct task *task,
+                    const char *text);
+/* A running receiver has rejected the handoff of `from`: its own task waits until that is done
+ * again. */
+void emit_returned(struct core *core, struct core_request *request, struct task *receiver,
+                   const struct task *from, const char *text);
 
 /* ---- order.c ---- */
 
@@ -856,6 +919,9 @@ Baton__Code spec_pack_checked(struct core_request *request, const Baton__Spec *s
                               const char *prefix, ProtobufCBinaryData *ret);
 /* Two Edge * of one task: by task, condition and group. */
 int spec_compare_edges(const void *a, const void *b);
+/* Its unique key is another live task's by now. */
+bool unique_is_taken(const struct core *core, struct core_request *request,
+                     const struct task *task);
 Baton__Code refuse(struct core_request *request, Baton__Code code, const char *field,
                    const char *fmt, ...) PRINTF_LIKE(4, 5);
 
@@ -927,6 +993,11 @@ void emit_attempt_ended(struct core *core, struct core_request *request, const s
 /* The lease ends by itself: OUTCOME_LOST, or RELEASED. */
 /* The task is done: the unanswered handoffs of what it depends on are accepted (board/handoff.c).
  */
+/* A new blocker, with the usual target; its number (board/blocker.c). */
+uint64_t blocker_emit(struct core *core, struct core_request *request, Baton__Card *card);
+/* Gives the handoff that came with the result of this lease; NULL or what is wrong with it. */
+const char *handoff_of_result(struct core *core, struct core_request *request, struct task *task,
+                              uint64_t token, const Baton__Card *handoff);
 void handoffs_accept(struct core *core, struct core_request *request, const struct task *task);
 /* The latest handoff of each task that it depends on, unless rejected, and the decisions in force
  * in its area; as many as fit. Copies into the arena (board/deliver.c). */

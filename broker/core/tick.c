@@ -21,7 +21,7 @@ emit_expired(struct core *core, struct core_request *request, const struct task 
 {
     Baton__Ended ended = BATON__ENDED__INIT;
     ended.key = task->key;
-    ended.to = (Baton__TaskState)EXPIRED;
+    ended.to = (Baton__TaskState)(task_is_aside(task) ? CANCELLED : EXPIRED);
     ended.reason = BATON__REASON__REASON_DEADLINE;
     Baton__Fact fact = BATON__FACT__INIT;
     fact.what_case = BATON__FACT__WHAT_ENDED;
@@ -126,6 +126,14 @@ tick_task(struct core *core, struct core_request *request, struct task *task)
     case LEASED:
     case RUNNING:
         tick_leased(core, request, task);
+        break;
+    case PARKED:
+    case REVIEW:
+        if (deadline_cancels(task) && task->course->deadline <= request->now) {
+            emit_expired(core, request, task);
+        } else {
+            (void)tick_alert(core, request, task);
+        }
         break;
     case CANCELLING:
         cancel_end(core, request, task);

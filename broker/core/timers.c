@@ -44,7 +44,7 @@ latest_start(const struct task *task)
 static bool
 risk_is_open(const struct task *task)
 {
-    return task->state != RUNNING && task->course->estimate_ms > 0 &&
+    return task->state != RUNNING && !task_is_aside(task) && task->course->estimate_ms > 0 &&
            task->course->effective != NEVER &&
            !(task->ext && task->ext->risk_told == task->course->effective);
 }
@@ -115,12 +115,15 @@ timer_of(const struct task *task)
             at = MIN(at, task->course->started_at + run->max_runtime_ms + RUNTIME_SLACK_MS);
         }
         break;
+    case PARKED:
+    case REVIEW:
+        break;
     case CANCELLING:
         return run->cancel_until;
     default:
         return NEVER;
     }
-    if (task->course->run && deadline_cancels(task)) {
+    if ((task->course->run || task_is_aside(task)) && deadline_cancels(task)) {
         at = MIN(at, task->course->deadline);
     }
     (void)alert_next(task, &alert_at);

@@ -124,6 +124,9 @@ view_ext(const struct core *core, struct arena *arena, const struct task *task, 
     view->progress_text = text(ext->progress_text);
     view->progress_at = ext->progress_at;
     view->measures = measures_messages(ext, arena, &view->n_measures);
+    view->waits_for = text(ext->waits_for);
+    view->note = text(ext->note);
+    view->rework = ext->rework;
     view->aborted_by = ref_of_key(core, arena, ext->aborted_by);
     view->parent = ref_of_key(core, arena, ext->parent);
     if (ext->result) {
@@ -410,7 +413,8 @@ role_status(const struct core *core, struct core_request *request, uint32_t r)
     status->paused = core->roles[r].paused;
     for (uint32_t p = 1; p < core->n_projects; p++) {
         const struct counts *counts = &core->projects[p]->counts[r];
-        status->waiting += counts->by_state[WAITING];
+        status->waiting += counts->by_state[WAITING] + counts->by_state[PARKED] +
+                           counts->by_state[REVIEW];
         status->ready += counts->by_state[READY];
         status->running += counts->by_state[LEASED] + counts->by_state[RUNNING] +
                            counts->by_state[CANCELLING];

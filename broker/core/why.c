@@ -323,6 +323,35 @@ why_ready(struct why *w)
     }
 }
 
+/* Parked, or in review. */
+static void
+why_aside(struct why *w)
+{
+    const struct task *task = w->task;
+    const char *text = task->ext && task->ext->reason_text ? task->ext->reason_text : "";
+    if (task->state == REVIEW) {
+        add(w, BATON__REASON__REASON_APPROVAL, "an operator, by approve or refuse",
+            "its work is done and waits to be approved");
+        return;
+    }
+    const char *waits_for = task->ext->waits_for;
+    const char *who = task->reason == BATON__REASON__REASON_APPROVAL
+                          ? "an operator, by approve or refuse"
+                      : task->reason == BATON__REASON__REASON_CHILDREN
+                          ? "the workers of those tasks"
+                      : task->reason == BATON__REASON__REASON_REWORK ? "the worker of that task"
+                      : task->reason == BATON__REASON__REASON_BLOCKER
+                          ? "whoever resolves it"
+                          : "whoever raises or decides it";
+    Baton__Cause *cause = add(w, task->reason, who,
+                              SAY("parked: waits for %s%s%s",
+                                  park_words(w->request->arena, waits_for), text[0] ? ": " : "",
+                                  text));
+    if (strchr(waits_for, ':')) {
+        cause->name = (char *)(uintptr_t)waits_for;
+    }
+}
+
 static void
 why_leased(struct why *w)
 {
@@ -427,6 +456,8 @@ core_why(const struct core *core, struct core_request *request, const Baton__Ref
         why_ready(&why);
     } else if (task->state == WAITING) {
         why_waiting(&why);
+    } else if (task_is_aside(task)) {
+        why_aside(&why);
     } else if (task_has_lease(task)) {
         why_leased(&why);
     } else {

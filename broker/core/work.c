@@ -96,6 +96,26 @@ add_upstream(const struct core *core, struct core_request *request, const struct
     }
 }
 
+/* How its wait ended, or why it was sent back, and what the last attempt left. */
+static void
+add_note(struct core_request *request, const struct task *task, Baton__Assignment *assignment)
+{
+    if (!task->ext || !task->ext->note) {
+        return;
+    }
+    Baton__Note *note = arena_alloc(request->arena, sizeof *note);
+    baton__note__init(note);
+    note->text = task->ext->note;
+    assignment->note = note;
+    const Baton__Result *result = task->ext->result ? baton__result__unpack(&request->arena->pb,
+                                                                            task->ext->result_bytes,
+                                                                            task->ext->result)
+                                                    : NULL;
+    if (result) {
+        note->document = result->document;
+    }
+}
+
 static void
 assign(struct core *core, struct core_request *request, const struct core_dispatch *dispatch,
        struct task *task, Baton__Assignment *assignment)
@@ -124,6 +144,7 @@ assign(struct core *core, struct core_request *request, const struct core_dispat
     assignment->spec.data = (uint8_t *)(uintptr_t)task_spec(task);
     assignment->spec.len = task->spec_bytes;
     add_upstream(core, request, task, assignment);
+    add_note(request, task, assignment);
     if (core->board.n && (task->edges->n_ins || core->board.n_in_force)) {
         cards_deliver(core, request, task, assignment);
     }

@@ -144,6 +144,7 @@ typedef enum baton_outcome {
     BATON_OUTCOME_CANCELLED = 6,
     BATON_OUTCOME_TIMED_OUT = 7,
     BATON_OUTCOME_LOST = 8,
+    BATON_OUTCOME_PARKED = 9, /* waits for something: wait_for */
 } baton_outcome;
 
 /* Lower-case names ("critical", "waiting", "deps", …); "" for a number without a name. */
@@ -301,6 +302,7 @@ typedef struct baton_spec {
     const char *fairness_key;
     uint32_t fairness_weight;
     const char *traceparent;
+    bool approval; /* done only when somebody has approved it */
 } baton_spec;
 
 /* NULL when there is no memory. */
@@ -504,6 +506,12 @@ struct baton_result {
     int64_t runtime_ms;
     const struct baton_measure *measures; /* at most 16 */
     size_t n_measures;
+    /* PARKED: "blocker:N", "signal:NAME", "decision:NAME", "approval", "children"; "blocker" raises
+     * one with the summary as its title. */
+    const char *wait_for;
+    /* Of the task, given with this end: role, to_role, text and items; NULL: none. Only to report.
+     */
+    const struct baton_card *handoff;
 };
 
 struct baton_attempt {
@@ -563,6 +571,9 @@ typedef struct baton_task {
     int64_t latest_start; /* for its effective deadline; 0: there is none */
     const struct baton_task_measure *measures;
     size_t n_measures;
+    const char *waits_for; /* parked: what for, as in baton_result; "": it is not */
+    const char *note;      /* for its next attempt: how the wait ended, why it was sent back */
+    uint32_t rework;       /* times that it was sent back */
 } baton_task;
 
 BATON_API BATON_MUST_CHECK baton_status baton_get(baton *baton, struct baton_ref ref,
@@ -638,6 +649,8 @@ enum baton_verb {
     BATON_RELEASE_TASK = 4,
     BATON_REOPEN = 5,
     BATON_SET = 6,
+    BATON_APPROVE = 60, /* in review: done; parked: goes on */
+    BATON_REFUSE = 61,  /* in review: to be done again; needs a reason */
 };
 
 struct baton_change {
@@ -1181,6 +1194,9 @@ typedef struct baton_assignment {
     size_t n_handoffs;
     const struct baton_card *decisions; /* in force where the task is at work, newest first */
     size_t n_decisions;
+    const char *note;     /* how its wait ended, or why it was sent back; "": nothing */
+    const void *previous; /* with a note: the document of its last attempt */
+    size_t previous_bytes;
 } baton_assignment;
 BATON_API void baton_assignment_free(baton_assignment *assignment);
 

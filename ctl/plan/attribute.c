@@ -78,6 +78,17 @@ read_resources(struct reading *r, const struct node *node)
     claims_read(r->plan, r->source, r->draft, node);
 }
 
+/* "required", or a truth value. */
+static void
+read_approval(struct reading *r, const struct node *node)
+{
+    if (node->kind == NODE_SCALAR && strcmp(node->text, "required") == 0) {
+        r->spec->approval = true;
+    } else {
+        field_bool(r->plan, r->source, node, &r->spec->approval);
+    }
+}
+
 static void
 read_held(struct reading *r, const struct node *node)
 {
@@ -373,6 +384,7 @@ const struct attribute attributes[] = {
     {"depends_on", 9, false, read_after},
     {"resources", 10, true, read_resources},
     {"held", 11, true, read_held},
+    {"approval", 33, true, read_approval},
     {"milestone", 12, false, read_milestone},
     {"command", 13, true, read_command},
     {"check", 14, true, read_check},

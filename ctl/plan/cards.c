@@ -289,6 +289,50 @@ read_metric(struct plan *plan, const struct source *source, const struct node *e
     card_end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});
 }
 
+/* ---- roles: what is asked of whoever works in one ---- */
+
+static void
+read_requirement(struct card_draft *draft, const struct node *node)
+{
+    if (node->kind == NODE_SCALAR && strcmp(node->text, "required") == 0) {
+        struct baton_item *item = card_add_item(draft, "requires");
+        item->name = node->key;
+        return;
+    }
+    plan_fail(draft->plan, place_of(draft->source, node), "%s: write \"required\", or leave it out",
+              node->key);
+}
+
+static void
+read_role_rule(struct plan *plan, const struct source *source, const struct node *entry)
+{
+    static const char *const keys[] = {"handoff", "approval", "rework_limit", NULL};
+    struct card_draft draft;
+    card_begin(&draft, plan, source, BATON_CARD_ROLE);
+    int role = role_number_loose(entry->key);
+    if (role < 0) {
+        plan_fail(plan, (struct place){source->at.file, entry->key_line},
+                  "roles: unknown role %s%s", quote(plan, entry->key),
+                  did_you_mean(plan, entry->key, role_names));
+    }
+    draft.card.name = role_names[MAX(role, 0)];
+    for (const struct node *node = entry->first; node; node = node->next) {
+        uint32_t limit = 0;
+        if (is(node, "handoff") || is(node, "approval")) {
+            read_requirement(&draft, node);
+        } else if (is(node, "rework_limit")) {
+            if (field_count(plan, source, node, 0, ATTEMPTS_MAX, &limit)) {
+                struct baton_item *item = card_add_item(&draft, "limit");
+                item->name = "rework";
+                item->value = limit;
+            }
+        } else {
+            unknown_key(&draft, node, "roles", keys);
+        }
+    }
+    card_end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});
+}
+
 /* ---- handoffs ---- */
 
 static void
@@ -476,8 +520,9 @@ cards_read(struct plan *plan, const struct source *source, const struct node *no
         entry_fn *read;
     } parts[] = {
         {"conflict_resolution", NODE_MAP, read_area}, {"severity_levels", NODE_MAP, read_level},
-        {"agent_metrics", NODE_MAP, read_metric},     {"handoffs", NODE_LIST, read_handoff},
-        {"blockers", NODE_LIST, read_blocker},        {"budgets", NODE_MAP, budget_read},
+        {"agent_metrics", NODE_MAP, read_metric},     {"roles", NODE_MAP, read_role_rule},
+        {"handoffs", NODE_LIST, read_handoff},        {"blockers", NODE_LIST, read_blocker},
+        {"budgets", NODE_MAP, budget_read},
     };
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         if (is(node, parts[i].key)) {

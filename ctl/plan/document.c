@@ -26,6 +26,7 @@ static const char *const top_keys[] = {"version",
                                        "conflict_resolution",
                                        "agent_metrics",
                                        "budgets",
+                                       "roles",
                                        "severity_levels",
                                        "dashboard_config",
                                        NULL};

@@ -151,6 +151,8 @@ step_board(struct world *w)
 {
     if (chance(w, w->rates.budgets)) {
         step_budget(w);
+    } else if (chance(w, w->rates.approval / 4)) {
+        step_role(w);
     } else if (chance(w, w->rates.gates)) {
         step_signal(w);
     } else if (pick(w, 3) == 0) {
@@ -170,6 +172,27 @@ step_board(struct world *w)
 
 /* ---- events and clocks ---- */
 
+/* One that the result of an agent raised. */
+static void
+adopt_blocker(struct world *w, const Baton__Event *e)
+{
+    struct model *m = w->m;
+    int t = world_slot(w, e->card->project, e->card->task);
+    if (t < 0 || !m->task[t].owed_blocker || !board_make_room(m)) {
+        sim_fail(w, "blocker %llu is raised by nobody", (unsigned long long)e->card->number);
+    }
+    m->task[t].owed_blocker = false;
+    m->task[t].waits_number = e->card->number;
+    m->cards[m->n_cards++] = (struct m_card){.number = e->card->number,
+                                             .kind = BATON__CARD_KIND__CARD_BLOCKER,
+                                             .state = BATON__CARD_STATE__CARD_OPEN,
+                                             .project = m->task[t].project,
+                                             .role = -1,
+                                             .task = (int16_t)t,
+                                             .rings_at = m->now + BLOCKER_TARGET_MS};
+    model_card_changed(m, &m->cards[m->n_cards - 1]);
+}
+
 void
 board_take_event(struct world *w, const Baton__Event *e)
 {
@@ -184,6 +207,14 @@ board_take_event(struct world *w, const Baton__Event *e)
     }
     if (!card && e->card->kind == BATON__CARD_KIND__CARD_SIGNAL) {
         signal_take_event(w, e);
+        return;
+    }
+    if (!card && e->card->kind == BATON__CARD_KIND__CARD_HANDOFF) {
+        handoff_adopt(w, e);
+        return;
+    }
+    if (!card && e->card->kind == BATON__CARD_KIND__CARD_BLOCKER) {
+        adopt_blocker(w, e);
         return;
     }
     if (card && card->kind == BATON__CARD_KIND__CARD_HANDOFF) {

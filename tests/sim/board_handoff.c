@@ -82,6 +82,49 @@ spoil(struct world *w, Baton__Card *card)
     }
 }
 
+/* A newer one comes: those that nobody has answered are superseded. */
+static void
+owe_old(struct model *m, int t)
+{
+    for (int i = 0; i < m->n_cards; i++) {
+        struct m_card *older = &m->cards[i];
+        if (is_handoff(older) && older->task == t && older->state == STATE(SUBMITTED)) {
+            older->owed_old = true;
+        }
+    }
+}
+
+Baton__Card *
+handoff_message(struct world *w)
+{
+    Baton__Card *card = arena_alloc(&w->arena, sizeof *card);
+    baton__card__init(card);
+    add_item(w, card, "completed", "", "the schema");
+    return card;
+}
+
+/* One that came with a result: its task owes it. */
+void
+handoff_adopt(struct world *w, const Baton__Event *e)
+{
+    struct model *m = w->m;
+    int t = world_slot(w, e->card->project, e->card->task);
+    if (t < 0 || !m->task[t].owed_handoff || e->card->token != m->latest[t] ||
+        !board_make_room(m)) {
+        sim_fail(w, "handoff %llu is given by nobody", (unsigned long long)e->card->number);
+    }
+    m->task[t].owed_handoff = false;
+    owe_old(m, t);
+    m->cards[m->n_cards++] = (struct m_card){.number = e->card->number,
+                                             .kind = BATON__CARD_KIND__CARD_HANDOFF,
+                                             .state = STATE(SUBMITTED),
+                                             .project = m->task[t].project,
+                                             .role = m->task[t].spec.role,
+                                             .to_role = -1,
+                                             .task = (int16_t)t,
+                                             .created_at = m->now};
+}
+
 static void
 give(struct world *w)
 {
@@ -123,6 +166,9 @@ give(struct world *w)
         made.to_role = (int8_t)pick(w, (uint64_t)w->rates.roles);
         card.to_role = arena_strdup(&w->arena, role_names[made.to_role]);
     }
+    if (holder >= 0 && t == holder && expected == CODE(OK)) {
+        made.token = message.token;
+    }
     if (m->task[t].archived || m->task[t].spec.role < 0) {
         expected |= CODE(INVALID); /* from which role? */
     }
@@ -136,20 +182,51 @@ give(struct world *w)
     if (board_post(w, &message, &ret, expected) != BATON__CODE__CODE_OK) {
         return;
     }
-    for (int i = 0; i < m->n_cards; i++) {
-        struct m_card *older = &m->cards[i];
-        if (is_handoff(older) && older->task == t && older->state == STATE(SUBMITTED)) {
-            older->owed_old = true;
-        }
-    }
+    owe_old(m, t);
     made.number = ret.card->number;
     m->cards[m->n_cards++] = made;
+    if (made.token) {
+        m->task[t].handed = made.token;
+    }
     if (ready >= 0) {
         signal_owe(w, made.project, ready);
     }
 }
 
 /* ---- answer ---- */
+
+/* Often one that depends on it. */
+static int
+pick_receiver(struct world *w, int from, uint64_t *ret_token)
+{
+    struct model *m = w->m;
+    bool wanted = pick(w, 4);
+    for (int t = 0; t < m->n_tasks && wanted; t++) {
+        if (model_holds_lease(m, t) && task_depends_on(m, t, from) && !check_in_flux(w, t)) {
+            *ret_token = m->latest[t];
+            return t;
+        }
+    }
+    return board_pick_holder(w, ret_token);
+}
+
+/* The receiver needs it, has begun within a day, and it can be done again. */
+static bool
+sends_back(const struct model *m, int receiver, int from)
+{
+    const struct m_task *task = &m->task[receiver];
+    bool needs = false;
+    for (int i = 0; i < task->spec.n_edges; i++) {
+        const struct m_edge *e = &task->spec.edges[i];
+        needs |= e->id == m->task[from].id && e->project == m->task[from].project && !e->any &&
+                 e->condition <= BATON__CONDITION__CONDITION_FINISHED;
+    }
+    bool in_time = m->state[receiver] == LEASED ||
+                   (m->state[receiver] == RUNNING &&
+                    m->now < task->started_at + INT64_C(24) * 3600000);
+    return needs && in_time && m->state[from] == DONE && !m->task[from].archived &&
+           !model_is_replaced(m, from);
+}
 
 static void
 answer(struct world *w)
@@ -159,6 +236,15 @@ answer(struct world *w)
     Baton__Post message = BATON__POST__INIT;
     Baton__Posted ret;
     struct m_card *of = NULL;
+    bool upstream = pick(w, 4);
+    for (int i = 0; i < m->n_cards && upstream && !of; i++) {
+        /* One whose work somebody goes on with now. */
+        struct m_card *at = &m->cards[i];
+        bool open = is_handoff(at) && model_card_is_open(at) && m->state[at->task] == DONE;
+        for (int t = 0; t < m->n_tasks && open && !of; t++) {
+            of = model_holds_lease(m, t) && task_depends_on(m, t, at->task) ? at : NULL;
+        }
+    }
     for (int i = 0; i < 10 && m->n_cards && !of; i++) {
         struct m_card *at = &m->cards[pick(w, (uint64_t)m->n_cards)];
         of = is_handoff(at) ? at : NULL;
@@ -172,23 +258,34 @@ answer(struct world *w)
     card.number = of->number;
     card.outcome = arena_strdup(&w->arena, pick(w, 5) ? "no migration script" : "");
     codes expected = CODE(OK);
+    int holder = -1;
     if (!model_card_is_open(of)) {
         expected = CODE(ILLEGAL_TRANSITION);
     } else {
-        int holder = pick(w, 2) ? board_pick_holder(w, &message.token) : -1;
+        holder = pick(w, 4) ? pick_receiver(w, of->task, &message.token) : -1;
         bool may = holder < 0 || task_depends_on(m, holder, of->task) ||
                    (of->to_role >= 0 && m->task[holder].spec.role == of->to_role);
         expected = !may ? CODE(DENIED) : rejects && !card.outcome[0] ? CODE(INVALID) : CODE(OK);
     }
+    bool returns = rejects && holder >= 0 && sends_back(m, holder, of->task);
+    if (returns && check_in_flux(w, of->task)) {
+        return;
+    }
     if (board_post(w, &message, &ret, expected) == BATON__CODE__CODE_OK) {
         of->state = rejects ? STATE(REJECTED) : STATE(ACCEPTED);
+        if (returns) {
+            model_sent_back(m, of->task);
+            model_settle(m);
+            model_returned(m, holder);
+            model_settle(m);
+        }
     }
 }
 
 void
 step_handoff(struct world *w)
 {
-    if (pick(w, 3)) {
+    if (pick(w, 2)) {
         give(w);
     } else {
         answer(w);

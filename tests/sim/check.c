@@ -70,19 +70,24 @@ is_legal(int from, int to)
                     1u << EXPIRED | 1u << WAITING,
         [READY] = 1u << WAITING | 1u << LEASED | 1u << DONE | 1u << FAILED | 1u << CANCELLED |
                   1u << ABORTED | 1u << EXPIRED,
+        [PARKED] = 1u << WAITING | 1u << READY | 1u << CANCELLED | 1u << ABORTED | 1u << DONE,
+        [REVIEW] = 1u << WAITING | 1u << READY | 1u << DONE | 1u << FAILED | 1u << CANCELLED |
+                   1u << ABORTED,
         [LEASED] = 1u << RUNNING | 1u << READY | 1u << WAITING | 1u << DONE | 1u << FAILED |
                    1u << CANCELLING | 1u << ABORTED,
         [RUNNING] = 1u << READY | 1u << WAITING | 1u << DONE | 1u << FAILED | 1u << CANCELLING |
                     1u << ABORTED | 1u << RUNNING,
         [CANCELLING] = 1u << CANCELLED | 1u << DONE | 1u << WAITING | 1u << FAILED |
                        1u << CANCELLING | 1u << ABORTED,
-        [DONE] = 1u << WAITING | 1u << READY,
+        [DONE] = 1u << WAITING | 1u << READY | 1u << FAILED,
         [FAILED] = 1u << WAITING | 1u << READY,
         [CANCELLED] = 1u << WAITING | 1u << READY,
         [ABORTED] = 1u << WAITING | 1u << READY,
         [EXPIRED] = 1u << WAITING | 1u << READY,
     };
-    return from < STATES_N && (to_of[from] & (1u << to));
+    bool aside = (to == PARKED || to == REVIEW) && from >= WAITING && from <= CANCELLING &&
+                 from != PARKED;
+    return from < STATES_N && (aside || (to_of[from] & (1u << to)));
 }
 
 /* The core moved a task where the model did not expect it: something was due. */
@@ -130,7 +135,8 @@ take_task_event(struct world *w, const Baton__Event *e, int t)
     if (m->state[t] != to) {
         fire_towards(w, t, to, (int)e->reason);
     }
-    if (to == DONE && (from == LEASED || from == RUNNING || from == CANCELLING || e->token)) {
+    if (to == DONE &&
+        (from == LEASED || from == RUNNING || from == CANCELLING || from == REVIEW || e->token)) {
         handoff_done(w, t);
     }
     if (to == READY) {
@@ -463,6 +469,13 @@ compare_numbers(struct world *w, int t, const Baton__TaskView *view)
     if (view->attempt != task->attempt) {
         differ(w, t, "attempt", view->attempt, task->attempt);
     }
+    if (view->rework != task->rework) {
+        differ(w, t, "rework", view->rework, task->rework);
+    }
+    if ((view->waits_for[0] != 0) != (m->state[t] == PARKED)) {
+        sim_fail(w, "%s is %s and waits for '%s'", name_of(w, t), state_name(m->state[t]),
+                 view->waits_for);
+    }
     if (view->losses != task->losses) {
         differ(w, t, "losses", view->losses, task->losses);
     }
@@ -679,6 +692,11 @@ check_step(struct world *w)
     handoff_check(w);
     incident_check(w);
     budget_check_told(w);
+    for (int t = 0; t < w->m->n_tasks; t++) {
+        if (w->m->task[t].owed_blocker || w->m->task[t].owed_handoff) {
+            sim_fail(w, "the result of %s brings a card, and none came", name_of(w, t));
+        }
+    }
     signal_check(w);
     check_projects(w);
     for (size_t i = 0; i < w->out.n_puts; i++) {

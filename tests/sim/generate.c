@@ -24,7 +24,7 @@ static const struct {
     [STEP_LOST] = {8, false},      [STEP_BACK] = {14, true},      [STEP_BYE] = {4, false},
     [STEP_TIME] = {160, true},     [STEP_SNAPSHOT] = {20, false}, [STEP_MARK] = {5, false},
     [STEP_SYNC] = {3, true},       [STEP_CRASH] = {3, false},     [STEP_QUESTION] = {15, true},
-    [STEP_BOARD] = {25, false},    [STEP_PROJECT] = {8, false},   [STEP_LOCK] = {30, false},
+    [STEP_BOARD] = {60, false},    [STEP_PROJECT] = {8, false},   [STEP_LOCK] = {30, false},
 };
 
 void
@@ -59,6 +59,8 @@ generate_rates(struct world *w)
     r->forward = some_rate(w, 150);
     r->gates = some_rate(w, 400);
     r->budgets = some_rate(w, 400);
+    r->approval = some_rate(w, 400);
+    r->parks = some_rate(w, 400);
     r->projects = 1 + (int)pick(w, M_PROJECTS);
     r->roles = 1 + (int)pick(w, M_ROLES);
     r->workers = 1 + (int)pick(w, M_WORKERS);
@@ -214,6 +216,7 @@ generate_fields(struct world *w, struct m_spec *spec, uint32_t fields)
     from.idle = pick(w, 2) ? some_ms(w) : 0;
     from.lease = pick(w, 2) ? second + some_ms(w) : 0;
     from.stall = pick(w, 2) ? second + some_ms(w) : 0;
+    from.approval = spec->role >= 0 && chance(w, w->rates.approval);
     from.prompt = (uint32_t)pick(w, 100);
     from.label = (uint32_t)pick(w, 100);
     if (fields & F_AFTER) {
@@ -248,6 +251,7 @@ generate_spec(struct world *w, struct m_spec *spec)
     spec->priority = (int8_t)pick(w, 5);
     spec->title = pick(w, 8) ? (uint32_t)pick(w, 5000) : 0;
     spec->held = chance(w, r->held);
+    spec->approval = spec->role >= 0 && chance(w, r->approval);
     if (chance(w, r->edges)) {
         generate_edges(w, spec, 1 + (int)pick(w, pick(w, 8) ? 3 : M_EDGES_MAX));
     }
@@ -403,9 +407,10 @@ generate_targets(struct world *w, struct m_change *change)
         /* Mostly a live one, or one in a state that the verb is for. */
         for (int tries = 0; t >= 0 && tries < 6; tries++) {
             bool live = model_is_live(w->m, t);
-            bool wanted = change->verb == BATON__CHANGE__VERB__RETRY    ? w->m->state[t] > DONE
-                          : change->verb == BATON__CHANGE__VERB__REOPEN ? w->m->state[t] == DONE
-                                                                        : live;
+            bool wanted = change->verb == BATON__CHANGE__VERB__RETRY     ? w->m->state[t] > DONE
+                          : change->verb >= BATON__CHANGE__VERB__APPROVE ? model_is_aside(w->m, t)
+                          : change->verb == BATON__CHANGE__VERB__REOPEN  ? w->m->state[t] == DONE
+                                                                         : live;
             if (wanted) {
                 break;
             }
@@ -429,6 +434,9 @@ generate_change(struct world *w, struct m_change *change)
     memset(change, 0, sizeof *change);
     static const int verbs[] = {1, 1, 2, 2, 2, 3, 4, 4, 5, 6, 6};
     change->verb = verbs[pick(w, ARRAY_LEN(verbs))];
+    if (chance(w, w->rates.approval)) {
+        change->verb = pick(w, 2) ? BATON__CHANGE__VERB__APPROVE : BATON__CHANGE__VERB__REFUSE;
+    }
     change->reason = pick(w, 12) != 0;
     change->dry_run = pick(w, 12) == 0;
     change->force = pick(w, 3) == 0;
@@ -456,6 +464,7 @@ generate_change(struct world *w, struct m_change *change)
         change->spec.role = t >= 0 ? w->m->task[t].spec.role : 0;
         for (int n = (int)pick(w, 4); n > 0; n--) {
             change->fields |= 1u << pick(w, 19);
+            change->fields |= pick(w, 12) == 0 ? F_APPROVAL : 0;
         }
         change->n = 1;
         if (change->spec.role < 0) {

@@ -130,6 +130,7 @@ message_spec(struct world *w, const struct m_spec *spec)
     ret->not_before = spec->not_before;
     ret->estimate_ms = spec->estimate;
     ret->held = spec->held;
+    ret->approval = spec->approval;
     if (spec->unique) {
         ret->unique_key = arena_printf(&w->arena, "key %d", spec->unique);
     }
@@ -230,7 +231,10 @@ message_change(struct world *w, const struct m_change *change)
         struct m_spec spec = change->spec;
         spec.id = -1;
         ret->spec = message_spec(w, &spec);
-        ret->fields = arena_calloc(&w->arena, ARRAY_LEN(field_names), sizeof ret->fields[0]);
+        ret->fields = arena_calloc(&w->arena, ARRAY_LEN(field_names) + 1, sizeof ret->fields[0]);
+        if (change->fields & F_APPROVAL) {
+            ret->fields[ret->n_fields++] = arena_strdup(&w->arena, "approval");
+        }
         for (size_t i = 0; i < ARRAY_LEN(field_names); i++) {
             if (change->fields & (1u << i)) {
                 ret->fields[ret->n_fields++] = arena_strdup(&w->arena, field_names[i]);

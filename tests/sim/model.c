@@ -218,7 +218,7 @@ model_waiting_reasons(const struct model *m, int t, int *first)
     *first = 0;
     for (size_t i = 0; i < ARRAY_LEN(order); i++) {
         if (holds[i]) {
-            set |= UINT64_C(1) << order[i];
+            set |= why_bit(order[i]);
             *first = *first ? *first : order[i];
         }
     }
@@ -284,6 +284,9 @@ model_settle(struct model *m)
     while (again) {
         again = false;
         for (int t = 0; t < m->n_tasks; t++) {
+            if (m->state[t] == PARKED && model_wait_is_over(m, t)) {
+                model_set(m, t, WAITING, 0);
+            }
             if (m->state[t] == WAITING || m->state[t] == READY) {
                 again |= settle_one(m, t);
             }
@@ -312,6 +315,39 @@ model_first_ready(struct model *m, int t)
 }
 
 /* ---- time ---- */
+
+bool
+model_is_aside(const struct model *m, int t)
+{
+    return m->state[t] == PARKED || m->state[t] == REVIEW;
+}
+
+bool
+model_wait_is_over(const struct model *m, int t)
+{
+    const struct m_task *task = &m->task[t];
+    struct upstream up;
+    switch (task->waits) {
+    case W_BLOCKER: {
+        const struct m_card *card = model_card((struct model *)(uintptr_t)m, task->waits_number);
+        return task->waits_number && (!card || !model_card_is_open(card));
+    }
+    case W_GATE:
+        return model_gate_is_open(m, task->project, task->waits_gate);
+    case W_CHILDREN:
+        for (int c = 0; c < m->n_tasks; c++) {
+            if (m->task[c].parent == t && model_is_live(m, c)) {
+                return false;
+            }
+        }
+        return true;
+    case W_REWORK:
+        upstream_of(m, t, &up);
+        return !up.deps && !up.gate && !up.forward;
+    default:
+        return false;
+    }
+}
 
 static int
 add_due(struct m_due *due, int n, enum m_timer timer, int64_t lo, int64_t hi)
@@ -390,7 +426,7 @@ model_alerts(const struct model *m, int t, struct m_due due[2])
     if (s >= DONE || s == CANCELLING) {
         return 0;
     }
-    if (s != RUNNING && spec->estimate && m->effective[t] != INT64_MAX &&
+    if (s != RUNNING && !model_is_aside(m, t) && spec->estimate && m->effective[t] != INT64_MAX &&
         task->risk_told != m->effective[t]) {
         int64_t at = m->effective[t] - spec->estimate + 1;
         n = add_due(due, n, T_RISK, at, at);
@@ -492,8 +528,9 @@ model_leads_to(const struct model *m, int t, enum m_timer timer, int to, int rea
     case T_RUNTIME:
         return to == CANCELLING && reason == BATON__REASON__REASON_TIMEOUT;
     case T_DEADLINE:
-        return s == WAITING || s == READY
-                   ? to == EXPIRED
+        return s == WAITING || s == READY ? to == EXPIRED
+               : model_is_aside(m, t)
+                   ? to == CANCELLED
                    : to == CANCELLING && reason == BATON__REASON__REASON_DEADLINE;
     case T_GRACE:
         return to == CANCELLED || to == WAITING || to == FAILED || to == READY;

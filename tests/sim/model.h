@@ -36,6 +36,9 @@ enum {
     M_CLIENTS = 3,
     M_ANSWERS_MAX = 48,
     M_CARDS_MAX = 400,
+    M_ASKS_HANDOFF = 1,
+    M_ASKS_APPROVAL = 2,
+    M_ASKS_LIMIT = 4,
     M_SIGNALS = 3,
     M_GATES = M_SIGNALS + 1,              /* and a decision */
     M_GATE_FIRST = M_NAMES_MAX - M_GATES, /* names from here on are gates, never tasks */
@@ -50,6 +53,8 @@ enum {
     READY = BATON__TASK_STATE__STATE_READY,
     LEASED = BATON__TASK_STATE__STATE_LEASED,
     RUNNING = BATON__TASK_STATE__STATE_RUNNING,
+    PARKED = BATON__TASK_STATE__STATE_PARKED,
+    REVIEW = BATON__TASK_STATE__STATE_REVIEW,
     CANCELLING = BATON__TASK_STATE__STATE_CANCELLING,
     DONE = BATON__TASK_STATE__STATE_DONE,
     FAILED = BATON__TASK_STATE__STATE_FAILED,
@@ -104,6 +109,7 @@ struct m_spec {
     uint8_t n_edges;
     uint8_t n_claims;
     bool held;
+    bool approval;
     uint32_t title, prompt, label, weight;
     uint32_t max_attempts, crash_limit;
     int64_t deadline, not_before, estimate;
@@ -165,8 +171,15 @@ struct m_task {
     int64_t lease_ms, grace_ms;
     int64_t risk_told, late_told; /* deadlines; 0: none */
     bool escalated;
-    bool owed_risk;             /* milestone: it is to be told at risk in this step */
-    int cause;                  /* of cancelling */
+    bool owed_risk; /* milestone: it is to be told at risk in this step */
+    int cause;      /* of cancelling */
+    uint8_t waits;  /* enum m_wait; parked */
+    int16_t waits_gate;
+    uint64_t waits_number; /* of the blocker; 0: it is raised in this step */
+    uint32_t rework;
+    uint64_t handed;            /* latest token under which it gave a handoff */
+    bool owed_blocker;          /* its result raises one */
+    bool owed_handoff;          /* … gives one */
     double measure[M_MEASURES]; /* of its latest attempt */
     bool said[M_MEASURES];
     struct m_hold hold[M_BUDGETS][M_LIMITS];
@@ -184,6 +197,8 @@ struct m_sum {
     uint64_t n;
     double sum, last;
 };
+
+enum m_wait { W_NONE, W_BLOCKER, W_GATE, W_APPROVAL, W_CHILDREN, W_REWORK };
 
 enum m_end { END_LIVE, END_REPORTED, END_TIME, END_WORKER, END_BYE, END_GRACE };
 
@@ -236,6 +251,7 @@ struct m_card {
     int8_t to_role;       /* handoff: -1: none */
     bool owed;            /* handoff: it must be accepted in this step */
     bool owed_old;        /* handoff, decision: … superseded */
+    uint64_t token;       /* handoff */
     int8_t name;          /* signal, decision, area */
     /* Decision, area. */
     int8_t area;               /* -1: none */
@@ -291,6 +307,8 @@ struct model {
     uint8_t owed_signals[M_PROJECTS]; /* bit g: a handoff raises signal g */
     struct m_schedule schedules[M_PROJECTS][M_SCHEDULES];
     uint32_t workers[M_ROLES], credit[M_ROLES];
+    uint8_t asked[M_PROJECTS][M_ROLES]; /* M_ASKS_…: by the rule of the role */
+    uint8_t rework_limit[M_PROJECTS][M_ROLES];
     int n_cards;
     struct m_card cards[M_CARDS_MAX];
     struct m_budget budget[M_BUDGETS];
@@ -473,7 +491,8 @@ enum m_field {
     F_HELD = 1 << 19,
     F_UNIQUE = 1 << 20,
     F_FAIRNESS = 1 << 21,
-    F_WHILE_RUNNING = (1 << 14) - 1 - (1 << 3) + (1 << 16),
+    F_APPROVAL = 1 << 22,
+    F_WHILE_RUNNING = (1 << 14) - 1 - (1 << 3) + (1 << 16) + F_APPROVAL,
 };
 codes model_change_codes(struct model *m, const struct m_change *change);
 /* Returns how many tasks changed; -1: the page does not say. */
@@ -487,6 +506,16 @@ bool model_aborts(const struct model *m, int t);
 /* True when the edges of `t` as given would close a cycle. */
 bool model_would_cycle(const struct model *m, const struct m_spec *specs, int n);
 void model_cancel(struct model *m, int t, int cause, int64_t grace);
+/* Neither queued nor held. */
+bool model_is_aside(const struct model *m, int t);
+/* What the parked task waits for is there, or can't come. */
+bool model_wait_is_over(const struct model *m, int t);
+/* Its work is done: is it done, in review, or a failure? */
+void model_done(struct model *m, int t);
+void model_sent_back(struct model *m, int t);
+bool model_is_replaced(const struct model *m, int t);
+/* A receiver rejected what it needs: its lease ends, and it waits for that. */
+void model_returned(struct model *m, int t);
 
 struct m_report {
     uint64_t token;
@@ -497,6 +526,10 @@ struct m_report {
     bool accepted; /* what the core said: used where the page leaves it open */
     bool measured[M_MEASURES];
     double measure[M_MEASURES];
+    uint8_t waits; /* with PARKED: enum m_wait; a blocker without number is raised */
+    int16_t waits_gate;
+    uint64_t waits_number;
+    bool handoff;
 };
 codes model_report(struct model *m, const struct m_report *report);
 void model_lost(struct model *m, int worker);

@@ -56,15 +56,16 @@ verdict_of_set(const struct model *m, int t, const struct m_change *change)
     if (m->state[t] == CANCELLING) {
         return OPEN;
     }
-    if (model_holds_lease(m, t) && (change->fields & ~(uint32_t)F_WHILE_RUNNING)) {
+    if ((model_holds_lease(m, t) || model_is_aside(m, t)) &&
+        (change->fields & ~(uint32_t)F_WHILE_RUNNING)) {
         return differing & ~(uint32_t)F_WHILE_RUNNING ? ILLEGAL : OPEN;
     }
     return differing ? APPLIES : ALREADY;
 }
 
 /* Its unique key is another live task's by now. */
-static bool
-is_replaced(const struct model *m, int t)
+bool
+model_is_replaced(const struct model *m, int t)
 {
     const struct m_task *task = &m->task[t];
     for (int o = 0; task->spec.unique && o < m->n_tasks; o++) {
@@ -84,7 +85,7 @@ verdict_of_retry(const struct model *m, int t)
     bool ends = spec->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_EXPIRE ||
                 spec->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_CANCEL;
     bool too_late = ends && spec->deadline && spec->deadline <= m->now;
-    return too_late || model_aborts(m, t) || is_replaced(m, t) ? ILLEGAL : APPLIES;
+    return too_late || model_aborts(m, t) || model_is_replaced(m, t) ? ILLEGAL : APPLIES;
 }
 
 static enum verdict
@@ -107,8 +108,12 @@ verdict_of(const struct model *m, int t, const struct m_change *change)
         if (s != DONE) {
             return ILLEGAL;
         }
-        return !is_replaced(m, t) && (change->force || !reopen_is_refused(m, t)) ? APPLIES
-                                                                                 : ILLEGAL;
+        return !model_is_replaced(m, t) && (change->force || !reopen_is_refused(m, t)) ? APPLIES
+                                                                                       : ILLEGAL;
+    case BATON__CHANGE__VERB__APPROVE:
+        return s == DONE ? ALREADY : model_is_aside(m, t) ? APPLIES : ILLEGAL;
+    case BATON__CHANGE__VERB__REFUSE:
+        return s == REVIEW || (s == PARKED && m->task[t].waits == W_APPROVAL) ? APPLIES : ILLEGAL;
     case BATON__CHANGE__VERB__SET:
         return verdict_of_set(m, t, change);
     default:
@@ -201,7 +206,8 @@ model_change_codes(struct model *m, const struct m_change *change)
             maybe |= CODE(ILLEGAL_TRANSITION) | CODE(CONFLICT);
         }
     }
-    if (!change->reason && change->verb == BATON__CHANGE__VERB__CANCEL) {
+    if (!change->reason && (change->verb == BATON__CHANGE__VERB__CANCEL ||
+                            change->verb == BATON__CHANGE__VERB__REFUSE)) {
         sure |= CODE(INVALID);
     }
     if (change->verb == BATON__CHANGE__VERB__SET) {
@@ -221,6 +227,7 @@ revive(struct model *m, int t)
     task->wait_backoff = false;
     task->late_ok = false;
     task->ended_at = 0;
+    task->rework = 0;
     if (task->spec.deadline && task->spec.deadline <= m->now) {
         task->deadline_hi = INT64_MAX;
     }
@@ -246,6 +253,20 @@ apply(struct model *m, int t, const struct m_change *change, int mark)
     case BATON__CHANGE__VERB__RELEASE:
         task->held = change->verb == BATON__CHANGE__VERB__HOLD;
         model_touch(m, t);
+        break;
+    case BATON__CHANGE__VERB__APPROVE:
+        if (m->state[t] == PARKED) {
+            model_set(m, t, WAITING, 0);
+        } else {
+            model_set(m, t, DONE, WHY(NONE));
+        }
+        break;
+    case BATON__CHANGE__VERB__REFUSE:
+        if (m->state[t] == PARKED) {
+            model_set(m, t, WAITING, 0);
+        } else {
+            model_sent_back(m, t);
+        }
         break;
     case BATON__CHANGE__VERB__SET: {
         struct m_spec then = task->spec;

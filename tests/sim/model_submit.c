@@ -33,6 +33,7 @@ model_differences(const struct m_spec *a, const struct m_spec *b)
     bool claims = a->n_claims != b->n_claims ||
                   memcmp(a->claims, b->claims, a->n_claims * sizeof a->claims[0]) != 0;
     d |= a->held != b->held ? F_HELD : 0;
+    d |= a->approval != b->approval ? F_APPROVAL : 0;
     d |= a->unique != b->unique ? F_UNIQUE : 0;
     d |= a->fairness != b->fairness || a->weight != b->weight ? F_FAIRNESS : 0;
     return d | (edges ? F_AFTER : 0) | (claims ? F_CLAIMS : 0);
@@ -60,6 +61,7 @@ model_take_fields(struct m_spec *to, const struct m_spec *from, uint32_t fields)
     TAKE(F_PROMPT, prompt);
     TAKE(F_LABELS, label);
     TAKE(F_HELD, held);
+    TAKE(F_APPROVAL, approval);
     TAKE(F_UNIQUE, unique);
     TAKE(F_UNIQUE, window);
     TAKE(F_UNIQUE, on_conflict);
@@ -303,7 +305,7 @@ look_at_existing(struct look *look, int i, int t)
     if ((fields & F_UNIQUE) && spec->unique) {
         look->maybe |= CODE(CONFLICT);
     }
-    bool running = model_holds_lease(m, t);
+    bool running = model_holds_lease(m, t) || model_is_aside(m, t);
     if (!look->submit->update) {
         look->sure |= CODE(CONFLICT);
     } else if (m->state[t] >= DONE || (running && (fields & ~(uint32_t)F_WHILE_RUNNING))) {

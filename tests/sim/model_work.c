@@ -115,6 +115,58 @@ wait_for(struct model *m, int t, int64_t delay)
     model_set(m, t, WAITING, WHY(BACKOFF));
 }
 
+void
+model_done(struct model *m, int t)
+{
+    const struct m_task *task = &m->task[t];
+    unsigned asked = task->spec.role >= 0 ? m->asked[task->project][task->spec.role] : 0;
+    if ((asked & M_ASKS_HANDOFF) && task->handed != m->latest[t]) {
+        fail_attempt(m, t);
+    } else if (task->spec.approval || (asked & M_ASKS_APPROVAL)) {
+        model_set(m, t, REVIEW, WHY(APPROVAL));
+    } else {
+        model_set(m, t, DONE, WHY(NONE));
+    }
+}
+
+void
+model_sent_back(struct model *m, int t)
+{
+    struct m_task *task = &m->task[t];
+    int role = task->spec.role;
+    uint32_t limit = role >= 0 && (m->asked[task->project][role] & M_ASKS_LIMIT)
+                         ? m->rework_limit[task->project][role]
+                         : 2;
+    if (task->rework >= limit) {
+        model_set(m, t, FAILED, WHY(REJECTED));
+        return;
+    }
+    task->rework++;
+    task->failures = task->losses = 0;
+    task->wait_backoff = false;
+    task->late_ok = false;
+    task->ended_at = 0;
+    if (task->spec.deadline && task->spec.deadline <= m->now) {
+        task->deadline_hi = INT64_MAX;
+    }
+    model_set(m, t, WAITING, 0);
+}
+
+static void
+park(struct model *m, int t, enum m_wait waits, int gate, uint64_t number)
+{
+    const reasons why[] = {[W_BLOCKER] = WHY(BLOCKER),
+                           [W_GATE] = WHY(GATE),
+                           [W_APPROVAL] = WHY(APPROVAL),
+                           [W_CHILDREN] = WHY(CHILDREN),
+                           [W_REWORK] = WHY(REWORK)};
+    struct m_task *task = &m->task[t];
+    task->waits = (uint8_t)waits;
+    task->waits_gate = (int16_t)gate;
+    task->waits_number = number;
+    model_set(m, t, model_wait_is_over(m, t) ? WAITING : PARKED, why[waits]);
+}
+
 static void
 end_lease(struct model *m, int t, int outcome, enum m_end how)
 {
@@ -151,6 +203,14 @@ model_lose_lease(struct model *m, int t, enum m_end how)
 }
 
 void
+model_returned(struct model *m, int t)
+{
+    end_lease(m, t, BATON__OUTCOME__OUTCOME_PARKED, END_REPORTED);
+    m->task[t].late_ok = false;
+    park(m, t, W_REWORK, 0, 0);
+}
+
+void
 model_cancel(struct model *m, int t, int cause, int64_t grace)
 {
     struct m_task *task = &m->task[t];
@@ -181,7 +241,7 @@ model_finish_cancelling(struct model *m, int t, int outcome, enum m_end how)
                   : clean          ? cause
                                    : cause | WHY(UNCLEAN));
     } else if (outcome == BATON__OUTCOME__OUTCOME_DONE) {
-        model_set(m, t, DONE, WHY(NONE));
+        model_done(m, t);
     } else {
         fail_attempt(m, t);
     }
@@ -193,6 +253,13 @@ static void
 apply_result(struct model *m, int t, const struct m_report *report)
 {
     struct m_task *task = &m->task[t];
+    bool raises = report->outcome == BATON__OUTCOME__OUTCOME_PARKED && report->waits == W_BLOCKER &&
+                  !report->waits_number;
+    if (report->handoff) {
+        task->owed_handoff = true;
+        task->handed = m->latest[t];
+    }
+    task->owed_blocker = raises && m->state[t] != CANCELLING;
     if (m->state[t] == CANCELLING) {
         model_finish_cancelling(m, t, report->outcome, END_REPORTED);
         return;
@@ -201,7 +268,10 @@ apply_result(struct model *m, int t, const struct m_report *report)
     task->late_ok = false;
     switch (report->outcome) {
     case BATON__OUTCOME__OUTCOME_DONE:
-        model_set(m, t, DONE, WHY(NONE));
+        model_done(m, t);
+        break;
+    case BATON__OUTCOME__OUTCOME_PARKED:
+        park(m, t, report->waits, report->waits_gate, report->waits_number);
         break;
     case BATON__OUTCOME__OUTCOME_FAILED:
     case BATON__OUTCOME__OUTCOME_TIMED_OUT:

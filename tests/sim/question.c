@@ -15,9 +15,10 @@ check_role(struct world *w, int role, const Baton__RoleStatus *status)
             n[m->state[t]]++;
         }
     }
+    uint64_t waiting = n[WAITING] + n[PARKED] + n[REVIEW];
     uint64_t running = n[LEASED] + n[RUNNING] + n[CANCELLING];
     uint64_t failed = n[FAILED] + n[EXPIRED] + n[ABORTED];
-    if (status->waiting != n[WAITING] || status->ready != n[READY] || status->running != running ||
+    if (status->waiting != waiting || status->ready != n[READY] || status->running != running ||
         status->done != n[DONE] || status->failed != failed || status->cancelled != n[CANCELLED]) {
         sim_fail(
             w,
@@ -25,7 +26,7 @@ check_role(struct world *w, int role, const Baton__RoleStatus *status)
             "%llu instead of %llu, %llu, %llu, %llu, %llu, %llu",
             role_names[role], status->waiting, status->ready, status->running,
             (unsigned long long)status->done, (unsigned long long)status->failed,
-            (unsigned long long)status->cancelled, (unsigned long long)n[WAITING],
+            (unsigned long long)status->cancelled, (unsigned long long)waiting,
             (unsigned long long)n[READY], (unsigned long long)running, (unsigned long long)n[DONE],
             (unsigned long long)failed, (unsigned long long)n[CANCELLED]);
     }

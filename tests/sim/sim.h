@@ -27,7 +27,7 @@ extern const char *const sim_actors[M_ACTORS];
 struct rates {
     int kind[STEPS_KINDS_MAX]; /* weights */
     int edges, claims, deadline, hard, fairness, unique, held, not_before, limits, garbage;
-    int gates;
+    int gates, approval, parks;
     int budgets;
     int milestone, policy, groups, numbered, failure, late_tick, estimates, forward;
     int projects, roles, workers, resources; /* how many of each are in use */
@@ -245,10 +245,17 @@ void measure_check_token(struct world *w);
 /* ---- board_schedule.c ---- */
 void step_schedule(struct world *w);
 
+/* ---- board_role.c ---- */
+void step_role(struct world *w);
+
 /* ---- board_handoff.c ---- */
 void step_handoff(struct world *w);
+/* One that comes with a result. */
+Baton__Card *handoff_message(struct world *w);
 /* Task t is done: what it depends on is accepted. */
 void handoff_done(struct world *w, int t);
+/* One that came with a result. */
+void handoff_adopt(struct world *w, const Baton__Event *e);
 void handoff_take_event(struct world *w, const Baton__Event *e, struct m_card *card);
 /* After a step: nothing is owed. */
 void handoff_check(struct world *w);

@@ -349,11 +349,25 @@ dispatch_it(struct world *w, int worker)
 
 /* ---- reports ---- */
 
+static bool
+has_live_child(const struct model *m, int t)
+{
+    for (int c = 0; c < m->n_tasks; c++) {
+        if (m->task[c].parent == t && model_is_live(m, c)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int
 draw_outcome(struct world *w, int t)
 {
     if (w->m->state[t] == CANCELLING && pick(w, 2)) {
         return BATON__OUTCOME__OUTCOME_CANCELLED;
+    }
+    if (chance(w, w->rates.parks) || (w->rates.parks && has_live_child(w->m, t) && pick(w, 2))) {
+        return BATON__OUTCOME__OUTCOME_PARKED;
     }
     if (!chance(w, w->rates.failure)) {
         return BATON__OUTCOME__OUTCOME_DONE;
@@ -373,6 +387,39 @@ draw_extension(struct world *w, int t)
 }
 
 static void
+draw_wait(struct world *w, int t, struct m_report *report)
+{
+    const struct model *m = w->m;
+    report->waits = (uint8_t)(W_BLOCKER + pick(w, W_REWORK - W_BLOCKER));
+    if (pick(w, 4) && has_live_child(m, t)) {
+        report->waits = W_CHILDREN;
+    }
+    if (report->waits == W_GATE) {
+        report->waits_gate = (int16_t)(M_GATE_FIRST + (int)pick(w, M_GATES));
+    } else if (report->waits == W_BLOCKER && pick(w, 2) && m->n_cards) {
+        const struct m_card *card = &m->cards[pick(w, (uint64_t)m->n_cards)];
+        report->waits_number = card->kind == BATON__CARD_KIND__CARD_BLOCKER ? card->number : 0;
+    }
+}
+
+static char *
+wait_text(struct world *w, const struct m_report *report)
+{
+    switch (report->waits) {
+    case W_BLOCKER:
+        return report->waits_number
+                   ? arena_printf(&w->arena, "blocker:%llu", (ull)report->waits_number)
+                   : arena_strdup(&w->arena, "blocker");
+    case W_GATE:
+        return arena_strdup(&w->arena, w->names[report->waits_gate]);
+    case W_APPROVAL:
+        return arena_strdup(&w->arena, "approval");
+    default:
+        return arena_strdup(&w->arena, "children");
+    }
+}
+
+static void
 draw_what(struct world *w, int t, struct m_report *report)
 {
     uint64_t dice = pick(w, 10);
@@ -384,6 +431,10 @@ draw_what(struct world *w, int t, struct m_report *report)
                                       : R_RESULT;
     if (report->what == R_RESULT) {
         report->outcome = draw_outcome(w, t);
+        report->handoff = pick(w, 4) == 0 && w->m->n_cards < M_CARDS_MAX - 4;
+        if (report->outcome == BATON__OUTCOME__OUTCOME_PARKED) {
+            draw_wait(w, t, report);
+        }
         bool delays = report->outcome == BATON__OUTCOME__OUTCOME_RATE_LIMITED ||
                       report->outcome == BATON__OUTCOME__OUTCOME_RELEASED;
         report->retry_after = delays && pick(w, 2) ? 1 + (int64_t)pick(w, 600000) : 0;
@@ -414,6 +465,10 @@ draw_report(struct world *w, bool odd, struct m_report *report)
     if (odd && lease->outcome && pick(w, 2)) { /* the same once more */
         report->what = R_RESULT;
         report->outcome = lease->outcome;
+        report->handoff = false;
+        if (report->outcome == BATON__OUTCOME__OUTCOME_PARKED) {
+            draw_wait(w, lease->task, report);
+        }
     }
     if (odd && pick(w, 4) == 0) {
         report->worker = (int)pick(w, (uint64_t)w->rates.workers);
@@ -462,6 +517,10 @@ message_line(struct world *w, struct m_report *report, bool *ret_spoilt)
         line->result->outcome = (Baton__Outcome)report->outcome;
         line->result->summary = arena_strdup(&w->arena, "that is that");
         line->result->retry_after_ms = report->retry_after;
+        if (report->outcome == BATON__OUTCOME__OUTCOME_PARKED) {
+            line->result->wait_for = wait_text(w, report);
+        }
+        line->handoff = report->handoff ? handoff_message(w) : NULL;
         line->result->exit_status = (int32_t)pick(w, 3);
         if (measures) {
             line->result->measures = measure_draw(w, report, &line->result->n_measures);
@@ -482,7 +541,7 @@ report_it(struct world *w, const struct m_report *said, bool odd)
     Baton__Line *line = message_line(w, &report, &spoilt);
     bool nonsense = odd && report.what == R_RESULT && pick(w, 10) == 0;
     if (nonsense) {
-        static const int wrong[] = {0, BATON__OUTCOME__OUTCOME_LOST, 9, -1};
+        static const int wrong[] = {0, BATON__OUTCOME__OUTCOME_LOST, 10, -1};
         line->result->outcome = (Baton__Outcome)wrong[pick(w, ARRAY_LEN(wrong))];
     }
     uint32_t worker = report.worker < 0 ? 0 : world_worker(w, report.worker);

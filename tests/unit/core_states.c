@@ -25,6 +25,9 @@ enum saying {
     RATE_LIMITED,
     GIVEN_BACK,
     WAS_CANCELLED,
+    PARKS,
+    APPROVE,
+    REFUSE,
     N_SAYINGS
 };
 
@@ -35,27 +38,43 @@ static const struct {
     char state;
     const char *row; /* what each saying leads to */
 } table[] = {
-    /*       C R H L O  s p D F X Q B K */
+    /*       C R H L O  s p D F X Q B K  P a r */
     {'w', "C-ww-"
-          "--------"},
+          "--------"
+          "---"},
     {'r', "C-wr-"
-          "--------"},
+          "--------"
+          "---"},
     {'l', "c-ll-"
-          "uuDwFwrr"},
+          "uuDwFwrr"
+          "p--"},
     {'u', "c-uu-"
-          "uuDwFwrr"},
+          "uuDwFwrr"
+          "p--"},
+    {'p', "C-pp-"
+          "--------"
+          "prr"},
     {'c', "c-cc-"
-          "ccCCCCCC"},
+          "ccCCCCCC"
+          "C--"},
+    {'v', "C-vv-"
+          "--v-----"
+          "-Dr"},
     {'D', "----r"
-          "--D-----"},
+          "--D-----"
+          "-D-"},
     {'F', "-r---"
-          "----F---"},
+          "----F---"
+          "---"},
     {'C', "Cr---"
-          "--------"},
+          "--------"
+          "---"},
     {'A', "-----"
-          "--------"},
+          "--------"
+          "---"},
     {'E', "-----"
-          "--------"},
+          "--------"
+          "---"},
 };
 
 struct world {
@@ -64,6 +83,7 @@ struct world {
     struct core_out out;
     struct core_request request;
     uint64_t token;
+    bool approval;
 };
 
 static char *
@@ -78,6 +98,7 @@ add(struct world *w, const char *id, const char *after, Baton__Policy policy, in
     Baton__Spec spec = BATON__SPEC__INIT;
     spec.id = text(w, id);
     spec.role = text(w, "infra");
+    spec.approval = w->approval;
     spec.deadline = deadline;
     spec.on_deadline = deadline ? BATON__ON_DEADLINE__ON_DEADLINE_EXPIRE : 0;
     Baton__Edge edge = BATON__EDGE__INIT;
@@ -105,6 +126,7 @@ line(struct world *w, Baton__Line__WhatCase what, Baton__Outcome outcome)
     said.token = w->token;
     said.what_case = what;
     result.outcome = outcome;
+    result.wait_for = text(w, "approval");
     if (what == BATON__LINE__WHAT_PROGRESS) {
         said.progress = &progress;
     } else if (what == BATON__LINE__WHAT_RESULT) {
@@ -142,9 +164,14 @@ say(struct world *w, enum saying saying)
         [RATE_LIMITED] = BATON__OUTCOME__OUTCOME_RATE_LIMITED,
         [GIVEN_BACK] = BATON__OUTCOME__OUTCOME_RELEASED,
         [WAS_CANCELLED] = BATON__OUTCOME__OUTCOME_CANCELLED,
+        [PARKS] = BATON__OUTCOME__OUTCOME_PARKED,
     };
     if (saying <= REOPEN) {
         return verb(w, (Baton__Change__Verb)(saying + 1));
+    }
+    if (saying == APPROVE || saying == REFUSE) {
+        return verb(w,
+                    saying == APPROVE ? BATON__CHANGE__VERB__APPROVE : BATON__CHANGE__VERB__REFUSE);
     }
     if (saying == STARTED) {
         return line(w, BATON__LINE__WHAT_STARTED, 0);
@@ -192,18 +219,22 @@ reach(struct world *w, char to)
         w->request.now += 20;
         core_tick(w->core, &w->request);
     } else {
+        w->approval = to == 'v';
         add(w, "x", to == 'w' ? "nobody" : NULL, 0, 0);
-        if (strchr("lucDF", to)) {
+        if (strchr("lucDFpv", to)) {
             take(w);
         }
-        if (strchr("ucDF", to)) {
+        if (strchr("ucDFpv", to)) {
             assert_int_equal(say(w, STARTED), 0);
         }
         if (strchr("cC", to)) {
             assert_int_equal(say(w, CANCEL), 0);
         }
-        if (strchr("DF", to)) {
-            assert_int_equal(say(w, to == 'D' ? DONE : FATAL), 0);
+        if (to == 'p') {
+            assert_int_equal(say(w, PARKS), 0);
+        }
+        if (strchr("DFv", to)) {
+            assert_int_equal(say(w, to == 'F' ? FATAL : DONE), 0);
         }
     }
     assert_int_equal(state(w), to);

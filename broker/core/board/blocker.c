@@ -2,6 +2,9 @@
  * what it blocks is not offered; work that runs goes on. Its clock runs against the target. */
 #include "broker/core/board/board.h"
 
+#include "common/text.h"
+
+#include <stdio.h>
 #include <string.h>
 
 static Baton__Code
@@ -31,6 +34,17 @@ blocker_raise(struct posting *p)
     }
     next->rings_at = next->due_at;
     return BATON__CODE__CODE_OK;
+}
+
+uint64_t
+blocker_emit(struct core *core, struct core_request *request, Baton__Card *card)
+{
+    card->kind = KIND(BLOCKER);
+    card->state = CARD(OPEN);
+    card->by = (char *)(uintptr_t)(request->actor ? request->actor : "");
+    card->created_at = request->now;
+    card->due_at = card->rings_at = request->now + BLOCKER_TARGET_MS;
+    return board_emit(core, request, card, VERB(RAISE));
 }
 
 static Baton__Code
@@ -99,6 +113,19 @@ blocker_weigh(struct core *core, const Baton__Card *card, int by)
     }
 }
 
+/* Who is parked for it goes on, and is told how it ended. */
+static void
+release_parked(struct core *core, const Baton__Card *card, struct core_out *out, int64_t at)
+{
+    char number[32], note[NOTE_BYTES_MAX];
+    snprintf(number, sizeof number, "%llu", (unsigned long long)card->number);
+    int bytes = snprintf(note, sizeof note, "blocker #%s (%s) was %s%s", number, card->title,
+                         card_state_name((int)card->state), card->outcome[0] ? ": " : "");
+    size_t used = MIN((size_t)bytes, sizeof note - 1);
+    text_head(note + used, sizeof note - used, card->outcome);
+    gate_release(core, KIND(BLOCKER), "", number, note, out, at);
+}
+
 static void
 blocker_shift(struct core *core, const Baton__Card *card, struct core_out *out, int64_t at)
 {
@@ -113,6 +140,9 @@ blocker_shift(struct core *core, const Baton__Card *card, struct core_out *out, 
         struct project *project = core->projects[project_find(core, card->project)];
         queue_pause_project(core, project, project->paused);
         resource_wake_all(core);
+    }
+    if (card_has_ended(card)) {
+        release_parked(core, card, out, at);
     }
 }
 

@@ -156,6 +156,12 @@ void carried_emit(struct core *core, struct core_request *request, const Baton__
 void signal_emit(struct core *core, struct core_request *request, const Baton__Card *from,
                  const char *name);
 
+/* ---- rule.c ---- */
+
+/* What was given replaces what the rule said. */
+void rule_replace(struct posting *posting);
+Baton__Code rule_remove(struct posting *posting);
+
 /* ---- the kinds ---- */
 
 /* The latest handoff of a task, unless it was rejected; NULL: none that counts. */
@@ -170,6 +176,6 @@ bool decision_concerns(const struct core *core, const Baton__Card *decision, con
 extern const struct card_kind card_budget;
 extern const struct card_kind card_handoff, card_signal, card_decision, card_incident;
 extern const struct card_kind card_blocker, card_area, card_level, card_target;
-extern const struct card_kind card_schedule;
+extern const struct card_kind card_schedule, card_role;
 
 #endif

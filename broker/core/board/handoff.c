@@ -3,6 +3,7 @@
  * word has accepted it. */
 #include "broker/core/board/board.h"
 
+#include "common/text.h"
 #include "common/words.h"
 
 #include <string.h>
@@ -217,10 +218,72 @@ handoff_accept(struct posting *p)
     return handoff_answer(p, CARD(ACCEPTED));
 }
 
+enum { REWORK_WITHIN_MS = 24 * 60 * 60 * 1000 }; /* of the receiver's start */
+
+/* The task needs the handoff's task to be done (or to have ended): it can't go on without it. */
+static bool
+needs(const struct core *core, const struct task *receiver, const struct task *from)
+{
+    for (uint32_t i = 0; i < receiver->edges->n_ins; i++) {
+        const struct edge_in *edge = &receiver->edges->ins[i];
+        bool on_end = edge->condition == BATON__CONDITION__CONDITION_SUCCESS ||
+                      edge->condition == BATON__CONDITION__CONDITION_FINISHED;
+        if (edge->pred && task_at(core, edge->pred) == from && !edge->any && on_end) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The work is done again, and whoever sent it back waits for that. */
+static void
+send_back(struct posting *p, struct card *card)
+{
+    const Baton__Card *handoff = card->message;
+    char outcome[NOTE_BYTES_MAX / 2];
+    text_head(outcome, sizeof outcome, handoff->outcome);
+    emit_sent_back(
+        p->core, p->request, p->task,
+        arena_printf(p->request->arena, "%s rejected the handoff: %s", p->under->id, outcome));
+    emit_returned(p->core, p->request, p->under, p->task,
+                  arena_printf(p->request->arena, "%s is done again", p->task->id));
+}
+
 static Baton__Code
 handoff_reject(struct posting *p)
 {
+    const struct task *receiver = p->under;
+    bool runs = receiver && (receiver->state == LEASED || receiver->state == RUNNING);
+    if (runs && p->task && p->task->state == DONE && needs(p->core, receiver, p->task) &&
+        (receiver->state == LEASED ||
+         p->request->now < receiver->course->started_at + REWORK_WITHIN_MS) &&
+        !unique_is_taken(p->core, p->request, p->task)) {
+        p->then = send_back;
+    }
     return handoff_answer(p, CARD(REJECTED));
+}
+
+const char *
+handoff_of_result(struct core *core, struct core_request *request, struct task *task,
+                  uint64_t token, const Baton__Card *handoff)
+{
+    Baton__Card card = *handoff;
+    card.number = 0;
+    card.kind = KIND(HANDOFF);
+    card.project = (char *)(uintptr_t)task_project(core, task);
+    card.task = task->id;
+    Baton__Post post = BATON__POST__INIT;
+    post.verb = VERB(RAISE);
+    post.card = &card;
+    struct posting p;
+    bool changed;
+    if (posting_decide(&p, core, request, &post, &changed) != BATON__CODE__CODE_OK) {
+        return arena_printf(request->arena, "result.handoff: %s", request->error.message);
+    }
+    p.next.token = token;
+    uint64_t number = board_emit(core, request, &p.next, VERB(RAISE));
+    given(&p, board_find(core, number));
+    return NULL;
 }
 
 void

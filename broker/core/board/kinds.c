@@ -7,4 +7,5 @@ const struct card_kind *const card_kinds[CARD_KINDS_N] = {
     [KIND(INCIDENT)] = &card_incident, [KIND(AREA)] = &card_area,
     [KIND(LEVEL)] = &card_level,       [KIND(TARGET)] = &card_target,
     [KIND(SCHEDULE)] = &card_schedule, [KIND(BUDGET)] = &card_budget,
+    [KIND(ROLE)] = &card_role,
 };

@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* What was given replaces what the rule said. */
-static void
-replace(struct posting *p)
+void
+rule_replace(struct posting *p)
 {
     const Baton__Card *given = p->given;
     Baton__Card *next = &p->next;
@@ -24,7 +24,7 @@ replace(struct posting *p)
     next->n_items = given->n_items;
 }
 
-static Baton__Code
+Baton__Code
 rule_remove(struct posting *p)
 {
     (void)p;
@@ -43,7 +43,7 @@ bad_item(struct posting *p, size_t i, const char *what)
 static Baton__Code
 area_set(struct posting *p)
 {
-    replace(p);
+    rule_replace(p);
     if (!p->next.owner[0]) {
         return refuse(p->request, BATON__CODE__CODE_INVALID, "card.owner",
                       "who decides? an area has a decision maker");
@@ -91,7 +91,7 @@ static Baton__Code
 level_set(struct posting *p)
 {
     size_t n_responses = 0;
-    replace(p);
+    rule_replace(p);
     if (!p->next.severity) {
         return refuse(p->request, BATON__CODE__CODE_INVALID, "card.severity",
                       "which severity? a level is of P0, P1, P2 or P3");
@@ -131,7 +131,7 @@ const struct card_kind card_level = {
 static Baton__Code
 target_set(struct posting *p)
 {
-    replace(p);
+    rule_replace(p);
     const Baton__Item *item = p->next.n_items == 1 ? p->next.items[0] : NULL;
     if (!item || strcmp(item->tag, "target") != 0 ||
         (strcmp(item->name, "above") != 0 && strcmp(item->name, "below") != 0)) {
