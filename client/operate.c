@@ -224,6 +224,29 @@ tallies_fill(struct record *record, const Baton__Tallies *m, baton_broker_status
     times_fill(record, m, status);
 }
 
+static struct baton_exporter_status *
+exporter_fill(struct record *record, const Baton__ExporterStatus *m)
+{
+    struct baton_exporter_status *exporter = m ? record_array(record, 1, sizeof *exporter) : NULL;
+    if (exporter) {
+        *exporter = (struct baton_exporter_status){
+            .state = m->state,
+            .position = m->position,
+            .lag_facts = m->lag_facts,
+            .lag_ms = m->lag_ms,
+            .error = m->error,
+            .error_at = m->error_at,
+            .facts = m->facts,
+            .batches = m->batches,
+            .loads = m->loads,
+            .failures = m->failures,
+            .purged = m->purged,
+            .cut = m->cut,
+        };
+    }
+    return exporter;
+}
+
 static bool
 status_fill(struct record *record, const Baton__StatusReply *m, baton_broker_status *status)
 {
@@ -260,6 +283,7 @@ status_fill(struct record *record, const Baton__StatusReply *m, baton_broker_sta
         .snapshot_bytes = m->snapshot_bytes,
         .free_bytes = m->free_bytes,
         .feed_event = m->feed_event,
+        .exporter = exporter_fill(record, m->exporter),
     };
     if (m->tallies) {
         tallies_fill(record, m->tallies, status);

@@ -9,6 +9,8 @@
 
 static const struct option options[] = {{0}};
 
+enum { EXPORT_LATE_MS = 60 * 1000 }; /* worth a word */
+
 static json_t *
 role_json(const struct baton_role_status *role)
 {
@@ -39,6 +41,29 @@ pause_json(const struct baton_pause_view *pause)
     json_object_set_new(object, "since", ctl_json_time(pause->since));
     json_object_set_new(object, "until", ctl_json_time(pause->until));
     json_object_set_new(object, "refuse", json_boolean(pause->refuse));
+    return object;
+}
+
+static json_t *
+exporter_json(const struct baton_exporter_status *exporter)
+{
+    if (!exporter) {
+        return json_null();
+    }
+    json_t *object = json_object();
+    json_object_set_new(object, "state", ctl_json_text(exporter->state));
+    json_object_set_new(object, "position", json_integer((json_int_t)exporter->position));
+    json_object_set_new(object, "lag_facts", json_integer((json_int_t)exporter->lag_facts));
+    json_object_set_new(object, "lag_ms", json_integer(exporter->lag_ms));
+    json_object_set_new(object, "error",
+                        exporter->error[0] ? ctl_json_text(exporter->error) : json_null());
+    json_object_set_new(object, "error_at", ctl_json_time(exporter->error_at));
+    json_object_set_new(object, "facts", json_integer((json_int_t)exporter->facts));
+    json_object_set_new(object, "batches", json_integer((json_int_t)exporter->batches));
+    json_object_set_new(object, "loads", json_integer((json_int_t)exporter->loads));
+    json_object_set_new(object, "failures", json_integer((json_int_t)exporter->failures));
+    json_object_set_new(object, "purged", json_integer((json_int_t)exporter->purged));
+    json_object_set_new(object, "cut", json_boolean(exporter->cut));
     return object;
 }
 
@@ -159,6 +184,7 @@ print_json(struct ctl *ctl, const baton_broker_status *status)
     json_object_set_new(object, "feed", ctl_json_text(status->feed));
     json_object_set_new(object, "counters", counters);
     put_tallies(object, status);
+    json_object_set_new(object, "exporter", exporter_json(status->exporter));
     ctl_print_json(ctl, object);
 }
 
@@ -203,6 +229,18 @@ print_troubles(struct ctl *ctl, const baton_broker_status *status)
     if (status->durable_seq < status->journal_seq && status->last_commit_us > 1000000) {
         trouble(ctl, "the store is slow: its last commit took over a second");
     }
+    const struct baton_exporter_status *exporter = status->exporter;
+    char lag[40];
+    if (exporter && exporter->error[0]) {
+        trouble(ctl, "the exporter to Postgres is %s behind: %s",
+                duration_format(exporter->lag_ms / 1000 * 1000, lag, sizeof lag), exporter->error);
+    } else if (exporter && exporter->lag_ms > EXPORT_LATE_MS) {
+        trouble(ctl, "the exporter to Postgres is %s behind",
+                duration_format(exporter->lag_ms / 1000 * 1000, lag, sizeof lag));
+    }
+    if (exporter && exporter->cut) {
+        trouble(ctl, "the exporter was behind for too long and begins again with what is stored");
+    }
 }
 
 static void
@@ -219,6 +257,10 @@ print_head(struct ctl *ctl, const baton_broker_status *status)
         status->store_path, status->commits, (double)status->last_commit_us / 1000,
         (double)status->journal_bytes / 1048576);
     say(ctl, "memory", "%.1f MiB", (double)status->memory_bytes / 1048576);
+    if (status->exporter) {
+        say(ctl, "postgres", "%s, at fact %" PRIu64 ", %" PRIu64 " behind", status->exporter->state,
+            status->exporter->position, status->exporter->lag_facts);
+    }
 }
 
 static void

@@ -342,6 +342,8 @@ const struct verb verbs[] = {
     {"gc", verb_gc, "Operators", "Delete what the archive kept long enough",
      "[--dry-run]\n  --dry-run         only count it\nWithout being told the broker does so once a "
      "day."},
+    {"schema", verb_schema, "Operators", "Print the tables that batond makes in PostgreSQL",
+     "\nThe SQL of the numbered versions, as `batond --export on` runs it. Needs no broker."},
     {"take", verb_take, "Agents", "Take one task", take_usage},
     {"started", verb_started, "Agents", "Say that the work has begun", "[--token T]"},
     {"progress", verb_progress, "Agents", "Say how far it is, and keep the lease",

@@ -199,6 +199,7 @@ int verb_return(struct ctl *ctl, int argc, char **argv);
 int verb_milestones(struct ctl *ctl, int argc, char **argv);
 int verb_rules(struct ctl *ctl, int argc, char **argv);
 int verb_schedule(struct ctl *ctl, int argc, char **argv);
+int verb_schema(struct ctl *ctl, int argc, char **argv);
 int verb_set(struct ctl *ctl, int argc, char **argv);
 int verb_show(struct ctl *ctl, int argc, char **argv);
 int verb_started(struct ctl *ctl, int argc, char **argv);

@@ -124,6 +124,7 @@ assign(struct core *core, struct core_request *request, const struct core_dispat
     leased.key = task->key;
     leased.worker = core->workers[dispatch->worker]->number;
     leased.sessionless = dispatch->sessionless;
+    leased.waited_ms = MAX(request->now - task->ready_at, 0);
     leased.lease_ms = dispatch->lease_ms ? dispatch->lease_ms : core->config.lease_ms;
     if (task->has_limits && !(dispatch->sessionless && dispatch->lease_ms)) {
         int64_t own = task_unpack(core, task, request->arena)->lease_ms;

@@ -39,6 +39,7 @@ enum {
 };
 
 struct store_op; /* store_ops.h */
+struct exporter; /* export/export.h */
 
 struct front {
     struct options *options; /* changed by a reload only */
@@ -56,6 +57,10 @@ struct front {
     uint64_t last_cookie;
     struct snapshot snapshot;
     struct space space; /* on the disk */
+    struct exporter *exporter; /* NULL: it is off */
+    int64_t sample_at;         /* give it a sample of the queue at this time */
+    int64_t export_look_at;    /* see how it does at this time */
+    bool is_export_failing;    /* and that was logged */
     struct clock clock;
     struct rng rng;
     struct arena arena;  /* of the turn */

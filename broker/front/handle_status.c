@@ -1,6 +1,7 @@
 /* Status and Workers: the core's view, and what only the edges know. */
 #include "broker/front/dispatch.h"
 
+#include "broker/front/exporting.h"
 #include "common/limits.h"
 #include "common/words.h"
 
@@ -82,6 +83,7 @@ handle_status(struct call *call, Baton__FromBroker *reply)
     status->endpoint = arena_strdup(&front->arena, front->options->listen);
     status->feed = front->feed_endpoint;
     add_counters(front, status);
+    status->exporter = exporting_view(front);
     reply->op_case = BATON__FROM_BROKER__OP_STATUS;
     reply->status = status;
     return ANSWER_NOW;

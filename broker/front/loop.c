@@ -10,6 +10,7 @@
 #include "broker/front/gc.h"
 
 #include "broker/front/assign.h"
+#include "broker/front/exporting.h"
 #include "broker/front/listen.h"
 #include "broker/front/recover.h"
 #include "broker/front/schedules.h"
@@ -424,6 +425,7 @@ turn(struct loop *loop)
     tick(loop);
     locks_run(front);
     assign_run(front);
+    exporting_run(front);
     turn_end(front);
     arena_reset(&front->arena);
     front_count(front, COUNT_TURNS, 1);
@@ -497,6 +499,7 @@ close_all(struct loop *loop, int status)
         while (zmq_ctx_term(loop->context) != 0 && errno == EINTR) {
         }
     }
+    exporting_end(front);
     store_ops_fini(front);
     free(front->purges);
     takes_fini(&front->takes);
@@ -524,6 +527,7 @@ start(struct loop *loop, char *error, size_t error_room)
     if (failed >= 0) {
         return failed;
     }
+    exporting_begin(front);
     loop->boot_us = boot_now_us();
     front->recovery_us = loop->boot_us - began_us;
     turn_end(front); /* the new epoch */

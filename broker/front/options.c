@@ -62,6 +62,10 @@ static const struct config_key keys[] = {
              "aborted tasks. Looked at once a day, and by baton gc"},
     {"keep-failed", CONFIG_DURATION, CONFIG_LIVE, AT(keep_failed_ms), .standard = "365d",
      .shown = "D", .help = "The same for failed and expired tasks"},
+    {"export", CONFIG_SWITCH, AT(is_exporting), .standard = "no",
+     .help = "Write what happens to PostgreSQL too. Where that is says libpq's own environment "
+             "(PGHOST, PGSERVICE and their like, ~/.pgpass) or the systemd credential "
+             "baton-postgres, which holds a connection string"},
     {"log-level", CONFIG_WORD, CONFIG_LIVE, AT(level), .standard = "info", .shown = "LEVEL",
      .take = take_level, .wanted = "error, warning, notice, info or debug",
      .help = "error, warning, notice, info or debug"},
@@ -88,6 +92,13 @@ static const struct config_key keys[] = {
     {"snapshot-bytes", CONFIG_SIZE, CONFIG_RARE | CONFIG_LIVE, AT(snapshot_bytes), .shown = "SIZE",
      .help = "Length of the journal at which a new snapshot is written, if it is longer than the "
              "snapshot, too [32M, or an eighth of the disk if that is less]"},
+    {"export-keep", CONFIG_DURATION, RARELY, AT(export_keep_ms), .standard = "400d", .shown = "D",
+     .help = "How long PostgreSQL keeps the rows of what has ended, and samples"},
+    {"export-sample", CONFIG_DURATION, RARELY, AT(export_sample_ms), .standard = "10s",
+     .shown = "D", .help = "How often the lengths of the queues are sampled for PostgreSQL"},
+    {"export-journal", CONFIG_SIZE, RARELY, AT(export_journal_bytes), .standard = "1G",
+     .shown = "SIZE",
+     .help = "Facts kept while PostgreSQL is away; with more it begins again with what is stored"},
     {"foreground", CONFIG_SWITCH, CONFIG_RARE | CONFIG_FLAG_ONLY, AT(foreground),
      .help = "Does nothing; it always runs in the foreground"},
 };

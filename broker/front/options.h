@@ -30,8 +30,12 @@ struct options {
     uint64_t reserve_bytes;  /* less free on the disk: no new tasks; 0: the default */
     int64_t keep_ended_ms;   /* records of done, cancelled, aborted tasks */
     int64_t keep_failed_ms;  /* of failed and expired ones */
-    struct core_config core; /* zeroed fields: the core's defaults */
-    bool foreground;         /* it always is */
+    bool is_exporting;       /* rows are written to PostgreSQL */
+    int64_t export_keep_ms;  /* rows of what ended, this long */
+    int64_t export_sample_ms;
+    uint64_t export_journal_bytes; /* facts kept for an exporter that is behind */
+    struct core_config core;       /* zeroed fields: the core's defaults */
+    bool foreground;               /* it always is */
 };
 
 /* Fills in *ret from the files, the environment and the command line. -1: go on; else exit with

@@ -1,6 +1,7 @@
 #include "broker/front/recover.h"
 
 #include "broker/front/fields.h"
+#include "broker/store/tail.h"
 #include "common/limits.h"
 
 #include <stdio.h>
@@ -141,10 +142,10 @@ apply_options(struct front *front)
     const struct options *options = front->options;
     space_init(&front->space, options->data, options->reserve_bytes);
     store_set_reserve(front->store, front->space.reserve_bytes);
-    front->snapshot.journal_bytes_min =
-        options->snapshot_bytes
-            ? options->snapshot_bytes
-            : MIN((uint64_t)SNAPSHOT_JOURNAL_BYTES_MIN, front->space.total_bytes / 8);
+    front->snapshot.journal_bytes_min = options->snapshot_bytes
+                                            ? options->snapshot_bytes
+                                            : MIN((uint64_t)SNAPSHOT_JOURNAL_BYTES_MIN,
+                                                  front->space.total_bytes / 8);
 }
 
 int
@@ -171,6 +172,9 @@ recover(struct front *front, char *error, size_t error_room)
     bool restored = store_is_restored(front->store);
     if (restored) {
         core_skip_to(front->core, store_next_seq(front->store));
+    }
+    if (front->options->is_exporting) {
+        tail_begin(front->store, front->options->export_journal_bytes);
     }
     uint64_t epoch = store_epoch(front->store) + 1;
     status = store_start(front->store, epoch, error, error_room);

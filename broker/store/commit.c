@@ -105,6 +105,10 @@ switch_snapshot(struct store *store, uint64_t seq)
     store->snapshot_bytes = store->gen_bytes;
     store->gen_is_open = false;
     store->trim_is_due = true;
+    if (!rc && store->tail.is_on) {
+        /* For the next start, which must not cut more than this. An older number keeps more. */
+        rc = meta_set(store, META_FOLLOWED, tail_position(store));
+    }
 
     sqlite3_stmt *sum = store->statements[SQL_JOURNAL_BYTES];
     rc = rc ? rc : sqlite3_bind_int64(sum, 1, (int64_t)seq);

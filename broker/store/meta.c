@@ -98,6 +98,7 @@ meta_load(struct store *store, char *error, size_t error_room)
         {META_SNAPSHOT_CHUNKS, &store->snapshot_chunks},
         {META_SNAPSHOT_BYTES, &store->snapshot_bytes},
         {META_ARCHIVED, &store->archived},
+        {META_FOLLOWED, &store->tail.position},
     };
     char id[META_VALUE_MAX];
     enum store_status status = meta_get(store, META_STORE_ID, id, error, error_room);

@@ -109,6 +109,7 @@ store_free(struct store *store)
         question_free(store->backups);
         store->backups = next;
     }
+    tail_fini(store);
     pthread_cond_destroy(&store->wake);
     pthread_mutex_destroy(&store->mutex);
     free(store->path);

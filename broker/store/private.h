@@ -7,6 +7,7 @@
 #define BATON_BROKER_STORE_PRIVATE_H
 
 #include "broker/store/store.h"
+#include "broker/store/tail.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
@@ -29,6 +30,9 @@ enum {
     WAL_BOUND_BYTES = 1 << 20,      /* a checkpoint is due; four times that: at once */
     WAL_KEPT_BYTES = 32 << 20,      /* a longer one is cut when it starts over */
     QUICK_CHECK_BYTES_MAX = 256 << 20, /* a larger store has only its small tables checked */
+    TAIL_RING_BYTES = 8 << 20,         /* of the newest batches, for the follower */
+    TAIL_PAGE_BYTES = 2 << 20,         /* out of the ring */
+    TAIL_READ_BYTES = 256 << 10,       /* out of the database, between two commits */
 };
 
 /* A damaged store can be read with `sqlite3`, and these are what is counted in them. */
@@ -41,6 +45,7 @@ enum {
 #define META_SNAPSHOT_CHUNKS "snapshot_chunks"
 #define META_SNAPSHOT_BYTES "snapshot_bytes"
 #define META_ARCHIVED "archived"
+#define META_FOLLOWED "followed"
 
 enum statement {
     SQL_BEGIN,
@@ -59,6 +64,9 @@ enum statement {
     SQL_ARCHIVE_DELETE,
     SQL_ARCHIVE_GET,
     SQL_ARCHIVE_SCAN,
+    SQL_TAIL_FACTS,
+    SQL_TAIL_JUMP,
+    SQL_TAIL_CHUNKS,
     N_STATEMENTS
 };
 
@@ -92,6 +100,37 @@ struct answer_node {
 };
 
 struct backup; /* backup.c */
+
+/* What the follower asks of the storage thread. */
+struct tail_question {
+    enum tail_kind { TAIL_IS_QUIET, TAIL_FACTS, TAIL_CHUNKS, TAIL_RECORDS } kind;
+    uint64_t a, b;
+};
+
+struct tail_node {
+    struct tail_row row; /* owned */
+    struct tail_node *next;
+};
+
+/* The follower and what is kept for it (tail.c); under the mutex but for what says otherwise. */
+struct tail {
+    bool is_on;
+    int fd;
+    uint64_t bytes_max;
+    uint64_t position;     /* needs only facts above it */
+    uint64_t newest;       /* durable */
+    uint64_t behind_bytes; /* of the rows above the position, about */
+    bool is_cut;           /* rows above it may be cut */
+    bool is_waiting;       /* wants to hear of new rows */
+    bool recount;          /* behind_bytes is not known */
+    uint64_t trimmed_at;   /* the storage thread's: the position when cutting was last made due */
+    struct tail_node *ring, **ring_tail;
+    size_t ring_bytes;
+    struct tail_question question; /* of the storage thread */
+    struct tail_question answered; /* `page` and `status` are the answer to it */
+    enum tail_status status;
+    struct tail_page page;
+};
 
 struct store {
     char *dir;
@@ -147,6 +186,7 @@ struct store {
     uint64_t durable;
     size_t pending_bytes;
     uint64_t reserve_bytes;
+    struct tail tail;
     struct store_stats stats;
     enum store_status status; /* not STORE_OK: failed for ever */
     char error[512];          /* does not change once status did */
@@ -253,6 +293,16 @@ void backup_step(struct store *store, int pages);
 bool backup_is_busy(struct store *store);
 /* Ends it, done or not, and answers. */
 void backup_fini(struct store *store);
+
+/* ---- tail.c ---- */
+/* Keeps the facts of committed entries for the follower. With the mutex held. */
+void tail_keep(struct store *store, struct entry *entries);
+/* Answers the follower, if it asked; decides what may be cut. Between two commits. */
+void tail_step(struct store *store);
+bool tail_is_asking(const struct store *store); /* with the mutex held */
+/* The newest fact that may be cut when a snapshot covers it. */
+uint64_t tail_cut_max(struct store *store);
+void tail_fini(struct store *store);
 
 /* ---- space.c ---- */
 /* Looks at the free space, at most once a second. */

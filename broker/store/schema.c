@@ -34,6 +34,10 @@ static const char *const SQL[N_STATEMENTS] = {
     [SQL_ARCHIVE_DELETE] = "DELETE FROM archive WHERE key=?",
     [SQL_ARCHIVE_GET] = "SELECT key,crc,record FROM archive WHERE key=?",
     [SQL_ARCHIVE_SCAN] = "SELECT key,crc,record FROM archive WHERE key>? ORDER BY key",
+    [SQL_TAIL_FACTS] = "SELECT seq,n,epoch,crc,facts FROM journal WHERE seq>="
+                       "ifnull((SELECT max(seq) FROM journal WHERE seq<=?),0) ORDER BY seq",
+    [SQL_TAIL_JUMP] = "SELECT seq,after FROM jump WHERE seq>?1 AND after<=?1 ORDER BY seq",
+    [SQL_TAIL_CHUNKS] = "SELECT id,crc,data FROM snapshot WHERE id>=? AND id<? ORDER BY id",
 };
 
 /* The order matters: EXCLUSIVE before the first access, or SQLite makes a -shm. secure_delete is on
@@ -70,7 +74,8 @@ fill_new(sqlite3 *db, const char *id)
     rc = rc ? rc : meta_put(set, META_STORE_ID, id);
     static const char *const zeros[] = {
         META_EPOCH,        META_RUNNING,         META_COPY,           META_SNAPSHOT_GEN,
-        META_SNAPSHOT_SEQ, META_SNAPSHOT_CHUNKS, META_SNAPSHOT_BYTES, META_ARCHIVED};
+        META_SNAPSHOT_SEQ, META_SNAPSHOT_CHUNKS, META_SNAPSHOT_BYTES, META_ARCHIVED,
+        META_FOLLOWED};
     for (size_t i = 0; !rc && i < ARRAY_LEN(zeros); i++) {
         rc = meta_put(set, zeros[i], "0");
     }

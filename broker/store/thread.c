@@ -134,7 +134,8 @@ round_take(struct store *store, struct round *round)
     int64_t patience_us = housekeeping_is_due(store) ? QUIET_US : IDLE_US;
     pthread_mutex_lock(&store->mutex);
     bool failed = store->status != STORE_OK;
-    if (!store->entries && !store->questions && !store->stopping && !copying) {
+    if (!store->entries && !store->questions && !store->stopping && !copying &&
+        !tail_is_asking(store)) {
         round->quiet = sleep_a_while(store, failed ? IDLE_US : patience_us);
     }
     uint64_t ticket = take_entries(store, round);
@@ -158,7 +159,7 @@ bound_of(int64_t us)
 }
 
 static void
-publish(struct store *store, const struct entry *entries, int64_t us)
+publish(struct store *store, struct entry *entries, int64_t us)
 {
     pthread_mutex_lock(&store->mutex);
     for (const struct entry *entry = entries; entry; entry = entry->next) {
@@ -172,6 +173,7 @@ publish(struct store *store, const struct entry *entries, int64_t us)
     store->stats.journal_bytes = store->journal_bytes;
     store->stats.snapshot_bytes = store->snapshot_bytes;
     store->stats.archived = store->archived;
+    tail_keep(store, entries);
     pthread_mutex_unlock(&store->mutex);
     event_signal(store);
 }
@@ -253,6 +255,7 @@ thread_main(void *arg)
         bool busy = round.entries;
         round_commit(store, round.entries);
         round_answer(store, round.questions);
+        tail_step(store);
         if (!is_failed(store)) {
             keep_house(store, round.quiet);
         }

@@ -1,5 +1,5 @@
-/* Cuts what the snapshot in force made needless: journal rows that it covers whole, and chunks of
- * other generations. What is needless follows from the rows themselves, so a cut that a crash
+/* Cuts what the snapshot in force made needless: journal rows that it covers whole and no follower
+ * needs, and chunks of other generations. What is needless follows from the rows themselves, so a cut that a crash
  * interrupts goes on after the restart. */
 #include "broker/store/private.h"
 
@@ -11,10 +11,11 @@ trim_journal(struct store *store, size_t *bytes, bool *ret_done)
     uint64_t last = 0;
     int rc = SQLITE_ROW;
     bool needless = true;
+    uint64_t cut_max = MIN(store->snapshot_seq, tail_cut_max(store));
     for (int i = 0; i < TRIM_ROWS_MAX && *bytes && (rc = sqlite3_step(rows)) == SQLITE_ROW; i++) {
         uint64_t seq = (uint64_t)sqlite3_column_int64(rows, 0);
         uint64_t n = (uint64_t)sqlite3_column_int64(rows, 1);
-        needless = seq + n - 1 <= store->snapshot_seq;
+        needless = seq + n - 1 <= cut_max;
         if (!needless) {
             break;
         }

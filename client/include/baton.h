@@ -793,6 +793,22 @@ struct baton_card_count {
     int64_t oldest_at;
 };
 
+/* Fields: proto/wire.proto, message ExporterStatus. */
+struct baton_exporter_status {
+    const char *state;
+    uint64_t position;
+    uint64_t lag_facts;
+    int64_t lag_ms;
+    const char *error;
+    int64_t error_at;
+    uint64_t facts;
+    uint64_t batches;
+    uint64_t loads;
+    uint64_t failures;
+    uint64_t purged;
+    bool cut;
+};
+
 /* Fields: proto/wire.proto, message StatusReply. */
 typedef struct baton_broker_status {
     const char *version;
@@ -833,6 +849,7 @@ typedef struct baton_broker_status {
     uint64_t snapshot_bytes;
     uint64_t free_bytes;
     uint64_t feed_event;
+    const struct baton_exporter_status *exporter; /* NULL: it is off */
 } baton_broker_status;
 
 BATON_API BATON_MUST_CHECK baton_status baton_get_status(baton *baton,
