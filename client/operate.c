@@ -113,6 +113,16 @@ roles_fill(struct record *record, const Baton__StatusReply *m)
             .credit = r->credit,
             .oldest_ready_at = r->oldest_ready_at,
             .paused = r->paused,
+            .current = r->current,
+            .task = r->task ? r->task->id : "",
+            .task_project = r->task ? r->task->project : "",
+            .progress = r->progress,
+            .text = r->text,
+            .updated_at = r->updated_at,
+            .next_update_at = r->next_update_at,
+            .stale = r->stale,
+            .blockers = (const char *const *)r->blockers,
+            .n_blockers = r->n_blockers,
         };
     }
     return roles;
@@ -294,10 +304,17 @@ status_fill(struct record *record, const Baton__StatusReply *m, baton_broker_sta
 baton_status
 baton_get_status(baton *b, baton_broker_status **ret_status)
 {
-    Baton__StatusRequest nothing = BATON__STATUS_REQUEST__INIT;
+    return baton_get_status_of(b, NULL, ret_status);
+}
+
+baton_status
+baton_get_status_of(baton *b, const char *project, baton_broker_status **ret_status)
+{
+    Baton__StatusRequest which = BATON__STATUS_REQUEST__INIT;
+    which.project = pb_text(project);
     Baton__ToBroker message = BATON__TO_BROKER__INIT;
     message.op_case = BATON__TO_BROKER__OP_STATUS;
-    message.status = &nothing;
+    message.status = &which;
     struct ask ask = {
         .message = &message,
         .answer = BATON__FROM_BROKER__OP_STATUS,

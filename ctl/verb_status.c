@@ -1,11 +1,14 @@
 /* baton status: the broker on one screen, trouble first. */
 #include "common/units.h"
+#include "ctl/cards.h"
 #include "ctl/say.h"
 #include "ctl/table.h"
 #include "ctl/verbs.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const struct option options[] = {{0}};
 
@@ -27,6 +30,19 @@ role_json(const struct baton_role_status *role)
     json_object_set_new(object, "credit", json_integer(role->credit));
     json_object_set_new(object, "oldest_ready_at", ctl_json_time(role->oldest_ready_at));
     json_object_set_new(object, "paused", json_boolean(role->paused));
+    json_t *blockers = json_array();
+    for (size_t i = 0; i < role->n_blockers; i++) {
+        json_array_append_new(blockers, ctl_json_text(role->blockers[i]));
+    }
+    json_object_set_new(object, "current_task",
+                        role->current[0] ? ctl_json_text(role->current) : json_null());
+    json_object_set_new(object, "task", role->task[0] ? ctl_json_text(role->task) : json_null());
+    json_object_set_new(object, "progress", json_integer(role->progress));
+    json_object_set_new(object, "text", role->text[0] ? ctl_json_text(role->text) : json_null());
+    json_object_set_new(object, "blockers", blockers);
+    json_object_set_new(object, "last_updated", ctl_json_time(role->updated_at));
+    json_object_set_new(object, "next_update", ctl_json_time(role->next_update_at));
+    json_object_set_new(object, "stale", json_boolean(role->stale));
     return object;
 }
 
@@ -301,6 +317,48 @@ print_roles(struct ctl *ctl, const baton_broker_status *status)
     table_fini(&table);
 }
 
+/* What each role does, for those of which anything is known. */
+static void
+print_words(struct ctl *ctl, const baton_broker_status *status)
+{
+    static const struct table_column columns[] = {
+        {.title = "ROLE"},
+        {.title = "UPDATED"},
+        {.title = "CURRENT TASK", .shrink = true},
+        {.title = "PROGRESS", .right = true},
+        {.title = "BLOCKERS", .shrink = true},
+        {.title = "NEXT UPDATE"},
+    };
+    struct table table;
+    size_t n = 0;
+    table_init(&table, columns, ARRAY_LEN(columns));
+    for (size_t i = 0; i < status->n_roles; i++) {
+        const struct baton_role_status *role = &status->roles[i];
+        char updated[64], next[64];
+        if (!role->current[0] && !role->n_blockers) {
+            continue;
+        }
+        n++;
+        table_addf(&table, "%s%s", role->role, role->stale ? " (stale)" : "");
+        table_add(&table, role->updated_at
+                              ? when_format(role->updated_at, status->now, updated, sizeof updated)
+                              : "-");
+        table_add(&table, role->current[0] ? role->current : "-");
+        table_addf(&table, "%u%%", role->progress);
+        table_addf(&table, "%s%s", role->n_blockers ? role->blockers[0] : "-",
+                   role->n_blockers > 1 ? ", …" : "");
+        table_add(&table, role->next_update_at
+                              ? when_format(role->next_update_at, status->now, next, sizeof next)
+                          : role->n_blockers ? "when unblocked"
+                                             : "-");
+    }
+    if (n) {
+        ctl_print(ctl, "\n");
+        table_print(&table, ctl);
+    }
+    table_fini(&table);
+}
+
 static void
 print_projects(struct ctl *ctl, const baton_broker_status *status)
 {
@@ -327,9 +385,76 @@ print_projects(struct ctl *ctl, const baton_broker_status *status)
     table_fini(&table);
 }
 
+enum { OPTION_ROLE = 256, OPTION_TEXT, OPTION_DETAILS, OPTION_PROGRESS, OPTION_NEXT_UPDATE };
+
+static const struct option set_options[] = {
+    {"role", required_argument, NULL, OPTION_ROLE},
+    {"text", required_argument, NULL, OPTION_TEXT},
+    {"details", required_argument, NULL, OPTION_DETAILS},
+    {"progress", required_argument, NULL, OPTION_PROGRESS},
+    {"next-update", required_argument, NULL, OPTION_NEXT_UPDATE},
+    {0},
+};
+
+static bool
+take_set_option(struct ctl *ctl, int option, struct baton_card *card, struct baton_item *progress)
+{
+    char *end;
+    switch (option) {
+    case OPTION_ROLE:
+        return ctl_take_role(ctl, optarg, &card->name);
+    case OPTION_TEXT:
+        card->title = optarg;
+        return true;
+    case OPTION_DETAILS:
+        card->text = optarg;
+        return true;
+    case OPTION_PROGRESS:
+        progress->value = (double)strtoul(optarg, &end, 10);
+        card->n_items = 1;
+        if (optarg[0] >= '0' && optarg[0] <= '9' && (!*end || strcmp(end, "%") == 0) &&
+            progress->value <= 100) {
+            return true;
+        }
+        ctl->status = ctl_usage(ctl, "--progress: %s is not 0 to 100", optarg);
+        return false;
+    case OPTION_NEXT_UPDATE:
+        return ctl_take_time(ctl, "--next-update", optarg, &card->due_at);
+    default:
+        return false;
+    }
+}
+
+/* A role's own word. */
+static int
+status_set(struct ctl *ctl, int argc, char **argv)
+{
+    struct baton_item progress = {.tag = "progress", .unit = "%"};
+    struct baton_post post = {.verb = BATON_CARD_SET,
+                              .card = {.kind = BATON_CARD_STATUS, .items = &progress}};
+    for (int option; (option = ctl_getopt(ctl, argc, argv, "", set_options)) != -1;) {
+        if (!take_set_option(ctl, option, &post.card, &progress)) {
+            return ctl->status;
+        }
+    }
+    if (optind < argc) {
+        return ctl_usage(ctl, "%s was not expected", argv[optind]);
+    }
+    if (!post.card.name) {
+        post.card.name = getenv("BATON_ROLE");
+    }
+    if (!post.card.name || !post.card.title) {
+        return ctl_usage(ctl, "whose status, and what does it do? --role R --text TEXT");
+    }
+    return card_post(ctl, &post);
+}
+
 int
 verb_status(struct ctl *ctl, int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "set") == 0) {
+        return status_set(ctl, argc - 1, argv + 1);
+    }
     if (ctl_getopt(ctl, argc, argv, "", options) != -1) {
         return ctl->status;
     }
@@ -342,7 +467,8 @@ verb_status(struct ctl *ctl, int argc, char **argv)
         return exit;
     }
     baton_broker_status *status = NULL;
-    baton_status answer = baton_get_status(ctl->baton, &status);
+    baton_status answer = baton_get_status_of(ctl->baton, ctl->project_given ? ctl->project : NULL,
+                                              &status);
     if (answer != BATON_OK) {
         return ctl_fail_status(ctl, answer);
     }
@@ -353,6 +479,7 @@ verb_status(struct ctl *ctl, int argc, char **argv)
         print_head(ctl, status);
         ctl_print(ctl, "\n");
         print_roles(ctl, status);
+        print_words(ctl, status);
         bool closed = status->n_projects == 1 && status->projects[0].closed;
         if (status->n_projects > 1 || closed) {
             print_projects(ctl, status);

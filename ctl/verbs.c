@@ -242,6 +242,17 @@ static const char budget_usage[] =
     "  --title TEXT\n"
     "When it is spent nothing more is given out; what runs may end. Status 1 of show: it is spent.";
 
+static const char status_usage[] =
+    "[set --role R --text TEXT [OPTION…]]\n"
+    "Also what each role does (with --project in that project), how far it is, what is in its "
+    "way.\n"
+    "set: a role's own word, beside what its tasks report:\n"
+    "  --role R          whose; an agent's own by itself (BATON_ROLE)\n"
+    "  --text TEXT       what it does\n"
+    "  --details TEXT    more about it\n"
+    "  --progress N      percent\n"
+    "  --next-update T   when it speaks again; a role that does not is stale";
+
 const struct verb verbs[] = {
     {"apply", verb_apply, "Tasks", "Add or change the tasks of plan files", apply_usage},
     {"check", verb_check, "Tasks", "Check plan files without a broker", check_usage},
@@ -287,7 +298,7 @@ const struct verb verbs[] = {
     {"pause", verb_pause, "Operators", "Start nothing new", scope_usage},
     {"resume", verb_resume, "Operators", "End a pause or a drain", scope_usage},
     {"drain", verb_drain, "Operators", "Let running work end, take nothing new", scope_usage},
-    {"status", verb_status, "Operators", "The broker on one screen, trouble first", ""},
+    {"status", verb_status, "Operators", "The broker on one screen, trouble first", status_usage},
     {"workers", verb_workers, "Operators", "List workers", ""},
     {"resources", verb_resources, "Operators", "List named resources, set capacities",
      "[NAME=CAPACITY…]"},

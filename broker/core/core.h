@@ -240,6 +240,9 @@ void core_status(const struct core *core, struct core_request *request, Baton__S
  * for TALLY_TIMES_MORE more times of the edges. */
 enum { TALLY_TIMES_MORE = 1 };
 void core_tally(const struct core *core, struct core_request *request, Baton__Tallies *ret);
+/* … and what each of the roles in `ret` does and says, in one project ("": in all). */
+void core_status_words(const struct core *core, struct core_request *request, const char *project,
+                       Baton__StatusReply *ret);
 /* The refs of the tasks a worker holds. */
 void core_worker_tasks(const struct core *core, struct core_request *request, uint32_t worker,
                        Baton__Ref ***ret_refs, size_t *ret_n);

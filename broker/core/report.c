@@ -29,6 +29,9 @@ emit_started(struct core *core, struct core_request *request, const struct task 
     if (task->urgent) {
         incident_started(core, request, task);
     }
+    if (core->board.n_stale) {
+        status_heard(core, request, task);
+    }
 }
 
 static void
@@ -222,6 +225,9 @@ report_progress(struct core *core, struct core_request *request, struct task *ta
     fact.what_case = BATON__FACT__WHAT_PROGRESSED;
     fact.progressed = &progressed;
     emit(core, request, &fact);
+    if (core->board.n_stale) {
+        status_heard(core, request, task);
+    }
     lease_renew(core, request, task, line->extend_ms);
     answer_line(ret, BATON__CODE__CODE_OK, task, "");
 }

@@ -437,6 +437,7 @@ struct board {
     uint32_t n_ended;      /* of them */
     uint32_t n_unanswered; /* handoffs */
     uint32_t n_roles;      /* rules of roles */
+    uint32_t n_stale;      /* roles that did not speak when they had said */
     uint32_t first, last;  /* by number */
     uint64_t *in_force;    /* numbers of decisions, rising */
     uint32_t n_in_force, room_in_force;
@@ -1008,6 +1009,8 @@ void lease_end(struct core *core, struct core_request *request, struct task *tas
 /* The lease runs again from now, for extend_ms or its own length. */
 void lease_renew(struct core *core, const struct core_request *request, struct task *task,
                  int64_t extend_ms);
+/* A task of the role spoke while its status was stale (board/status.c). */
+void status_heard(struct core *core, struct core_request *request, const struct task *task);
 /* The task of a summoned role has begun: the role has answered (board/incident.c). */
 void incident_started(struct core *core, struct core_request *request, const struct task *task);
 void emit_started(struct core *core, struct core_request *request, const struct task *task);

@@ -51,6 +51,7 @@ handle_status(struct call *call, Baton__FromBroker *reply)
     Baton__StatusReply *status = arena_alloc(&front->arena, sizeof *status);
     *status = (Baton__StatusReply)BATON__STATUS_REPLY__INIT;
     core_status(front->core, &request, status);
+    core_status_words(front->core, &request, call->message->status->project, status);
 
     struct store_stats stats;
     store_get_stats(front->store, &stats);

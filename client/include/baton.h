@@ -745,6 +745,17 @@ struct baton_role_status {
     uint32_t credit;
     int64_t oldest_ready_at;
     bool paused;
+    /* What it does: its latest word, of its task in progress or its own. */
+    const char *current; /* "": nothing is known */
+    const char *task;    /* in progress; "": none */
+    const char *task_project;
+    uint32_t progress; /* percent */
+    const char *text;
+    int64_t updated_at;
+    int64_t next_update_at;
+    bool stale; /* it did not speak when it had said, or its task has stalled */
+    const char *const *blockers;
+    size_t n_blockers;
 };
 struct baton_project_status {
     const char *project;
@@ -854,6 +865,9 @@ typedef struct baton_broker_status {
 
 BATON_API BATON_MUST_CHECK baton_status baton_get_status(baton *baton,
                                                          baton_broker_status **ret_status);
+/* The same; the roles say what they do in this project. */
+BATON_API BATON_MUST_CHECK baton_status baton_get_status_of(baton *baton, const char *project,
+                                                            baton_broker_status **ret_status);
 BATON_API void baton_broker_status_free(baton_broker_status *status);
 
 /* A project is a plan: open, or closed to new tasks. */

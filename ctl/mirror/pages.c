@@ -207,6 +207,30 @@ page_blocker(struct buf *page, const struct baton_card *card, const char *zone)
     }
 }
 
+/* ---- status ---- */
+
+void
+page_status(struct buf *page, const struct baton_role_status *role, const char *zone)
+{
+    buf_printf(page, "%s## %s Status\n", page->bytes ? "\n" : "", page_agent(role->role));
+    buf_add_text(page, "**Last Updated**: ");
+    page_time(page, role->updated_at, zone);
+    buf_add_text(page, "\n**Current Task**: ");
+    page_text(page, role->current[0] ? role->current : role->n_blockers ? "Waiting" : "None");
+    buf_printf(page, "\n**Progress**: %u%%\n**Blockers**: ", role->progress);
+    for (size_t i = 0; i < role->n_blockers; i++) {
+        buf_add_text(page, i ? "; " : "");
+        page_text(page, role->blockers[i]);
+    }
+    buf_add_text(page, role->n_blockers ? "\n**Next Update**: " : "None\n**Next Update**: ");
+    if (role->next_update_at) {
+        page_time(page, role->next_update_at, zone);
+        buf_add_text(page, role->stale ? " (missed)\n" : "\n");
+    } else {
+        buf_add_text(page, role->n_blockers ? "When unblocked\n" : "-\n");
+    }
+}
+
 /* ---- decisions ---- */
 
 void

@@ -23,6 +23,9 @@ void page_blockers_begin(struct buf *page);
 void page_blockers_middle(struct buf *page, size_t n_open);
 void page_blocker(struct buf *page, const struct baton_card *card, const char *zone);
 
+/* status/current-status.md: one role after the other. */
+void page_status(struct buf *page, const struct baton_role_status *role, const char *zone);
+
 /* decisions/….md. */
 void page_decisions_begin(struct buf *page, const char *title);
 void page_decision(struct buf *page, const struct baton_card *card, const char *zone);

@@ -12,7 +12,7 @@ unsigned
 mirror_pages_of(const struct baton_event *event)
 {
     if (event->kind == BATON_EVENT_TASK || event->kind == BATON_EVENT_PROGRESS ||
-        event->kind == BATON_EVENT_UPDATED) {
+        event->kind == BATON_EVENT_UPDATED || event->kind == BATON_EVENT_STALLED) {
         return PAGE_STATUS;
     }
     if (event->kind != BATON_EVENT_CARD || !event->card) {
@@ -200,6 +200,29 @@ refresh_decisions(struct mirror *mirror)
     return ok;
 }
 
+/* ---- status: what each role does ---- */
+
+static bool
+refresh_status(struct mirror *mirror)
+{
+    struct ctl *ctl = mirror->ctl;
+    struct buf page = {0};
+    baton_broker_status *status = NULL;
+    baton_status answer = baton_get_status_of(ctl->baton, ctl->project_given ? ctl->project : NULL,
+                                              &status);
+    if (answer != BATON_OK) {
+        mirror->status = ctl_fail_status(ctl, answer);
+        return false;
+    }
+    for (size_t i = 0; i < status->n_roles; i++) {
+        page_status(&page, &status->roles[i], mirror->zone);
+    }
+    bool ok = write_page(mirror, "status", "current-status.md", &page);
+    baton_broker_status_free(status);
+    buf_fini(&page);
+    return ok;
+}
+
 bool
 mirror_refresh(struct mirror *mirror)
 {
@@ -210,6 +233,7 @@ mirror_refresh(struct mirror *mirror)
         {PAGE_HANDOFFS, refresh_handoffs},
         {PAGE_BLOCKERS, refresh_blockers},
         {PAGE_DECISIONS, refresh_decisions},
+        {PAGE_STATUS, refresh_status},
     };
     for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
         if ((mirror->stale & pages[i].page) && !pages[i].refresh(mirror)) {

@@ -163,6 +163,8 @@ step_board(struct world *w)
         step_decision(w);
     } else if (pick(w, 4) == 0) {
         step_incident(w);
+    } else if (pick(w, 6) == 0) {
+        step_status(w);
     } else if (pick(w, 2)) {
         raise_blocker(w);
     } else {
@@ -219,6 +221,10 @@ board_take_event(struct world *w, const Baton__Event *e)
     }
     if (card && card->kind == BATON__CARD_KIND__CARD_HANDOFF) {
         handoff_take_event(w, e, card);
+        return;
+    }
+    if (card && card->kind == BATON__CARD_KIND__CARD_STATUS) {
+        status_take_event(w, e, card);
         return;
     }
     if (card && card->kind == BATON__CARD_KIND__CARD_INCIDENT) {

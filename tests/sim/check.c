@@ -265,6 +265,7 @@ take_event(struct world *w, const Baton__Event *e)
     if (t < 0) {
         sim_fail(w, "event %llu is about %s, which was not added", (ull)e->number, e->id);
     }
+    status_hears(w, t, e);
     if (e->kind == BATON__EVENT__KIND__TASK) {
         take_task_event(w, e, t);
         watch_project(w, w->m->task[t].project);

@@ -140,7 +140,8 @@ struct m_task {
     int16_t id;
     int8_t project;
     bool archived;
-    bool response; /* to an incident: added by the broker */
+    int64_t begun_at, said_at; /* of its latest attempt, as events told; 0: not yet */
+    bool response;             /* to an incident: added by the broker */
     bool held;
     bool ever_started;
     bool wait_backoff;    /* until next_lo, at latest next_hi */

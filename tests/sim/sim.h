@@ -214,6 +214,12 @@ void signal_check(struct world *w);
 /* A task that holds a lease now, and its token; -1: none was found. */
 int board_pick_holder(struct world *w, uint64_t *ret_token);
 
+/* ---- board_status.c ---- */
+void step_status(struct world *w);
+void status_take_event(struct world *w, const Baton__Event *e, struct m_card *card);
+/* Events of task t are words of its role. */
+void status_hears(struct world *w, int t, const Baton__Event *e);
+
 /* ---- board_incident.c ---- */
 void step_incident(struct world *w);
 /* A task that nobody submitted: may the broker have added it? It is added. */

@@ -174,7 +174,7 @@ bool decision_concerns(const struct core *core, const Baton__Card *decision, con
                        const char *label);
 
 extern const struct card_kind card_budget;
-extern const struct card_kind card_handoff, card_signal, card_decision, card_incident;
+extern const struct card_kind card_handoff, card_signal, card_decision, card_incident, card_status;
 extern const struct card_kind card_blocker, card_area, card_level, card_target;
 extern const struct card_kind card_schedule, card_role;
 

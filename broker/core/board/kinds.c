@@ -4,8 +4,8 @@
 const struct card_kind *const card_kinds[CARD_KINDS_N] = {
     [KIND(HANDOFF)] = &card_handoff,   [KIND(SIGNAL)] = &card_signal,
     [KIND(BLOCKER)] = &card_blocker,   [KIND(DECISION)] = &card_decision,
-    [KIND(INCIDENT)] = &card_incident, [KIND(AREA)] = &card_area,
-    [KIND(LEVEL)] = &card_level,       [KIND(TARGET)] = &card_target,
-    [KIND(SCHEDULE)] = &card_schedule, [KIND(BUDGET)] = &card_budget,
-    [KIND(ROLE)] = &card_role,
+    [KIND(INCIDENT)] = &card_incident, [KIND(STATUS)] = &card_status,
+    [KIND(AREA)] = &card_area,         [KIND(LEVEL)] = &card_level,
+    [KIND(TARGET)] = &card_target,     [KIND(SCHEDULE)] = &card_schedule,
+    [KIND(BUDGET)] = &card_budget,     [KIND(ROLE)] = &card_role,
 };
