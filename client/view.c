@@ -1,6 +1,7 @@
 /* Tasks, results and assignments as the broker tells them. */
 #include "client/view.h"
 #include "client/card.h"
+#include "client/measure.h"
 
 #include <string.h>
 
@@ -202,6 +203,26 @@ cards_from_messages(struct record *record, const Baton__Assignment *m, baton_ass
     return cards != NULL;
 }
 
+static bool
+budget_copies(struct record *record, const Baton__Assignment *m, baton_assignment *a)
+{
+    Baton__BudgetView **copies = record_array(record, m->n_budgets, sizeof *copies);
+    for (size_t i = 0; copies && i < m->n_budgets; i++) {
+        size_t bytes = baton__budget_view__get_packed_size(m->budgets[i]);
+        uint8_t *packed = record_alloc(record, bytes + 1);
+        if (packed) {
+            baton__budget_view__pack(m->budgets[i], packed);
+            copies[i] = baton__budget_view__unpack(&record->pb, bytes, packed);
+        }
+        if (!packed || !copies[i]) {
+            return false;
+        }
+    }
+    a->budgets = copies ? budgets_from_messages(record, copies, m->n_budgets) : NULL;
+    a->n_budgets = m->n_budgets;
+    return a->budgets != NULL;
+}
+
 enum assignment_made
 assignment_from_message(const Baton__Assignment *m, baton_assignment **ret_assignment)
 {
@@ -227,13 +248,14 @@ assignment_from_message(const Baton__Assignment *m, baton_assignment **ret_assig
     };
     Baton__Spec *spec = baton__spec__unpack(&record->pb, m->spec.len, m->spec.data);
     if (spec) {
-        spec->id = m->id;
-        spec->project = m->project;
-        spec->role = m->role;
+        /* The record's own: the frame goes. */
+        spec->id = (char *)(uintptr_t)a->id;
+        spec->project = (char *)(uintptr_t)a->project;
+        spec->role = (char *)(uintptr_t)a->role;
         a->spec = spec_from_message(record, spec);
     }
     if (!spec || !a->spec || !upstream_from_messages(record, m, a) ||
-        !cards_from_messages(record, m, a) || record->failed) {
+        !cards_from_messages(record, m, a) || !budget_copies(record, m, a) || record->failed) {
         bool failed = record->failed;
         record_free(record);
         return failed ? ASSIGNMENT_NO_MEMORY : ASSIGNMENT_UNREADABLE;

@@ -9,9 +9,9 @@
 enum { TAKE_SLICE_MS = 20 * 1000 };
 
 static baton_status
-assignment_make(struct baton *b, const Baton__Assign *assign, baton_assignment **ret_assignment)
+assignment_make(struct baton *b, const Baton__Assignment *task, baton_assignment **ret_assignment)
 {
-    switch (assignment_from_message(assign->tasks[0], ret_assignment)) {
+    switch (assignment_from_message(task, ret_assignment)) {
     case ASSIGNMENT_MADE:
         return BATON_OK;
     case ASSIGNMENT_NO_MEMORY:
@@ -22,7 +22,7 @@ assignment_make(struct baton *b, const Baton__Assign *assign, baton_assignment *
     return fault_set(&b->fault, BATON_MALFORMED,
                      "the broker gave the task %.*s, but its content can't be read: are broker and "
                      "library of versions that fit together?",
-                     ID_BYTES_MAX, assign->tasks[0]->id);
+                     ID_BYTES_MAX, task->id);
 }
 
 baton_status
@@ -62,7 +62,7 @@ baton_take(baton *b, const struct baton_take *take, baton_assignment **ret_assig
         const Baton__Assign *assign = answer.message->assign;
         bool got = assign->n_tasks > 0;
         if (got) {
-            status = assignment_make(b, assign, ret_assignment);
+            status = assignment_make(b, assign->tasks[0], ret_assignment);
         }
         record_free(answer.record);
         if (got) {
@@ -72,6 +72,28 @@ baton_take(baton *b, const struct baton_take *take, baton_assignment **ret_assig
             return fault_set(&b->fault, BATON_TIMEOUT, "there is no task to take now");
         }
     }
+}
+
+baton_status
+baton_context(baton *b, struct baton_ref ref, baton_assignment **ret_assignment)
+{
+    Baton__Ref task = BATON__REF__INIT;
+    task.project = pb_text(ref.project);
+    task.id = pb_text(ref.id);
+    Baton__Get get = BATON__GET__INIT;
+    get.task = &task;
+    Baton__ToBroker message = BATON__TO_BROKER__INIT;
+    message.op_case = BATON__TO_BROKER__OP_CONTEXT;
+    message.context = &get;
+    struct ask ask = {.message = &message, .answer = BATON__FROM_BROKER__OP_CONTEXT};
+    struct answer answer;
+    baton_status status = request(b, &ask, &answer);
+    if (status) {
+        return status;
+    }
+    status = assignment_make(b, answer.message->context, ret_assignment);
+    record_free(answer.record);
+    return status;
 }
 
 /* Sends one line and gives its answer. */

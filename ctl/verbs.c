@@ -261,6 +261,9 @@ const struct verb verbs[] = {
      "[ID…] [OPTION…]\n" FILTER "  --archived        and those that left the memory\n"
      "  --limit N         at most\n"
      "  --ids             only the names"},
+    {"context", verb_context, "Tasks", "Print what an agent gets with a task",
+     "[ID]\n"
+     "The prompt; with --json what BATON_TASK_FILE has. Without ID: the agent's own task."},
     {"show", verb_show, "Tasks", "Show everything about one task", "ID"},
     {"why", verb_why, "Tasks", "Say why a task is in its state, and who can act", "ID"},
     {"wait", verb_wait, "Tasks", "Wait until tasks have ended", wait_usage},

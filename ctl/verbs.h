@@ -173,6 +173,7 @@ int verb_check_token(struct ctl *ctl, int argc, char **argv);
 int verb_complete(struct ctl *ctl, int argc, char **argv);
 int verb_completion(struct ctl *ctl, int argc, char **argv);
 int verb_decision(struct ctl *ctl, int argc, char **argv);
+int verb_context(struct ctl *ctl, int argc, char **argv);
 int verb_drain(struct ctl *ctl, int argc, char **argv);
 int verb_export(struct ctl *ctl, int argc, char **argv);
 int verb_fail(struct ctl *ctl, int argc, char **argv);

@@ -3,7 +3,7 @@
 #ifndef BATON_WORKER_COMMAND_H
 #define BATON_WORKER_COMMAND_H
 
-#include "worker/attempt.h"
+#include "context/attempt.h"
 
 #include <stdbool.h>
 

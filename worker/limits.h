@@ -12,8 +12,6 @@ enum {
     WORKER_NAMES_MAX = 256,   /* --env, --project */
     ROLES_MAX = 6,            /* of one worker: all that there are */
 
-    PROMPT_UPSTREAM_BYTES_MAX = 64 * 1024, /* of the documents of other tasks, in the prompt */
-    PROMPT_BYTES_MAX = TEXT_BYTES_MAX + PROMPT_UPSTREAM_BYTES_MAX + 64 * 1024,
     ENVIRON_BYTES_MAX = 1024 * 1024, /* all variables of an agent together */
 
     RESULT_FILE_BYTES_MAX = DOCUMENT_BYTES_MAX,

@@ -4,7 +4,7 @@
 
 #include "client/include/baton.h"
 #include "common/log.h"
-#include "worker/attempt.h"
+#include "context/attempt.h"
 #include "worker/fsm.h"
 #include "worker/limits.h"
 #include "worker/output.h"

@@ -4,8 +4,8 @@
 #include "common/alloc.h"
 #include "worker/command.h"
 #include "worker/files.h"
-#include "worker/prompt.h"
-#include "worker/taskfile.h"
+#include "context/prompt.h"
+#include "context/taskfile.h"
 
 #include <errno.h>
 #include <fcntl.h>

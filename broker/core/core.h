@@ -265,6 +265,9 @@ int core_archived_state(const struct core *core, const Baton__Ref *ref);
 /* What was counted of roles and summed of measures. */
 Baton__Code core_metrics(const struct core *core, struct core_request *request,
                          const Baton__MetricsRequest *ask, Baton__MetricsReply *ret) MUST_CHECK;
+/* What whoever took the task would get with it; no token. */
+Baton__Code core_context(const struct core *core, struct core_request *request,
+                         const Baton__Ref *ref, Baton__Assignment *ret) MUST_CHECK;
 /* The budgets, and what of them is used. */
 Baton__Code core_budgets(const struct core *core, struct core_request *request,
                          const Baton__BudgetsRequest *ask, Baton__BudgetList *ret) MUST_CHECK;

@@ -116,6 +116,43 @@ add_note(struct core_request *request, const struct task *task, Baton__Assignmen
     }
 }
 
+/* What whoever takes the task gets with it. */
+static void
+assignment_fill(const struct core *core, struct core_request *request, const struct task *task,
+                Baton__Assignment *assignment)
+{
+    baton__assignment__init(assignment);
+    assignment->key = task->key;
+    assignment->project = core->projects[task->project]->name;
+    assignment->id = task->id;
+    assignment->role = (char *)(uintptr_t)(task->role < ROLES_N ? role_names[task->role] : "");
+    assignment->attempt = task->course->attempt;
+    assignment->spec.data = (uint8_t *)(uintptr_t)task_spec(task);
+    assignment->spec.len = task->spec_bytes;
+    add_upstream(core, request, task, assignment);
+    add_note(request, task, assignment);
+    if (core->board.n && task->role < ROLES_N && (task->edges->n_ins || core->board.n_in_force)) {
+        cards_deliver(core, request, task, assignment);
+    }
+    if (core->n_budgets) {
+        assignment->budgets = budgets_of_task(core, request->arena, task, BUDGETS_GIVEN,
+                                              &assignment->n_budgets);
+    }
+}
+
+Baton__Code
+core_context(const struct core *core, struct core_request *request, const Baton__Ref *ref,
+             Baton__Assignment *ret)
+{
+    struct task *task;
+    uint64_t archived_key;
+    Baton__Code code = view_find(core, request, ref, &task, &archived_key);
+    if (code == BATON__CODE__CODE_OK) {
+        assignment_fill(core, request, task, ret);
+    }
+    return code;
+}
+
 static void
 assign(struct core *core, struct core_request *request, const struct core_dispatch *dispatch,
        struct task *task, Baton__Assignment *assignment)
@@ -134,21 +171,9 @@ assign(struct core *core, struct core_request *request, const struct core_dispat
     fact.what_case = BATON__FACT__WHAT_LEASED;
     fact.leased = &leased;
     emit(core, request, &fact);
-    baton__assignment__init(assignment);
+    assignment_fill(core, request, task, assignment);
     assignment->token = task->course->token;
-    assignment->key = task->key;
-    assignment->project = core->projects[task->project]->name;
-    assignment->id = task->id;
-    assignment->role = (char *)(uintptr_t)role_names[task->role];
-    assignment->attempt = task->course->attempt;
     assignment->lease_ms = leased.lease_ms;
-    assignment->spec.data = (uint8_t *)(uintptr_t)task_spec(task);
-    assignment->spec.len = task->spec_bytes;
-    add_upstream(core, request, task, assignment);
-    add_note(request, task, assignment);
-    if (core->board.n && (task->edges->n_ins || core->board.n_in_force)) {
-        cards_deliver(core, request, task, assignment);
-    }
 }
 
 static Baton__Code

@@ -42,6 +42,7 @@ static const struct operation {
     [BATON__TO_BROKER__OP_BYE] = {handle_bye, false, false},
     [BATON__TO_BROKER__OP_METRICS] = {handle_metrics, false, false},
     [BATON__TO_BROKER__OP_BUDGETS] = {handle_budgets, false, false},
+    [BATON__TO_BROKER__OP_CONTEXT] = {handle_context, false, false},
     [BATON__TO_BROKER__OP_CHECK_TOKEN] = {handle_check_token, false, false},
 };
 

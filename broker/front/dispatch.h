@@ -55,6 +55,6 @@ handler handle_gc;                                                              
 handler handle_backup;                                                                /* backup */
 handler handle_lock;                                                                  /* locks */
 handler handle_take, handle_report;                                                   /* work */
-handler handle_metrics, handle_check_token, handle_budgets;                           /* metrics */
+handler handle_metrics, handle_check_token, handle_budgets, handle_context;           /* metrics */
 
 #endif

@@ -1,4 +1,5 @@
-/* Metrics, Budgets and CheckToken: questions about numbers and leases. */
+/* Metrics, Budgets, CheckToken and Context: questions about numbers, leases, and what comes with
+ * them. */
 #include "broker/front/dispatch.h"
 
 enum answered
@@ -37,5 +38,19 @@ handle_budgets(struct call *call, Baton__FromBroker *reply)
     }
     reply->op_case = BATON__FROM_BROKER__OP_BUDGETS;
     reply->budgets = list;
+    return ANSWER_NOW;
+}
+
+enum answered
+handle_context(struct call *call, Baton__FromBroker *reply)
+{
+    struct core_request request = front_request(call->front, call->actor);
+    Baton__Assignment *assignment = arena_alloc(&call->front->arena, sizeof *assignment);
+    if (core_context(call->front->core, &request, call->message->context->task, assignment) !=
+        BATON__CODE__CODE_OK) {
+        return reply_refuse_as(call, reply, &request);
+    }
+    reply->op_case = BATON__FROM_BROKER__OP_CONTEXT;
+    reply->context = assignment;
     return ANSWER_NOW;
 }

@@ -1228,8 +1228,15 @@ typedef struct baton_assignment {
     const char *note;     /* how its wait ended, or why it was sent back; "": nothing */
     const void *previous; /* with a note: the document of its last attempt */
     size_t previous_bytes;
+    const struct baton_budget *budgets; /* that it uses, at most 16 */
+    size_t n_budgets;
 } baton_assignment;
 BATON_API void baton_assignment_free(baton_assignment *assignment);
+
+/* What whoever took the task would get with it: without a token, and nothing is taken. Free with
+ * baton_assignment_free. */
+BATON_API BATON_MUST_CHECK baton_status baton_context(baton *baton, struct baton_ref task,
+                                                      baton_assignment **ret_assignment);
 
 struct baton_take {
     const char *const *roles;

@@ -1,13 +1,14 @@
 /* What the worker keeps and makes: output, spool, state, prompt, task file, command. */
 #include "client/include/baton.h"
 #include "common/alloc.h"
+#include "context/limits.h"
+#include "context/prompt.h"
+#include "context/taskfile.h"
 #include "worker/command.h"
 #include "worker/files.h"
 #include "worker/limits.h"
 #include "worker/output.h"
-#include "worker/prompt.h"
 #include "worker/spool.h"
-#include "worker/taskfile.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,12 +1,12 @@
 /* The task file. */
-#include "worker/taskfile.h"
+#include "context/taskfile.h"
 
 #include "common/alloc.h"
 #include "common/check.h"
 #include "common/text.h"
 #include "common/units.h"
 #include "common/words.h"
-#include "worker/limits.h"
+#include "context/limits.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -229,6 +229,42 @@ put_note(json_t *object, const baton_assignment *task)
     }
 }
 
+static json_t *
+locks(const baton_spec *spec)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < spec->n_claims; i++) {
+        json_t *entry = json_object();
+        put_text(entry, "name", spec->claims[i].name);
+        put(entry, "amount", json_integer(spec->claims[i].amount));
+        put(entry, "shared", json_boolean(spec->claims[i].shared));
+        json_array_append_new(array, entry);
+    }
+    return array;
+}
+
+static json_t *
+budgets(const baton_assignment *task)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < task->n_budgets; i++) {
+        const struct baton_budget *b = &task->budgets[i];
+        for (size_t k = 0; k < b->n_limits; k++) {
+            json_t *entry = json_object();
+            put_text(entry, "name", b->name);
+            put_text(entry, "of", b->limits[k].name);
+            put_text(entry, "unit", b->limits[k].unit);
+            put(entry, "limit", json_real(b->limits[k].limit));
+            put(entry, "used", json_real(b->limits[k].used));
+            put(entry, "left", json_real(b->limits[k].limit - b->limits[k].used));
+            put(entry, "hard", json_boolean(b->hard));
+            put_time(entry, "day_ends_at", b->day_ends_at);
+            json_array_append_new(array, entry);
+        }
+    }
+    return array;
+}
+
 static void
 put_spec(json_t *object, const baton_spec *spec)
 {
@@ -271,6 +307,12 @@ taskfile_make(const struct attempt *attempt)
     put(object, "upstream", upstream(task));
     if (task->n_handoffs) {
         put(object, "handoffs", handoffs(task));
+    }
+    if (task->spec->n_claims) {
+        put(object, "locks", locks(task->spec));
+    }
+    if (task->n_budgets) {
+        put(object, "budgets", budgets(task));
     }
     if (task->n_decisions) {
         put(object, "decisions", decisions(task));

@@ -1,7 +1,7 @@
 /* What one attempt is told: names and paths that its arguments, environment and prompt are made of.
  * All borrowed. */
-#ifndef BATON_WORKER_ATTEMPT_H
-#define BATON_WORKER_ATTEMPT_H
+#ifndef BATON_CONTEXT_ATTEMPT_H
+#define BATON_CONTEXT_ATTEMPT_H
 
 #include "client/include/baton.h"
 
