@@ -283,6 +283,10 @@ take_fact(struct rows *rows, const Baton__Fact *fact, uint64_t seq)
         take_state(task_of(rows, fact->ended->key), fact->ended->to, fact->ended->reason,
                    fact->ended->text, fact->at);
         break;
+    case BATON__FACT__WHAT_JUDGED:
+        take_state(task_of(rows, fact->judged->key), fact->judged->to, fact->judged->reason,
+                   fact->judged->text, fact->at);
+        break;
     case BATON__FACT__WHAT_REVIVED:
         task = task_of(rows, fact->revived->key);
         take_state(task, BATON__TASK_STATE__STATE_WAITING, 0, "", 0);

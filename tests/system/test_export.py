@@ -144,6 +144,13 @@ class Rows(Export):
         self.assertEqual(
             self.pg.sql("SELECT outcome, waited_ms IS NOT NULL, number FROM baton.attempt_list"
                         " ORDER BY token"), "failed|t|1\ndone|t|2")
+        c.submit([task.Spec(id="r", role="backend", approval=True)])
+        (a,) = c.take(["backend"], worker="w")
+        c.finish(a.token)
+        self.check_same(c)  # in review: not ended
+        self.assertEqual(self.baton(b, "approve", "r").status, 0)
+        self.check_same(c)
+        self.assertEqual(self.pg.sql("SELECT state FROM baton.task WHERE id = 'r'"), "done")
         b.restart()
         self.check_same(self.client(b))
 
