@@ -137,26 +137,45 @@ commit(struct exporter *e, uint64_t to, size_t bytes, int64_t pulled_ms)
     e->status.error[0] = 0;
     e->current_at_ms = MAX(e->current_at_ms, pulled_ms);
     pthread_mutex_unlock(&e->mutex);
-    e->position = to;
+    e->position = e->added_to = to;
     return true;
 }
 
+/* Writes what was added, if anything was. */
 static bool
-export_page(struct exporter *e, const struct tail_page *page)
+commit_added(struct exporter *e, int64_t pulled_ms)
+{
+    if (e->added_to == e->position) {
+        return true;
+    }
+    size_t bytes = e->added_bytes;
+    e->added_bytes = 0;
+    return commit(e, e->added_to, bytes, pulled_ms);
+}
+
+/* Adds it to the batch; the batch is written when it is full, or is all there is. Pages out of the
+ * database are small, and a transaction has its price. */
+static bool
+add_page(struct exporter *e, const struct tail_page *page)
 {
     int64_t now_ms = exporter_now_ms();
-    uint64_t to = e->position;
-    rows_clear(&e->rows);
+    if (e->added_to == e->position) {
+        rows_clear(&e->rows);
+    }
     for (size_t i = 0; i < page->n; i++) {
         const struct tail_row *row = &page->rows[i];
-        if (!rows_add_facts(&e->rows, row->seq, row->n, e->position, row->data, row->bytes)) {
+        if (!rows_add_facts(&e->rows, row->seq, row->n, e->added_to, row->data, row->bytes)) {
             return link_fail(&e->link, "the journal's row %" PRIu64 " cannot be read", row->seq);
         }
-        to = row->seq + row->n - 1;
+        e->added_to = row->seq + row->n - 1;
     }
-    bool is_all = to == tail_newest(e->store);
+    e->added_bytes += page->bytes;
+    bool is_all = e->added_to == tail_newest(e->store);
+    if (!is_all && e->added_bytes < BATCH_BYTES) {
+        return true;
+    }
     exporter_set_state(e, is_all ? "idle" : "exporting");
-    return commit(e, to, page->bytes, is_all ? now_ms : 0);
+    return commit_added(e, is_all ? now_ms : 0);
 }
 
 /* Nothing new: samples, and what is too old. */
@@ -193,25 +212,28 @@ keep_house(struct exporter *e)
 static bool
 follow(struct exporter *e)
 {
+    e->added_to = e->position;
+    e->added_bytes = 0;
     for (;;) {
         struct tail_page page;
         bool ok = true;
         bool waits = false;
         int64_t began_ms = exporter_now_ms();
-        enum tail_status status = tail_facts(e->store, e->position, &page);
+        enum tail_status status = tail_facts(e->store, e->added_to, &page);
         switch (status) {
         case TAIL_PAGE:
-            ok = export_page(e, &page);
-            waits = page.bytes < GATHER_BYTES / 2;
+            ok = add_page(e, &page);
+            waits = page.bytes < GATHER_BYTES && e->added_to == e->position;
             break;
         case TAIL_NOTHING:
-            ok = keep_house(e) && exporter_wait(e, true, IDLE_MS);
+            ok = commit_added(e, began_ms) && keep_house(e) && exporter_wait(e, true, IDLE_MS);
             break;
         case TAIL_LATER:
             ok = exporter_wait(e, true, IDLE_MS);
             break;
         case TAIL_GONE:
-            ok = exporter_load(e, page.lost_after, page.lost_before);
+            ok = commit_added(e, 0) && exporter_load(e, page.lost_after, page.lost_before);
+            e->added_to = e->position;
             break;
         case TAIL_FAILED:
             ok = link_fail(&e->link, "the store failed");

@@ -19,8 +19,9 @@ struct exporter {
     /* The thread's own. */
     struct link link;
     struct rows rows;
-    uint64_t position;   /* rows up to it are committed */
-    int64_t batch_at_ms; /* when the last batch began */
+    uint64_t position; /* rows up to it are committed */
+    uint64_t added_to; /* … and are in the batch; the position: it is empty */
+    size_t added_bytes;
     int64_t purge_at_ms;
     uint64_t purge_cursor;
 
