@@ -34,8 +34,10 @@ web_forget(struct web *web)
 {
     baton_broker_status_free(web->status);
     baton_metrics_reply_free(web->agents);
+    baton_budget_list_free(web->budgets);
     web->status = NULL;
     web->agents = NULL;
+    web->budgets = NULL;
 }
 
 const baton_broker_status *
@@ -66,4 +68,14 @@ web_agents(struct web *web)
         }
     }
     return web->agents;
+}
+
+const baton_budget_list *
+web_budgets(struct web *web)
+{
+    if (web_status(web) && !web->budgets &&
+        baton_budgets(web->ctl->baton, NULL, NULL, NULL, &web->budgets) != BATON_OK) {
+        web->budgets = NULL;
+    }
+    return web->budgets;
 }

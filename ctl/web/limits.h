@@ -10,7 +10,8 @@ enum {
     WEB_BACKLOG = 64,
     WEB_ANSWER_MS = 2000,   /* of the broker, unless --timeout says otherwise */
     WEB_FRESH_MS = 1000,    /* the broker is asked once in this time, whoever asks us */
-    WEB_WINDOW_DAYS = 7, /* of the agents' metrics */
+    WEB_WINDOW_DAYS = 7,    /* of the agents' metrics */
+    WEB_BUDGETS_MAX = 100,  /* named in metrics; how many are spent is always told */
     WEB_PROJECTS_MAX = 100, /* named in metrics; how many there are is always told */
 };
 

@@ -337,6 +337,65 @@ put_agents(struct exposition *e, const baton_metrics_reply *agents)
     }
 }
 
+/* ---- budgets and the exporter: families without samples when there is none ---- */
+
+static void
+put_budgets(struct exposition *e, const baton_budget_list *budgets)
+{
+    uint64_t n_spent = 0;
+    expose_family(e, EXPOSE_GAUGE, "baton_budget_used_ratio", "ratio",
+                  "What is used of a budget's limit; of the first budgets only.");
+    for (size_t i = 0; i < budgets->n_budgets; i++) {
+        const struct baton_budget *budget = &budgets->budgets[i];
+        n_spent += budget->spent;
+        for (size_t k = 0; i < WEB_BUDGETS_MAX && k < budget->n_limits; k++) {
+            const struct baton_budget_limit *limit = &budget->limits[k];
+            const char *labels[] = {"project", budget->project, "budget", budget->name,
+                                    "limit",   limit->name,     NULL};
+            if (limit->limit > 0) {
+                expose_real(e, labels, limit->used / limit->limit);
+            }
+        }
+    }
+    count(e, EXPOSE_GAUGE, "baton_budgets_spent", "", "Budgets of which nothing is left.", n_spent);
+}
+
+static void
+put_exporter(struct exposition *e, const struct baton_exporter_status *exporter)
+{
+    static const char *const states[] = {"connecting", "loading", "exporting", "idle", "failing"};
+    expose_family(e, EXPOSE_GAUGE, "baton_exporter_state", "",
+                  "1 for the state that the exporter to PostgreSQL is in.");
+    for (size_t i = 0; exporter && i < ARRAY_LEN(states); i++) {
+        expose_number(e, (const char *const[]){"state", states[i], NULL},
+                      strcmp(states[i], exporter->state) == 0);
+    }
+    const struct {
+        enum exposition_type type;
+        const char *name;
+        const char *help;
+        uint64_t value;
+    } numbers[] = {
+        {EXPOSE_GAUGE, "baton_exporter_lag_facts", "Facts that are not yet rows.",
+         exporter ? exporter->lag_facts : 0},
+        {EXPOSE_COUNTER, "baton_exporter_facts", "Facts that became rows.",
+         exporter ? exporter->facts : 0},
+        {EXPOSE_COUNTER, "baton_exporter_failures", "Failed batches and connections.",
+         exporter ? exporter->failures : 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        expose_family(e, numbers[i].type, numbers[i].name, "", numbers[i].help);
+        if (exporter) {
+            expose_number(e, NULL, numbers[i].value);
+        }
+    }
+    expose_family(e, EXPOSE_GAUGE, "baton_exporter_lag_seconds", "seconds",
+                  "Since PostgreSQL last had everything.");
+    if (exporter) {
+        expose_real(e, NULL, (double)exporter->lag_ms / 1e3);
+    }
+}
+
 static void
 put_broker_families(struct exposition *e, const baton_broker_status *status)
 {
@@ -347,6 +406,7 @@ put_broker_families(struct exposition *e, const baton_broker_status *status)
     put_work(e, status);
     put_counters(e, status);
     put_cards(e, status);
+    put_exporter(e, status->exporter);
 }
 
 void
@@ -365,6 +425,10 @@ route_metrics(struct web *web, const struct web_request *request, struct web_rep
         const baton_metrics_reply *agents = web_agents(web);
         if (agents) {
             put_agents(&e, agents);
+        }
+        const baton_budget_list *budgets = web_budgets(web);
+        if (budgets) {
+            put_budgets(&e, budgets);
         }
     }
     process_expose(&e);

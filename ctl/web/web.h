@@ -25,6 +25,7 @@ struct web {
     /* What the broker said last, at most WEB_FRESH_MS ago: on the server's thread only. */
     baton_broker_status *status; /* owned; NULL: it did not answer */
     baton_metrics_reply *agents; /* of WEB_WINDOW_DAYS; owned; NULL: as above */
+    baton_budget_list *budgets;  /* owned; NULL: as above */
     char trouble[256];           /* then: why */
     int64_t asked_at;            /* monotonic; 0: never */
     bool is_lost;                /* as it was logged */
@@ -74,6 +75,8 @@ const baton_broker_status *web_status(struct web *web);
 void web_forget(struct web *web);
 /* The same of the agents' metrics. */
 const baton_metrics_reply *web_agents(struct web *web);
+/* And of the budgets. */
+const baton_budget_list *web_budgets(struct web *web);
 
 /* ---- the routes ---- */
 

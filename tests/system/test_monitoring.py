@@ -9,6 +9,9 @@ import subprocess
 import tempfile
 import unittest
 
+from harness import SystemTest, baton
+from postgres import BIN, Postgres
+
 TOP = pathlib.Path(__file__).parents[2]
 FILES = TOP / "examples" / "prometheus"
 NEEDS_PROMTOOL = unittest.skipUnless(shutil.which("promtool"), "SKIPPED: promtool (package prometheus) is missing")
@@ -79,7 +82,7 @@ class Rules(unittest.TestCase):
                 self.assertIn(name, told_metrics(), expr)
 
 
-class Dashboard(unittest.TestCase):
+class Dashboard(SystemTest):
     def test_it_is_one(self):
         dashboard = json.loads((FILES / "baton-dashboard.json").read_text())
         self.assertGreaterEqual(dashboard["schemaVersion"], 38)
@@ -113,6 +116,23 @@ class Dashboard(unittest.TestCase):
             done = promtool("check", "rules", str(path))
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertIn(f"{len(rules)} rules found", done.stdout)
+
+    def test_postgres_takes_the_others(self):
+        if not (BIN / "initdb").exists():
+            self.skipTest("SKIPPED: postgresql-15 is missing")
+        pg = self.own(Postgres(self.dir / "p"))
+        schema = baton("ipc:///nonexistent", "schema", json_out=False)
+        self.assertEqual(schema.status, 0, schema.err)
+        pg.sql("CREATE SCHEMA baton;" + schema.out)
+        dashboard = json.loads((FILES / "baton-dashboard.json").read_text())
+        asked = 0
+        for panel in dashboard["panels"]:
+            for target in panel.get("targets", []):
+                if target["datasource"]["type"] != "prometheus":
+                    sql = re.sub(r"\$__timeFilter\(([^()]*)\)", r"\1 BETWEEN now() - interval '1 day' AND now()", target["rawSql"])
+                    pg.sql(sql)
+                    asked += 1
+        self.assertGreaterEqual(asked, 4)
 
 
 if __name__ == "__main__":
