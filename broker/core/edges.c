@@ -185,6 +185,7 @@ edges_drop(struct core *core, struct task *task)
         return;
     }
     gates_leave(core, task);
+    notice_look(core, task);
     struct edges *edges = task_edges(core, task);
     for (uint32_t i = 0; i < edges->n_ins; i++) {
         out_remove(core, task, i);
@@ -248,6 +249,7 @@ edges_build(struct core *core, struct task *task, const Baton__Spec *spec)
         }
     }
     edges_recount(core, task);
+    notice_look(core, task);
 }
 
 void
@@ -353,9 +355,14 @@ edges_update_outs(struct core *core, struct task *task, bool was_unknown, struct
         if (state == edge->state && !was_unknown) {
             continue;
         }
+        if (state == EDGE_BROKEN || edge->state == EDGE_BROKEN) {
+            settle_add(core, task);
+        }
         if (succ->has_any) {
+            notice_look(core, succ);
             edge->state = (uint8_t)state;
             edges_recount(core, succ);
+            notice_look(core, succ);
         } else {
             if (was_unknown && edge->state == EDGE_PENDING) {
                 task_edges(core, succ)

@@ -136,6 +136,7 @@ settle(struct core *core, struct core_request *request)
     while (core->n_settle > 0) {
         struct task *task = task_at(core, core->settle[--core->n_settle]);
         task->settling = false;
+        notice_settle(core, request, task);
         if (task->state != WAITING) {
             continue;
         }

@@ -70,6 +70,9 @@ task_move(struct core *core, struct task *task, unsigned to, unsigned reason, st
         }
         queue_enter(core, task);
     }
+    if (task->edges->n_broken && (from == WAITING || to == WAITING || from == UNKNOWN)) {
+        notice_look(core, task);
+    }
     ended_list_update(core, task);
     timer_update(core, task);
     more.from = from;

@@ -24,8 +24,8 @@ ext_needed(const Baton__TaskRecord *r)
     return r->reason_text[0] || r->progress || r->progress_text[0] || r->progress_at ||
            r->next_update_at || r->result || r->n_attempts || r->n_orphans || r->aborted_by ||
            r->parent || r->n_children || r->n_descendants || r->cancel_grace_ms || r->depth ||
-           r->risk_told || r->late_told || r->n_taken || r->n_measures ||
-           r->waits_for[0] || r->note[0] || r->rework;
+           r->risk_told || r->late_told || r->n_taken || r->n_measures || r->waits_for[0] ||
+           r->note[0] || r->rework;
 }
 
 static void

@@ -108,6 +108,7 @@ struct task_ext {
     char *note;               /* for its next attempt; NULL: none */
     uint16_t rework;          /* times that it was sent back since it was last revived */
     uint32_t n_live_children; /* derived */
+    uint64_t notice;          /* derived: number of the broker's own blocker on it; 0: none */
     struct claim *claims;
     uint32_t n_claims;
     char *fairness_key; /* NULL: none */
@@ -727,6 +728,13 @@ void park_count_child(struct core *core, const struct task *task, int by, struct
                       int64_t at);
 /* One line for people: what it waits for. */
 const char *park_words(struct arena *arena, const char *waits_for);
+
+/* ---- notice.c: blockers that the broker raises by itself ---- */
+
+/* Raises or ends the blocker on a task because of which others wait in vain; emits facts. */
+void notice_settle(struct core *core, struct core_request *request, struct task *task);
+/* What the task waits for in vain is to be looked at: it begins to wait, or no longer does. */
+void notice_look(struct core *core, const struct task *task);
 
 /* ---- review.c: who says that it is done ---- */
 

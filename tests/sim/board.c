@@ -135,8 +135,10 @@ change_blocker(struct world *w)
     card.number = of && pick(w, 20) ? of->number : w->m->seq + 5;
     card.outcome = arena_strdup(&w->arena, "cleared");
     struct m_card *known = model_card(w->m, card.number);
-    codes expected = !known                      ? CODE(NOT_FOUND)
-                     : !changes[i].to            ? CODE(INVALID)
+    codes expected = !known           ? CODE(NOT_FOUND)
+                     : !changes[i].to ? CODE(INVALID)
+                     : known->notice && changes[i].to >= BATON__CARD_STATE__CARD_RESOLVED
+                         ? CODE(ILLEGAL_TRANSITION)
                      : model_card_is_open(known) ? CODE(OK)
                                                  : CODE(ILLEGAL_TRANSITION);
     if (board_post(w, &message, &ret, expected) == BATON__CODE__CODE_OK) {
@@ -174,12 +176,51 @@ step_board(struct world *w)
 
 /* ---- events and clocks ---- */
 
+/* One that the broker raised by itself: whether it should have, notice_check says. */
+static void
+adopt_notice(struct world *w, const Baton__Event *e, int t)
+{
+    struct model *m = w->m;
+    if (model_notice(m, t) || !board_make_room(m) ||
+        e->card->due_at != m->now + BLOCKER_TARGET_MS) {
+        sim_fail(w, "blocker %llu is raised on %s, which has one",
+                 (unsigned long long)e->card->number, e->card->task);
+    }
+    m->cards[m->n_cards++] = (struct m_card){.number = e->card->number,
+                                             .kind = BATON__CARD_KIND__CARD_BLOCKER,
+                                             .state = BATON__CARD_STATE__CARD_OPEN,
+                                             .project = m->task[t].project,
+                                             .role = -1,
+                                             .task = (int16_t)t,
+                                             .notice = true,
+                                             .rings_at = m->now + BLOCKER_TARGET_MS};
+}
+
+/* After a step: exactly those tasks have one for which others wait in vain. */
+void
+notice_check(struct world *w)
+{
+    struct model *m = w->m;
+    for (int t = 0; t < m->n_tasks; t++) {
+        bool holds_up = model_holds_up(m, t);
+        if (holds_up != (model_notice(m, t) != NULL)) {
+            sim_fail(w, "%s: others %swait for it in vain, and a blocker %s so",
+                     w->names[m->task[t].id], holds_up ? "" : "don't ",
+                     holds_up ? "does not say" : "says");
+        }
+    }
+}
+
 /* One that the result of an agent raised. */
 static void
 adopt_blocker(struct world *w, const Baton__Event *e)
 {
     struct model *m = w->m;
     int t = world_slot(w, e->card->project, e->card->task);
+    if (t >= 0 && e->card->n_items && strcmp(e->card->items[0]->tag, "cause") == 0) {
+        adopt_notice(w, e, t);
+        return;
+    }
     if (t < 0 || !m->task[t].owed_blocker || !board_make_room(m)) {
         sim_fail(w, "blocker %llu is raised by nobody", (unsigned long long)e->card->number);
     }
@@ -233,6 +274,11 @@ board_take_event(struct world *w, const Baton__Event *e)
     }
     if (card && card->kind == BATON__CARD_KIND__CARD_DECISION) {
         decision_take_event(w, e, card);
+        return;
+    }
+    if (card && card->notice && e->card->state == BATON__CARD_STATE__CARD_RESOLVED) {
+        card->state = BATON__CARD_STATE__CARD_RESOLVED;
+        model_settle(w->m); /* one may be parked for it */
         return;
     }
     if (e->text[0] || e->card->kind == BATON__CARD_KIND__CARD_SCHEDULE) {

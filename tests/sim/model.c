@@ -317,6 +317,26 @@ model_first_ready(struct model *m, int t)
 /* ---- time ---- */
 
 bool
+model_holds_up(const struct model *m, int t)
+{
+    for (int d = 0; d < m->n_tasks && m->state[t] >= DONE && !m->task[t].archived; d++) {
+        const struct m_spec *spec = &m->task[d].spec;
+        struct upstream up;
+        for (int k = 0; m->state[d] == WAITING && k < spec->n_edges; k++) {
+            const struct m_edge *e = &spec->edges[k];
+            if (model_find(m, e->project, e->id) == t && edge_value(m, e) == BROKEN &&
+                e->policy == BATON__POLICY__POLICY_HOLD) {
+                upstream_of(m, d, &up);
+                if (up.hold) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+bool
 model_is_aside(const struct model *m, int t)
 {
     return m->state[t] == PARKED || m->state[t] == REVIEW;

@@ -253,6 +253,7 @@ struct m_card {
     bool owed;            /* handoff: it must be accepted in this step */
     bool owed_old;        /* handoff, decision: … superseded */
     uint64_t token;       /* handoff */
+    bool notice;          /* blocker: raised by the broker itself */
     int8_t name;          /* signal, decision, area */
     /* Decision, area. */
     int8_t area;               /* -1: none */
@@ -422,6 +423,10 @@ bool model_card_is_open(const struct m_card *card);
 struct m_card *model_signal(struct model *m, int project, int g);
 /* What an edge to the gate waits for is there. */
 bool model_gate_is_open(const struct model *m, int project, int id);
+/* The broker's own open blocker on the task; NULL: none. */
+struct m_card *model_notice(struct model *m, int t);
+/* Somebody waits for it in vain, with policy hold. */
+bool model_holds_up(const struct model *m, int t);
 /* An open blocker is on the task; on its project or role. */
 bool model_is_blocked(const struct model *m, int t);
 bool model_is_blocked_around(const struct model *m, int project, int role);

@@ -56,7 +56,20 @@ model_gate_is_open(const struct model *m, int project, int id)
 static bool
 is_open_blocker(const struct m_card *card)
 {
-    return card->kind == BATON__CARD_KIND__CARD_BLOCKER && model_card_is_open(card);
+    return card->kind == BATON__CARD_KIND__CARD_BLOCKER && model_card_is_open(card) &&
+           !card->notice;
+}
+
+struct m_card *
+model_notice(struct model *m, int t)
+{
+    for (int i = 0; i < m->n_cards; i++) {
+        struct m_card *card = &m->cards[i];
+        if (card->notice && model_card_is_open(card) && card->task == t) {
+            return card;
+        }
+    }
+    return NULL;
 }
 
 bool

@@ -251,6 +251,8 @@ void measure_check_token(struct world *w);
 /* ---- board_schedule.c ---- */
 void step_schedule(struct world *w);
 
+void notice_check(struct world *w);
+
 /* ---- board_role.c ---- */
 void step_role(struct world *w);
 

@@ -58,11 +58,21 @@ blocker_take(struct posting *p)
     return BATON__CODE__CODE_OK;
 }
 
+/* Raised by the broker itself; it blocks nothing, and ends when its cause does. */
+static bool
+is_notice(const Baton__Card *card)
+{
+    return card->n_items > 0 && strcmp(card->items[0]->tag, "cause") == 0;
+}
+
 static Baton__Code
 blocker_end(struct posting *p, unsigned state)
 {
     if (card_has_ended(&p->next)) {
         return post_illegal(p, "it has ended");
+    }
+    if (is_notice(&p->next)) {
+        return post_illegal(p, "it ends by itself: retry the task, or cancel what waits for it");
     }
     p->next.state = (Baton__CardState)state;
     p->next.outcome = p->given->outcome;
@@ -100,7 +110,12 @@ blocker_weigh(struct core *core, const Baton__Card *card, int by)
     if (card_has_ended(card)) {
         return;
     }
-    if (card->task[0]) {
+    if (is_notice(card)) {
+        struct task *task = task_find(core, project_find(core, card->project), card->task);
+        if (task) {
+            task_ext(core, task)->notice = by > 0 ? card->number : 0;
+        }
+    } else if (card->task[0]) {
         struct task *task = task_find(core, project_find(core, card->project), card->task);
         if (task && task->state != UNKNOWN) {
             task_ext(core, task)->n_blockers += (uint32_t)by;
