@@ -36,6 +36,8 @@ baton_lock(baton *b, const struct baton_lock *lock, baton_lock_reply **ret_reply
     public->lingering = reply->lingering;
     public->holders = refs_from_messages(answer.record, reply->holders, reply->n_holders);
     public->n_holders = reply->n_holders;
+    public->reservations = reply->reservations;
+    public->n_reservations = reply->n_reservations;
     if (answer.record->failed) {
         return no_memory(b, answer.record);
     }

@@ -45,6 +45,8 @@ resource_list_fill(struct record *record, const Baton__ResourceList *m, baton_re
             .n_holders = r->n_holders,
             .n_waiting = r->n_waiting,
             .paused = r->paused,
+            .reservations = r->reservations,
+            .n_reservations = r->n_reservations,
         };
     }
     *list = (baton_resource_list){.resources = views, .n_resources = m->n_resources};

@@ -210,7 +210,9 @@ struct listing {
 static const char *
 about(const struct baton_card *card)
 {
-    return card->name[0]      ? card->name
+    bool has_resource = card->kind == BATON_CARD_RESERVATION && card->n_items;
+    return has_resource       ? card->items[0].name
+           : card->name[0]    ? card->name
            : card->task[0]    ? card->task
            : card->to_role[0] ? card->to_role
            : card->role[0]    ? card->role

@@ -1,10 +1,13 @@
 /* baton lock: what an agent takes beside what its task declared, and whether a path is another's.
  */
+#include "ctl/lock_form.h"
+
 #include "ctl/agent.h"
 #include "ctl/ref.h"
 #include "ctl/task_json.h"
 #include "ctl/verbs.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum {
@@ -32,31 +35,47 @@ print_holders(struct ctl *ctl, const char *name, const baton_lock_reply *reply)
         ctl_print(ctl, " is free\n");
         return;
     }
-    ctl_print(ctl, reply->n_holders ? " is held by" : " is not to be had now");
+    ctl_print(ctl,
+              reply->n_holders || reply->n_reservations ? " is held by" : " is not to be had now");
     for (size_t i = 0; i < reply->n_holders; i++) {
         const struct baton_ref *ref = &reply->holders[i];
         ctl_print(ctl, " ");
         ctl_print_text(ctl, ctl_ref_format(ref->project, ref->id, ctl->project, holder));
     }
+    for (size_t i = 0; i < reply->n_reservations; i++) {
+        ctl_print(ctl, " reservation #%" PRIu64, reply->reservations[i]);
+    }
     ctl_print(ctl, "%s\n", reply->lingering ? " (held by a worker that was lost)" : "");
+}
+
+void
+lock_print(struct ctl *ctl, const char *name, const baton_lock_reply *reply)
+{
+    if (!ctl->json) {
+        print_holders(ctl, name, reply);
+        return;
+    }
+    json_t *object = json_object();
+    json_t *holders = json_array(), *reservations = json_array();
+    for (size_t i = 0; i < reply->n_holders; i++) {
+        json_array_append_new(holders, task_json_ref(&reply->holders[i], ctl->project));
+    }
+    for (size_t i = 0; i < reply->n_reservations; i++) {
+        json_array_append_new(reservations, json_integer((json_int_t)reply->reservations[i]));
+    }
+    json_object_set_new(object, "name", ctl_json_text(name));
+    json_object_set_new(object, "granted", json_boolean(reply->granted));
+    json_object_set_new(object, "lingering", json_boolean(reply->lingering));
+    json_object_set_new(object, "holders", holders);
+    json_object_set_new(object, "reservations", reservations);
+    ctl_print_json(ctl, object);
 }
 
 static int
 answer(struct ctl *ctl, const struct baton_lock *lock, const baton_lock_reply *reply)
 {
-    if (ctl->json) {
-        json_t *object = json_object();
-        json_t *holders = json_array();
-        for (size_t i = 0; i < reply->n_holders; i++) {
-            json_array_append_new(holders, task_json_ref(&reply->holders[i], ctl->project));
-        }
-        json_object_set_new(object, "name", ctl_json_text(lock->claim.name));
-        json_object_set_new(object, "granted", json_boolean(reply->granted));
-        json_object_set_new(object, "lingering", json_boolean(reply->lingering));
-        json_object_set_new(object, "holders", holders);
-        ctl_print_json(ctl, object);
-    } else if (!reply->granted || lock->verb == BATON_LOCK_CHECK) {
-        print_holders(ctl, lock->claim.name, reply);
+    if (ctl->json || !reply->granted || lock->verb == BATON_LOCK_CHECK) {
+        lock_print(ctl, lock->claim.name, reply);
     }
     return reply->granted ? CTL_YES : CTL_NO;
 }

@@ -5,6 +5,7 @@
 #include "ctl/task_json.h"
 #include "ctl/verbs.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +141,12 @@ print_resources_json(struct ctl *ctl, const baton_resource_list *list)
         json_object_set_new(object, "used", json_integer(resource->used));
         json_object_set_new(object, "holders",
                             refs_json(ctl, resource->holders, resource->n_holders));
+        json_t *reservations = json_array();
+        for (size_t k = 0; k < resource->n_reservations; k++) {
+            json_array_append_new(reservations,
+                                  json_integer((json_int_t)resource->reservations[k]));
+        }
+        json_object_set_new(object, "reservations", reservations);
         json_object_set_new(object, "waiting", json_integer(resource->n_waiting));
         json_object_set_new(object, "paused", json_boolean(resource->paused));
         ctl_print_json(ctl, object);
@@ -163,8 +170,13 @@ print_resources(struct ctl *ctl, const baton_resource_list *list)
         table_addf(&table, "%u/%u", resource->used, resource->capacity);
         table_add_number(&table, resource->n_waiting);
         table_add(&table, resource->paused ? "paused" : "open");
-        table_add(&table,
-                  join_refs(ctl, resource->holders, resource->n_holders, text, sizeof text));
+        join_refs(ctl, resource->holders, resource->n_holders, text, sizeof text);
+        for (size_t k = 0; k < resource->n_reservations; k++) {
+            size_t used = strlen(text);
+            snprintf(text + used, sizeof text - used, "%sreserved (#%" PRIu64 ")", used ? " " : "",
+                     resource->reservations[k]);
+        }
+        table_add(&table, text);
     }
     table_print(&table, ctl);
     table_fini(&table);

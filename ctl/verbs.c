@@ -189,6 +189,24 @@ static const char decision_usage[] =
     "  --all             the ended ones too\n"
     "A newer decision supersedes the one in force that has its name.";
 
+static const char reserve_usage[] =
+    "NAME… [OPTION…] | list | show N | release N [WHY] | check PATH…\n"
+    "NAME… (prints the number): a resource, NAME=N units of it, path:DIR/** or path:FILE;\n"
+    "`make NAME…` where a name is one of these words\n"
+    "  --for D           for how long; else until it is released\n"
+    "  --until T\n"
+    "  --shared          with others that share it\n"
+    "  --reason TEXT     one line for those who wait\n"
+    "  --text TEXT  --role R  --owner NAME\n"
+    "list:\n"
+    "  --all             the ended ones too\n"
+    "check (for commit and push hooks): is a path another's?\n"
+    "  --names           names of resources instead of paths\n"
+    "  --token T         which task asks (BATON_TOKEN)\n"
+    "Status 0: all are free, or the asker's own; 1: some are not, and whose.\n"
+    "Nobody is given what is reserved; what is held can't be reserved. Made by an agent, it\n"
+    "ends with the agent's lease.";
+
 static const char schedule_usage[] =
     "set NAME --when RULE | list | show N | next N | run N | pause N | resume N | remove N\n"
     "set (changes it if it is there):\n"
@@ -351,6 +369,7 @@ const struct verb verbs[] = {
      "  --all             points at which a phase comes together, too\n"
      "Standing: done, ended, blocked, late, at_risk, on_track, open (it has no deadline).\n"
      "Status 1: there is none."},
+    {"reserve", verb_reserve, "Coordination", "Take a resource by hand, for a time", reserve_usage},
     {"schedule", verb_schedule, "Coordination", "Work that recurs: cron, every, daily 9:00",
      schedule_usage},
     {"gc", verb_gc, "Operators", "Delete what the archive kept long enough",

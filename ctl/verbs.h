@@ -198,6 +198,7 @@ int verb_resume(struct ctl *ctl, int argc, char **argv);
 int verb_retry(struct ctl *ctl, int argc, char **argv);
 int verb_return(struct ctl *ctl, int argc, char **argv);
 int verb_milestones(struct ctl *ctl, int argc, char **argv);
+int verb_reserve(struct ctl *ctl, int argc, char **argv);
 int verb_rules(struct ctl *ctl, int argc, char **argv);
 int verb_schedule(struct ctl *ctl, int argc, char **argv);
 int verb_schema(struct ctl *ctl, int argc, char **argv);

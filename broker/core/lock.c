@@ -5,6 +5,7 @@
  * for a name behind all that it holds; and as shares can be held on both sides of a name, the whole
  * graph of who waits for whom is looked at too, and the request that would close a cycle is
  * refused. */
+#include "broker/core/board/board.h"
 #include "broker/core/evolve.h"
 
 #include "common/alloc.h"
@@ -46,16 +47,18 @@ name_of(const struct core *core, const struct claim *claim)
     return core->resources[claim->resource]->name;
 }
 
-/* Could the two not be held at a time? Units of one resource count as meeting: it is asked only
- * when there are too few. */
+/* Units of one resource count as meeting: it is asked only when there are too few. */
+bool
+claims_meet(const char *a, bool a_shared, const char *b, bool b_shared)
+{
+    bool same = path_name_is(b) ? path_name_is(a) && path_names_meet(a, b) : strcmp(a, b) == 0;
+    return same && !(a_shared && b_shared);
+}
+
 static bool
 meets(const struct core *core, const struct claim *held, const Baton__Claim *wanted)
 {
-    const char *name = name_of(core, held);
-    bool same = path_name_is(wanted->name)
-                    ? path_name_is(name) && path_names_meet(name, wanted->name)
-                    : strcmp(name, wanted->name) == 0;
-    return same && !(held->shared && wanted->shared);
+    return claims_meet(name_of(core, held), held->shared, wanted->name, wanted->shared);
 }
 
 /* The claim by which the task has it already; NULL: none. */
@@ -114,10 +117,30 @@ name_holder(const struct task *task, void *context)
     return naming->ret->n_holders < HOLDERS_NAMED_MAX;
 }
 
+/* Reservations in the way, but those made under the task's own lease, or without a task by the one
+ * who asks. */
+static void
+name_reservations(const struct core *core, struct core_request *request, const struct task *task,
+                  const Baton__Claim *wanted, Baton__LockReply *ret)
+{
+    ret->reservations = arena_alloc(request->arena, HOLDERS_NAMED_MAX * sizeof *ret->reservations);
+    uint32_t slot = 0;
+    const Baton__Card *card;
+    while (core->board.n_reservations && ret->n_reservations < HOLDERS_NAMED_MAX &&
+           (card = reservation_next(core, &slot, wanted))) {
+        bool is_own = task ? card->token == task->course->token
+                           : !card->token && strcmp(card->by, request->actor) == 0;
+        if (!is_own) {
+            ret->reservations[ret->n_reservations++] = card->number;
+        }
+    }
+}
+
 static void
 name_holders(const struct core *core, struct core_request *request, const struct task *task,
              const Baton__Claim *wanted, Baton__LockReply *ret)
 {
+    name_reservations(core, request, task, wanted, ret);
     struct naming naming = {core, request->arena, ret};
     ret->holders = arena_alloc(request->arena, HOLDERS_NAMED_MAX * sizeof *ret->holders);
     each_holder(core, task, wanted, name_holder, &naming);
@@ -150,6 +173,29 @@ is_waited_for(const struct task *task, const Baton__Claim *wanted,
         }
     }
     return false;
+}
+
+const char *
+claim_holders_text(const struct core *core, struct core_request *request,
+                   const Baton__Claim *wanted)
+{
+    enum { SHOWN = 5 };
+    Baton__LockReply ret = BATON__LOCK_REPLY__INIT;
+    const char *text = "", *comma = "";
+    Baton__Claim claim = *wanted;
+    name_holders(core, request, NULL, &claim, &ret);
+    for (size_t i = 0; i < MIN(ret.n_holders, (size_t)SHOWN); i++, comma = ", ") {
+        text = arena_printf(request->arena, "%s%s%s", text, comma, ret.holders[i]->id);
+    }
+    uint32_t slot = 0;
+    const Baton__Card *card;
+    for (int i = 0; i < SHOWN && (card = reservation_next(core, &slot, wanted));
+         i++, comma = ", ") {
+        text = arena_printf(request->arena, "%s%sreservation #%llu of %s", text, comma,
+                            (unsigned long long)card->number,
+                            card->owner[0] ? card->owner : card->by);
+    }
+    return *text ? text : ret.lingering ? "a worker that was lost" : "others";
 }
 
 /* ---- the verbs ---- */
@@ -265,7 +311,7 @@ core_lock(struct core *core, struct core_request *request, const Baton__Lock *lo
         return release_lock(core, request, task, &wanted, ret);
     case BATON__LOCK__VERB__CHECK:
         name_holders(core, request, task, &wanted, ret);
-        ret->granted = ret->n_holders == 0 && !ret->lingering;
+        ret->granted = ret->n_holders == 0 && !ret->lingering && ret->n_reservations == 0;
         return BATON__CODE__CODE_OK;
     default:
         return refuse(request, BATON__CODE__CODE_INVALID, "verb", "no such verb");

@@ -7,13 +7,13 @@
 #include "broker/core/state.h"
 
 bool
-path_fits(const struct resource *path, bool shared)
+path_is_unheld(const struct resource *path, bool shared)
 {
-    if (path->paused_below || path->whole_below || (!shared && path->shared_below)) {
+    if (path->whole_below || (!shared && path->shared_below)) {
         return false;
     }
     for (const struct resource *at = path; at; at = at->above) {
-        if (at->paused || at->used || (!shared && at->n_shared)) {
+        if (at->used || (!shared && at->n_shared)) {
             return false;
         }
     }

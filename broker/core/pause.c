@@ -1,5 +1,5 @@
 /* Pauses of all scopes, and the capacities of resources. */
-#include "broker/core/state.h"
+#include "broker/core/board/board.h"
 
 #include "common/path_name.h"
 #include "common/text.h"
@@ -188,6 +188,15 @@ resource_view(const struct core *core, struct core_request *request,
             }
             slot = task->course->run->next;
         }
+    }
+    view->reservations = arena_alloc(arena, 100 * sizeof *view->reservations);
+    Baton__Claim wanted = BATON__CLAIM__INIT;
+    wanted.name = resource->name;
+    uint32_t at = 0;
+    const Baton__Card *card;
+    while (core->board.n_reservations && view->n_reservations < 100 &&
+           (card = reservation_next(core, &at, &wanted))) {
+        view->reservations[view->n_reservations++] = card->number;
     }
     for (const struct line *line = resource->lines; line; line = line->next) {
         view->n_waiting += line->heap.n;

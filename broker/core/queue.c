@@ -103,13 +103,10 @@ queue_of(const struct core *core, const struct task *task)
 /* ---- resources ---- */
 
 static bool
-fits(const struct resource *resource, uint32_t amount, bool shared)
+has_room(const struct resource *resource, uint32_t amount, bool shared)
 {
     if (resource->is_path) {
-        return path_fits(resource, shared);
-    }
-    if (resource->paused) {
-        return false;
+        return path_is_unheld(resource, shared);
     }
     if (shared) {
         return resource->used == 0;
@@ -120,6 +117,12 @@ fits(const struct resource *resource, uint32_t amount, bool shared)
     return amount == 0
                ? resource->used == 0
                : amount <= resource->capacity && resource->used <= resource->capacity - amount;
+}
+
+static bool
+fits(const struct resource *resource, uint32_t amount, bool shared)
+{
+    return !resource_is_paused(resource) && has_room(resource, amount, shared);
 }
 
 /* Only tasks with claims stand in lines. */
@@ -205,6 +208,18 @@ queue_obstacle(const struct core *core, const struct task *task, bool *ret_reser
     return NULL;
 }
 
+/* "path:a/b" becomes "path:a", the top the whole tree. */
+static void
+path_name_up(char name[RESOURCE_NAME_ROOM])
+{
+    char *slash = strrchr(name, '/');
+    if (slash) {
+        *slash = 0;
+    } else {
+        strcpy(name, PATH_NAME_ALL);
+    }
+}
+
 bool
 claim_is_free(const struct core *core, const char *name, uint32_t amount, bool shared,
               const struct task *task)
@@ -220,12 +235,7 @@ claim_is_free(const struct core *core, const char *name, uint32_t amount, bool s
     char part[RESOURCE_NAME_ROOM];
     snprintf(part, sizeof part, "%s", name);
     while (path_name_is(name) && strcmp(part, PATH_NAME_ALL) != 0) {
-        char *slash = strrchr(part, '/');
-        if (slash) {
-            *slash = 0;
-        } else {
-            strcpy(part, PATH_NAME_ALL);
-        }
+        path_name_up(part);
         const struct resource *at = resource_find(core, part);
         if (pause_find(core, BATON__PAUSE__SCOPE__LOCK, part) ||
             (at && (at->paused || at->used || (!shared && at->n_shared) ||
@@ -234,6 +244,28 @@ claim_is_free(const struct core *core, const char *name, uint32_t amount, bool s
         }
     }
     return true;
+}
+
+bool
+claim_is_unheld(const struct core *core, const char *name, uint32_t amount, bool shared)
+{
+    const struct resource *resource = resource_find(core, name);
+    char part[RESOURCE_NAME_ROOM];
+    snprintf(part, sizeof part, "%s", name);
+    /* Nobody has claimed it: only a directory above it can be in the way. */
+    while (!resource && path_name_is(part) && strcmp(part, PATH_NAME_ALL) != 0) {
+        path_name_up(part);
+        resource = resource_find(core, part);
+        for (const struct resource *at = resource; at; at = at->above) {
+            if (at->used || (!shared && at->n_shared)) {
+                return false;
+            }
+        }
+        if (resource) {
+            return true;
+        }
+    }
+    return !resource || has_room(resource, amount, shared);
 }
 
 /* One holder more (1) or less (-1). */
@@ -254,11 +286,17 @@ count_holder(struct core *core, const struct claim *claim, int delta)
 }
 
 void
-resource_take(struct core *core, const struct claim *claims, uint32_t n_claims)
+claims_count(struct core *core, const struct claim *claims, uint32_t n_claims, int delta)
 {
     for (uint32_t i = 0; i < n_claims; i++) {
-        count_holder(core, &claims[i], 1);
+        count_holder(core, &claims[i], delta);
     }
+}
+
+void
+resource_take(struct core *core, const struct claim *claims, uint32_t n_claims)
+{
+    claims_count(core, claims, n_claims, 1);
     /* What was reserved for these may be free for others now; not what was taken whole. */
     for (uint32_t i = 0; i < n_claims; i++) {
         struct resource *resource = core->resources[claims[i].resource];
@@ -271,9 +309,7 @@ resource_take(struct core *core, const struct claim *claims, uint32_t n_claims)
 void
 resource_give_back(struct core *core, const struct claim *claims, uint32_t n_claims)
 {
-    for (uint32_t i = 0; i < n_claims; i++) {
-        count_holder(core, &claims[i], -1);
-    }
+    claims_count(core, claims, n_claims, -1);
     for (uint32_t i = 0; i < n_claims; i++) {
         resource_wake(core, core->resources[claims[i].resource]);
     }

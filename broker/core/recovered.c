@@ -1,6 +1,6 @@
 /* After a recovery, and in the simulation at any time: everything derived is recounted and every
  * invariant checked. A mismatch is a refusal to start, never a repair. */
-#include "broker/core/state.h"
+#include "broker/core/board/board.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -142,7 +142,7 @@ use_add(const struct core *core, const struct resource *resource, const struct c
     }
 }
 
-/* Occupancy is what the live leases hold, and the lingering claims. */
+/* Occupancy is what the live leases hold, the lingering claims, and what is reserved by hand. */
 static void
 check_resources(struct checkup *c)
 {
@@ -161,6 +161,11 @@ check_resources(struct checkup *c)
         }
         for (const struct linger *linger = core->lingers; linger; linger = linger->next) {
             use_add(core, resource, linger->claims, linger->n_claims, &use);
+        }
+        for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
+            struct claim claims[RESERVATION_CLAIMS_MAX];
+            use_add(core, resource, claims,
+                    reservation_claims(core, board_at(core, slot)->message, claims), &use);
         }
         if (use.whole != resource->used || use.shared != resource->n_shared ||
             use.whole_below != resource->whole_below ||

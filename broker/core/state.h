@@ -446,7 +446,8 @@ struct board {
     struct card *by_identity;
     struct card_group *groups;
     struct heap clocks;
-    struct heap schedules; /* their clocks: core_schedule_pass */
+    uint32_t n_reservations; /* in force */
+    struct heap schedules;   /* their clocks: core_schedule_pass */
 };
 
 struct core {
@@ -799,6 +800,10 @@ struct resource *queue_obstacle(const struct core *core, const struct task *task
 /* May the running task have this now, although it did not declare it? */
 bool claim_is_free(const struct core *core, const char *name, uint32_t amount, bool shared,
                    const struct task *task);
+/* The same, whoever waits for it and whether it is paused or not. */
+bool claim_is_unheld(const struct core *core, const char *name, uint32_t amount, bool shared);
+/* One holder more (1) or less (-1), and nobody is woken. */
+void claims_count(struct core *core, const struct claim *claims, uint32_t n_claims, int delta);
 void resource_take(struct core *core, const struct claim *claims, uint32_t n_claims);
 void resource_give_back(struct core *core, const struct claim *claims, uint32_t n_claims);
 /* More of it may be free, or it is no longer paused. */
@@ -817,8 +822,8 @@ void resource_unclaim(struct core *core, const struct claim *claims, uint32_t n_
 
 /* ---- paths.c: resources that are paths ---- */
 
-/* The path can be had: nobody holds it, something above it or something below it. O(depth). */
-bool path_fits(const struct resource *path, bool shared);
+/* Nobody holds it, something above it or something below it. O(depth). */
+bool path_is_unheld(const struct resource *path, bool shared);
 /* One holder more (+1) or less (-1). O(depth). */
 void path_count_holder(struct resource *path, bool shared, int delta);
 void path_count_pause(struct resource *path, int delta);
@@ -830,6 +835,12 @@ struct resource *path_next_waiting(const struct resource *top, const struct reso
 bool path_lies_below(const struct resource *path, const struct resource *above);
 
 /* ---- lock.c: claims of a task, declared and taken ---- */
+
+/* Who has what is in the way of this, in words. In the arena. */
+const char *claim_holders_text(const struct core *core, struct core_request *request,
+                               const Baton__Claim *wanted);
+/* Could the two not be held at a time? Names in their one form. */
+bool claims_meet(const char *a, bool a_shared, const char *b, bool b_shared);
 
 /* Appends one, not yet held; good until the next. */
 struct claim *claim_add(struct core *core, struct task *task, const Baton__Claim *from);
@@ -1012,6 +1023,10 @@ void handoffs_accept(struct core *core, struct core_request *request, const stru
  * in its area; as many as fit. Copies into the arena (board/deliver.c). */
 void cards_deliver(const struct core *core, struct core_request *request, const struct task *task,
                    Baton__Assignment *assignment);
+/* The task's lease is over, and with it what was reserved under it (board/reservation.c); after an
+ * unclean end only when that may be sure. */
+void reservations_end(struct core *core, struct core_request *request, const struct task *task,
+                      bool unclean);
 void lease_end(struct core *core, struct core_request *request, struct task *task, unsigned outcome,
                const char *summary);
 /* The lease runs again from now, for extend_ms or its own length. */

@@ -252,6 +252,19 @@ holder_of(const struct core *core, const struct resource *resource, const char *
 }
 
 static void
+why_reservation(struct why *w, const Baton__Card *card, const char *name)
+{
+    const char *who = card->owner[0] ? card->owner : card->role[0] ? card->role : card->by;
+    Baton__Cause *cause = add(
+        w, BATON__REASON__REASON_LOCK,
+        SAY("%s, by baton reserve release %llu", who, (unsigned long long)card->number),
+        SAY("resource %s is reserved by %s (#%llu)%s%s", name, who,
+            (unsigned long long)card->number, card->title[0] ? ": " : "", card->title));
+    cause->name = (char *)(uintptr_t)name;
+    cause->at = card->rings_at;
+}
+
+static void
 why_claims(struct why *w)
 {
     const struct task_ext *ext = w->task->ext;
@@ -275,6 +288,14 @@ why_claims(struct why *w)
                 ? SAY("%s is taken, or a path above or below it", obstacle->name)
                 : SAY("resource %s is taken (capacity %u)", obstacle->name, obstacle->capacity));
         cause->name = obstacle->name;
+        Baton__Claim wanted = BATON__CLAIM__INIT;
+        wanted.name = obstacle->name;
+        uint32_t slot = 0;
+        const Baton__Card *card;
+        while (w->core->board.n_reservations &&
+               (card = reservation_next(w->core, &slot, &wanted))) {
+            why_reservation(w, card, obstacle->name);
+        }
         const char *held = NULL;
         const struct task *holder = reserved ? NULL : holder_of(w->core, obstacle, &held);
         if (holder) {

@@ -719,6 +719,8 @@ struct baton_resource_view {
     size_t n_holders;
     uint32_t n_waiting;
     bool paused;
+    const uint64_t *reservations; /* numbers of the cards that reserve it */
+    size_t n_reservations;
 };
 typedef struct baton_resource_list {
     const struct baton_resource_view *resources;
@@ -1125,6 +1127,8 @@ typedef struct baton_lock_reply {
     bool lingering; /* not granted: a worker that was lost may still use it */
     const struct baton_ref *holders;
     size_t n_holders; /* at most 100 */
+    const uint64_t *reservations; /* numbers of the cards that reserve it, but the asker's own */
+    size_t n_reservations;
 } baton_lock_reply;
 
 /* Asks for a resource that the task did not declare, under its lease, with which it ends. Not

@@ -157,6 +157,8 @@ step_board(struct world *w)
         step_role(w);
     } else if (chance(w, w->rates.gates)) {
         step_signal(w);
+    } else if (pick(w, 6) == 0) {
+        step_reservation(w);
     } else if (pick(w, 3) == 0) {
         step_schedule(w);
     } else if (pick(w, 3) == 0) {
@@ -258,6 +260,10 @@ board_take_event(struct world *w, const Baton__Event *e)
     }
     if (!card && e->card->kind == BATON__CARD_KIND__CARD_BLOCKER) {
         adopt_blocker(w, e);
+        return;
+    }
+    if (card && card->kind == BATON__CARD_KIND__CARD_RESERVATION) {
+        reservation_take_event(w, e, card);
         return;
     }
     if (card && card->kind == BATON__CARD_KIND__CARD_HANDOFF) {

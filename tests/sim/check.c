@@ -698,6 +698,7 @@ check_step(struct world *w)
             sim_fail(w, "the result of %s brings a card, and none came", name_of(w, t));
         }
     }
+    reservation_check(w);
     signal_check(w);
     check_projects(w);
     for (size_t i = 0; i < w->out.n_puts; i++) {

@@ -270,6 +270,11 @@ struct m_card {
     uint8_t owed_answers; /* they have begun: it must be written down in this step */
     uint8_t told;         /* as its latest event had it */
     bool called_off;      /* resolved in this step: what has not begun is cancelled */
+    /* Reservation. */
+    uint64_t under; /* token */
+    bool ended_by_lease;
+    uint8_t n_claims;
+    struct m_claim claims[M_CLAIMS_MAX];
 };
 
 struct m_schedule {
@@ -402,6 +407,8 @@ void model_first_ready(struct model *m, int t);
 
 /* Could the claim be held beside what is held now? `with_vague`: lingering claims that may be gone
  * count. */
+/* The same, paused or not. */
+bool model_is_unheld(const struct model *m, const struct m_claim *claim, bool with_vague);
 bool model_has_room(const struct model *m, const struct m_claim *claim, bool with_vague);
 
 /* A task that the broker adds for an incident; its slot. */

@@ -297,15 +297,27 @@ use_now(const struct model *m, bool with_vague, struct use use[M_RESOURCES])
             add_claims(m->lingers[i].claims, m->lingers[i].n_claims, use);
         }
     }
+    for (int i = 0; i < m->n_cards; i++) {
+        const struct m_card *card = &m->cards[i];
+        if (card->kind == BATON__CARD_KIND__CARD_RESERVATION && model_card_is_open(card)) {
+            add_claims(card->claims, card->n_claims, use);
+        }
+    }
+}
+
+bool
+model_is_unheld(const struct model *m, const struct m_claim *claim, bool with_vague)
+{
+    struct use use[M_RESOURCES] = {0};
+    use_now(m, with_vague, use);
+    struct use met = use_met(use, claim->resource);
+    return fits(claim, &met, m->capacity[claim->resource]);
 }
 
 bool
 model_has_room(const struct model *m, const struct m_claim *claim, bool with_vague)
 {
-    struct use use[M_RESOURCES] = {0};
-    use_now(m, with_vague, use);
-    struct use met = use_met(use, claim->resource);
-    return fits(claim, &met, m->capacity[claim->resource]) && !lock_is_paused(m, claim->resource);
+    return model_is_unheld(m, claim, with_vague) && !lock_is_paused(m, claim->resource);
 }
 
 reasons

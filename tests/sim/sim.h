@@ -248,6 +248,11 @@ void measure_card(struct world *w, const Baton__Event *e);
 void measure_check(struct world *w);
 void measure_check_token(struct world *w);
 
+/* ---- board_reservation.c ---- */
+void step_reservation(struct world *w);
+void reservation_take_event(struct world *w, const Baton__Event *e, struct m_card *card);
+void reservation_check(struct world *w);
+
 /* ---- board_schedule.c ---- */
 void step_schedule(struct world *w);
 

@@ -162,6 +162,17 @@ void signal_emit(struct core *core, struct core_request *request, const Baton__C
 void rule_replace(struct posting *posting);
 Baton__Code rule_remove(struct posting *posting);
 
+/* ---- reservation.c ---- */
+
+enum { RESERVATION_CLAIMS_MAX = CLAIMS_MAX };
+
+/* What the card holds, if it is a reservation in force; its resources are known. How many. */
+uint32_t reservation_claims(const struct core *core, const Baton__Card *card,
+                            struct claim claims[RESERVATION_CLAIMS_MAX]);
+/* The next reservation behind this slot (0: the first) that is in the way of what is wanted. */
+const Baton__Card *reservation_next(const struct core *core, uint32_t *slot,
+                                    const Baton__Claim *wanted);
+
 /* ---- the kinds ---- */
 
 /* The latest handoff of a task, unless it was rejected; NULL: none that counts. */
@@ -176,6 +187,6 @@ bool decision_concerns(const struct core *core, const Baton__Card *decision, con
 extern const struct card_kind card_budget;
 extern const struct card_kind card_handoff, card_signal, card_decision, card_incident, card_status;
 extern const struct card_kind card_blocker, card_area, card_level, card_target;
-extern const struct card_kind card_schedule, card_role;
+extern const struct card_kind card_schedule, card_reservation, card_role;
 
 #endif

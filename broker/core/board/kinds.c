@@ -2,6 +2,7 @@
 #include "broker/core/board/board.h"
 
 const struct card_kind *const card_kinds[CARD_KINDS_N] = {
+    [KIND(RESERVATION)] = &card_reservation,
     [KIND(HANDOFF)] = &card_handoff,   [KIND(SIGNAL)] = &card_signal,
     [KIND(BLOCKER)] = &card_blocker,   [KIND(DECISION)] = &card_decision,
     [KIND(INCIDENT)] = &card_incident, [KIND(STATUS)] = &card_status,
