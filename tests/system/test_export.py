@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import socket
 import sys
 import threading
 import time
@@ -297,7 +298,7 @@ class Broken(Export):
         self.pg.signal(signal.SIGCONT)
         self.check_same(c)
 
-    def test_wrong_server_password_or_schema_is_said_and_survived(self):
+    def test_wrong_server_credential_or_schema_is_said_and_survived(self):
         b = self.exporting(start=False)
         b.env = {**self.pg.env, "PGHOST": str(self.dir / "nowhere")}
         b.start()
@@ -321,6 +322,39 @@ class Broken(Export):
         self.work(c, 10, "b")
         wait_until("the schema", lambda: self.pg.sql("SELECT to_regclass('baton.task')") != "")
         self.check_same(c)
+
+    def test_a_server_that_says_nothing_moves_nothing(self):
+        silent = self.dir / "silent"
+        silent.mkdir()
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(silent / ".s.PGSQL.5432"))
+            listener.listen()
+            b = self.exporting(start=False)
+            b.env = {**self.pg.env, "PGHOST": str(silent)}
+            b.start()
+            c = self.client(b)
+            self.work(c, 100, "a")
+            self.assertEqual(self.exporter(c).state, "connecting")
+            b.stop()
+
+    def test_a_plain_role_with_a_password(self):
+        self.pg.sql("CREATE ROLE exporter LOGIN PASSWORD 'right';"
+                    "GRANT CREATE ON DATABASE baton TO exporter")
+        hba = self.pg.data / "pg_hba.conf"
+        hba.write_text("local all exporter scram-sha-256\n" + hba.read_text())
+        os.kill(self.pg.pid, signal.SIGHUP)
+        passes = self.dir / "pgpass"
+        passes.write_text("*:*:*:exporter:wrong\n")
+        passes.chmod(0o600)
+        b = self.exporting(start=False)
+        b.env = {**self.pg.env, "PGUSER": "exporter", "PGPASSFILE": str(passes)}
+        b.start()
+        c = self.client(b)
+        self.work(c, 10, "a")
+        wait_until("an error", lambda: "password authentication failed" in self.exporter(c).error)
+        passes.write_text("*:*:*:exporter:right\n")
+        self.check_same(c)
+        self.assertNotIn("right", b.process.output())
 
     def test_a_newer_schema_or_another_store_is_refused(self):
         b = self.exporting()
