@@ -25,6 +25,7 @@ def _generate():
 
 
 sys.path.insert(0, _generate())
+import card_pb2 as card  # noqa: E402
 import task_pb2 as task  # noqa: E402
 import wire_pb2 as wire  # noqa: E402
 
