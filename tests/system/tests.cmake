@@ -6,6 +6,7 @@ set(system_timeout_test_workloads 600)
 set(system_timeout_test_hostile 600)
 set(system_timeout_test_bench 300)
 set(system_timeout_test_export 600)
+set(system_timeout_test_packages 900)
 
 file(GLOB system_tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/system/test_*.py")
 foreach(file ${system_tests})
