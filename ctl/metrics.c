@@ -171,10 +171,13 @@ metric_format(double value, const char *unit, char *out, size_t room)
     }
     char number[64];
     bool small = value != 0 && value > -0.1 && value < 0.1;
-    snprintf(number, sizeof number, small ? "%.3g" : "%.1f", value);
+    snprintf(number, sizeof number, small ? "%.3g" : "%.2f", value);
     size_t n = strlen(number);
-    if (n > 2 && strcmp(number + n - 2, ".0") == 0) {
-        number[n - 2] = 0;
+    while (!small && number[n - 1] == '0') {
+        number[--n] = 0;
+    }
+    if (number[n - 1] == '.') {
+        number[n - 1] = 0;
     }
     snprintf(out, room, "%s%s%s", number, unit[0] ? " " : "", unit);
     return out;

@@ -356,6 +356,11 @@ const struct verb verbs[] = {
      decision_usage},
     {"blocker", verb_blocker, "Coordination", "Say what is in the way, and clear it",
      blocker_usage},
+    {"report", verb_report, "Coordination", "Write a report: Markdown, JSON, or a page of HTML",
+     "daily|weekly|success|milestones|final [OPTION…]\n"
+     "  --since T  --until T   its time; else the last day, the last week, everything\n"
+     "  --zone Z          of the times in it (the broker's)\n"
+     "  --html FILE       one page without script; the file must not exist"},
     {"budget", verb_budget, "Coordination", "Set how much may be used, and see what is left",
      budget_usage},
     {"metrics", verb_metrics, "Coordination", "Say how well the roles do, against the targets",

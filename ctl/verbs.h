@@ -192,6 +192,7 @@ int verb_project(struct ctl *ctl, int argc, char **argv);
 int verb_progress(struct ctl *ctl, int argc, char **argv);
 int verb_ready(struct ctl *ctl, int argc, char **argv);
 int verb_release(struct ctl *ctl, int argc, char **argv);
+int verb_report(struct ctl *ctl, int argc, char **argv);
 int verb_reopen(struct ctl *ctl, int argc, char **argv);
 int verb_resources(struct ctl *ctl, int argc, char **argv);
 int verb_resume(struct ctl *ctl, int argc, char **argv);

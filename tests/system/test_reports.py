@@ -1,0 +1,161 @@
+"""Reports: what they say, that they say it again, and that nothing in them acts."""
+
+import html.parser
+import json
+import unittest
+
+from harness import SystemTest
+
+EVIL = "<script>alert(1)</script> | **x** [y](javascript:z) \"q\" 'r' & s"
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser would make of it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.text = set(), [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+class Reports(SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.running = self.broker()
+
+    def ok(self, *args, **fields):
+        done = self.baton(self.running, *args, **fields)
+        self.assertEqual(done.status, 0, done.err)
+        return done
+
+    def take(self, role):
+        return self.ok("take", "--role", role).json()["token"]
+
+    def life(self):
+        """A little of everything."""
+        rules = self.dir / "rules.yaml"
+        rules.write_text("agent_metrics:\n  task_completion_rate:\n    target: 90%\n"
+                         "  test_coverage:\n    target: 80%\n")
+        self.ok("apply", rules)
+        self.ok("add", "DB", "--role", "infra", "--title", EVIL)
+        self.ok("add", "BAD", "--role", "infra")
+        self.ok("add", "API", "--role", "backend", "--after", "BAD:success")
+        self.ok("add", "UI", "--role", "frontend", "--after", "API")
+        self.ok("add", "APP", "--role", "frontend", "--after", "API")
+        self.ok("add", "M1", "--milestone", "--after", "DB", "--after", "API", "--title", "Week 1")
+        token = self.take("infra")
+        self.ok("complete", "--token", token, "--measure", "coverage=91%", "--measure",
+                "api_response_time=250 ms", "--measure", "uptime=99.95%")
+        token = self.take("infra")
+        self.ok("fail", "no", "--fatal", "--token", token)
+        blocker = self.ok("blocker", "raise", "no database " + EVIL, "--role", "backend",
+                          "--severity", "P0").json()["number"]
+        self.ok("blocker", "resolve", blocker, "there it is")
+        self.ok("blocker", "raise", "no key", "--task", "UI", "--owner", "ops")
+        self.ok("incident", "open", "P2", "--title", "slow " + EVIL, "--role", "backend")
+
+    def sections(self, *args):
+        return {s["title"]: s for s in self.ok("report", *args).json()["sections"]}
+
+    def rows(self, section):
+        return [dict(zip(section["columns"], row)) for row in section["rows"]]
+
+    def test_daily_says_what_happened_and_what_to_do(self):
+        self.life()
+        daily = self.sections("daily")
+        self.assertEqual(list(daily), ["About", "Done", "Blockers", "Targets",
+                                       "Slowest and most retried", "Waits", "Suggestions"])
+        self.assertEqual([(r["Task"], r["State"]) for r in self.rows(daily["Done"])],
+                         [("DB", "done"), ("BAD", "failed")])
+        self.assertIn("1 tasks are done, 0 of them behind their deadline", daily["Done"]["lines"])
+        self.assertEqual([r["State"] for r in self.rows(daily["Blockers"])], ["resolved", "open"])
+        verdicts = {r["Target"]: r["Verdict"] for r in self.rows(daily["Targets"])}
+        self.assertEqual(verdicts, {"task_completion_rate": "missed", "test_coverage": "met"})
+        waits = {r["Role"]: r for r in self.rows(daily["Waits"])}
+        self.assertEqual(waits["backend"]["Ready now"], "1")  # the incident's
+        said = " ".join(self.sections("daily", "--until", "2037-01-01T00:00Z", "--since",
+                                      "2026-01-01T00:00Z")["Suggestions"]["lines"])
+        self.assertIn("API holds up 3 tasks and is waiting", said)
+        # Nobody serves the incident's roles, so it has climbed to P0, which calls infra too.
+        self.assertRegex(said, "(infra|backend) is short")
+        self.assertIn("task_completion_rate is missed", said)
+
+    def test_success_is_the_strategys_section_by_section(self):
+        self.life()
+        success = self.sections("success")
+        self.assertEqual(list(success), ["About", "Agent Performance", "System Performance",
+                                         "Project Delivery"])
+        agents = {r["What"]: (r["Is"], r["Verdict"])
+                  for r in self.rows(success["Agent Performance"])}
+        self.assertEqual(agents["Task completion rate"], ("50 %", "missed"))
+        self.assertEqual(agents["Handoff success rate"], ("not reported", "-"))
+        self.assertEqual(agents["Critical (P0) blockers lasting more than 4 hours"],
+                         ("0 of 1", "met"))
+        self.assertEqual(agents["Test coverage"], ("91 %", "met"))
+        system = {r["What"]: (r["Is"], r["Verdict"])
+                  for r in self.rows(success["System Performance"])}
+        self.assertEqual(system, {"API response time": ("250 ms", "missed"),
+                                  "WebSocket latency": ("not reported", "-"),
+                                  "Uptime": ("99.95 %", "met"),
+                                  "Data loss incidents": ("not reported", "-")})
+        self.assertEqual([(r["Milestone"], r["Done"], r["State"])
+                          for r in self.rows(success["Project Delivery"])],
+                         [("M1", "1 of 2", "waiting")])
+
+    def test_all_kinds_and_forms(self):
+        self.life()
+        for kind in ("daily", "weekly", "success", "milestones", "final"):
+            text = self.ok("report", kind, json_out=False).out
+            self.assertTrue(text.startswith("# "), text)
+            self.assertNotIn("<script", text)
+            path = self.dir / f"{kind}.html"
+            self.ok("report", kind, "--html", path)
+            page = Page(path.read_text())
+            self.assertFalse(page.tags & {"script", "a", "img", "iframe", "link", "form"})
+            self.assertFalse([a for a in page.attributes if a[0].startswith("on")])
+            if kind in ("daily", "weekly", "final"):
+                self.assertIn(EVIL, page.text)  # as it was written, and nothing of it acts
+            self.assertEqual(self.baton(self.running, "report", kind, "--html", path).status, 73)
+        final = self.sections("final")
+        self.assertEqual(len(final["Incidents"]["rows"]), 1)
+        self.assertIn("Decisions", final)
+
+    def test_the_same_data_gives_the_same_report(self):
+        self.life()
+        # Times in a zone; until is fixed, so that nothing depends on the hour of the test.
+        args = ("report", "weekly", "--until", "2037-01-01T00:00:00Z", "--since",
+                "2026-01-01T00:00:00Z", "--zone", "Asia/Tokyo")
+        one = self.ok(*args, json_out=False).out
+        self.assertIn("to 2037-01-01 09:00 (Asia/Tokyo)", one)
+        self.assertEqual(self.ok(*args, json_out=False).out, one)
+        self.running.restart()
+        self.assertEqual(self.ok(*args, json_out=False).out, one)
+
+    def test_a_window_leaves_out_what_is_not_in_it(self):
+        self.life()
+        done = self.sections("daily", "--since", "2020-01-01T00:00:00Z", "--until",
+                             "2020-02-01T00:00:00Z")["Done"]
+        self.assertEqual(done["rows"], [])
+
+    def test_nothing_to_tell(self):
+        for kind in ("daily", "weekly", "success", "milestones", "final"):
+            self.ok("report", kind)
+
+    def test_wrong_questions(self):
+        for args in ([], ["hourly"], ["daily", "weekly"], ["daily", "--since", "soon"],
+                     ["daily", "--zone", "Mars/Base"],
+                     ["daily", "--since", "2026-01-02T00:00Z", "--until", "2026-01-01T00:00Z"]):
+            self.assertEqual(self.baton(self.running, "report", *args).status, 64, args)
+        self.assertEqual(self.baton(self.running, "report", "daily", "--html",
+                                    self.dir / "no" / "such.html").status, 73)
+
+
+if __name__ == "__main__":
+    unittest.main()
