@@ -115,6 +115,7 @@ class Clock:
             for moment in (to - n * self.STEP for n in (3, 2, 1, 0)):
                 if moment > self.now:
                     self._write(moment)
+                    client.ping()  # perhaps in a turn that had looked at the clock before
                     client.ping()
             # What follows from what was due is due in the turns after.
             for _ in range(10):
