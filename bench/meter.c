@@ -59,6 +59,7 @@ static const struct {
     {"workers", COUNT, offsetof(struct options, workers)},
     {"slots", COUNT, offsetof(struct options, slots)},
     {"threads", COUNT, offsetof(struct options, threads)},
+    {"warm", COUNT, offsetof(struct options, warm)},
     {"gap-us", COUNT, offsetof(struct options, gap_us)},
     {"layers", COUNT, offsetof(struct options, layers)},
 };

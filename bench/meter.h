@@ -37,6 +37,7 @@ struct options {
     uint32_t workers;
     uint32_t slots;   /* tasks in flight of a worker */
     uint32_t threads; /* that drive the workers */
+    uint32_t warm;    /* tasks before the lengths are measured, if more than n */
     uint32_t gap_us;  /* between two tasks of the latency */
     uint32_t layers;
 };

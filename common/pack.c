@@ -36,7 +36,7 @@ add_bytes(struct buf *buf, const struct shape_field *field, const void *data, si
 }
 
 /* A number as it goes over the wire; `at` is where it stands in the message. */
-static uint64_t
+static inline uint64_t
 number_at(unsigned type, const void *at)
 {
     switch (type) {
@@ -150,37 +150,61 @@ chosen(const struct shape *shape, const struct shape_step *step, const char *mes
                                                                                         : field;
 }
 
-/* What is not zero may still be nothing. */
-static bool
-is_empty(const struct shape_field *field, const char *at)
+/* Fields that are neither numbers nor texts. */
+static void
+pack_other(struct buf *buf, const struct shape *shape, const struct shape_step *step,
+           const char *message)
 {
-    return (field->type == PROTOBUF_C_TYPE_STRING &&
-            (*(const char *const *)(const void *)at)[0] == 0) ||
-           (field->type == PROTOBUF_C_TYPE_DOUBLE && *(const double *)(const void *)at == 0);
+    const struct shape_field *field = &shape->fields[step->first];
+    if (step->kind == SHAPE_ONEOF) {
+        field = chosen(shape, step, message);
+        if (field) {
+            add_value(buf, field, message + field->offset);
+        }
+    } else if (field->is_repeated) {
+        add_repeated(buf, field, message);
+    } else if (field->type != PROTOBUF_C_TYPE_DOUBLE ||
+               *(const double *)(const void *)(message + field->offset) != 0) {
+        add_value(buf, field, message + field->offset);
+    }
 }
 
-/* Zero and "" are not said, except by the case of a oneof. */
+/* Zero and "" are not said, except by the case of a oneof. Most of what is said are numbers and
+ * texts: these are written in here, at p, and buf->bytes follows when others need it. */
 static void
 pack_fields(struct buf *buf, const struct shape *shape, const ProtobufCMessage *message)
 {
     const char *base = (const char *)message;
     const struct shape_step *end = shape->steps + shape->n_steps;
+    uint8_t *p = buf_reserve(buf, HEAD_BYTES_MAX);
     for (const struct shape_step *step = shape->steps; step < end; step++) {
         if ((*(const uint64_t *)(const void *)(base + step->word) & step->mask) == 0) {
             continue;
         }
         const struct shape_field *field = &shape->fields[step->first];
-        if (step->is_oneof) {
-            field = chosen(shape, step, base);
-            if (field) {
-                add_value(buf, field, base + field->offset);
+        size_t bytes = 0;
+        const char *text = NULL;
+        if (step->kind == SHAPE_TEXT) {
+            text = *(const char *const *)(const void *)(base + field->offset);
+            bytes = strlen(text);
+            if (bytes == 0) {
+                continue;
             }
-        } else if (field->is_repeated) {
-            add_repeated(buf, field, base);
-        } else if (!is_empty(field, base + field->offset)) {
-            add_value(buf, field, base + field->offset);
+        }
+        buf->bytes = (size_t)(p - buf->data);
+        if (step->kind == SHAPE_NUMBER || step->kind == SHAPE_TEXT) {
+            p = put_tag(buf_reserve(buf, HEAD_BYTES_MAX + bytes), field);
+            p = varint_put(p, text ? bytes : number_at(field->type, base + field->offset));
+            if (text) {
+                memcpy(p, text, bytes);
+                p += bytes;
+            }
+        } else {
+            pack_other(buf, shape, step, base);
+            p = buf->data + buf->bytes;
         }
     }
+    buf->bytes = (size_t)(p - buf->data);
     for (unsigned i = 0; i < message->n_unknown_fields; i++) {
         const ProtobufCMessageUnknownField *unknown = &message->unknown_fields[i];
         buf_add_varint(buf, unknown->tag << 3 | unknown->wire_type);

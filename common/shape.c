@@ -93,6 +93,20 @@ step_of(uint32_t at, bool is_half)
     return step;
 }
 
+static enum shape_kind
+kind_of(const struct shape_field *field)
+{
+    if (field->is_oneof) {
+        return SHAPE_ONEOF;
+    }
+    if (field->is_repeated || field->type == PROTOBUF_C_TYPE_BYTES ||
+        field->type == PROTOBUF_C_TYPE_MESSAGE || field->type == PROTOBUF_C_TYPE_FIXED64 ||
+        field->type == PROTOBUF_C_TYPE_DOUBLE) {
+        return SHAPE_OTHER;
+    }
+    return field->type == PROTOBUF_C_TYPE_STRING ? SHAPE_TEXT : SHAPE_NUMBER;
+}
+
 static struct shape *
 shape_new(const ProtobufCMessageDescriptor *type)
 {
@@ -106,7 +120,7 @@ shape_new(const ProtobufCMessageDescriptor *type)
         shape->fields[i] = field;
         shape->by_number[field.number] = (uint8_t)(i + 1);
         struct shape_step *before = shape->n_steps ? &shape->steps[shape->n_steps - 1] : NULL;
-        if (field.is_oneof && before && before->is_oneof && before->last + 1u == i &&
+        if (field.is_oneof && before && before->kind == SHAPE_ONEOF && before->last + 1u == i &&
             shape->fields[before->first].quantifier == field.quantifier) {
             before->last = (uint8_t)i;
             continue;
@@ -114,7 +128,7 @@ shape_new(const ProtobufCMessageDescriptor *type)
         bool counted = field.is_repeated || field.is_oneof;
         struct shape_step step = step_of(counted ? field.quantifier : field.offset,
                                          field.is_oneof || (!counted && field.bytes == 4));
-        step.is_oneof = field.is_oneof;
+        step.kind = (uint8_t)kind_of(&field);
         step.first = step.last = (uint8_t)i;
         shape->steps[shape->n_steps++] = step;
     }

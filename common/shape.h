@@ -24,12 +24,14 @@ struct shape_field {
     const struct shape *sub; /* MESSAGE */
 };
 
+enum shape_kind { SHAPE_NUMBER, SHAPE_TEXT, SHAPE_ONEOF, SHAPE_OTHER };
+
 /* One look at a message that is to be packed. */
 struct shape_step {
     uint32_t word; /* of these eight bytes of the message … */
     uint8_t first; /* (of a oneof: this field, in the order of numbers, … */
     uint8_t last;  /* … to this one) */
-    bool is_oneof; /* the word is its case */
+    uint8_t kind;  /* shape_kind; SHAPE_ONEOF: the word is its case */
     uint64_t mask; /* … these bits are 0 when nothing is said */
 };
 

@@ -17,7 +17,7 @@ enum {
     STORE_FORMAT = 1,               /* user_version */
     STORE_APPLICATION = 0x4261746f, /* application_id: "Bato" */
     STORE_PAGE_BYTES = 4096,        /* 2, 8 KiB: no faster, measured; a small commit is one page */
-    STORE_CACHE_KIB = 8192,         /* the journal is written, hardly read */
+    STORE_CACHE_KIB = 4096,         /* the journal is written, hardly read */
     STORE_ID_BYTES = 32,            /* hex digits */
     GROUP_BYTES_MAX = 32 << 20,     /* what one transaction takes of the queue, and a batch more */
     QUIET_US = 2000,                /* no batch for so long: time for housekeeping */
