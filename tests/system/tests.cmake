@@ -1,5 +1,6 @@
 # Whole programs, driven from outside by Debian's Python (its python3-zmq and python3-protobuf belong to
 # /usr/bin/python3). Each test_*.py is one ctest; seconds that a test needs beyond the usual stand here.
+set(system_timeout_test_containers 600)
 set(system_timeout_test_kill 600)
 set(system_timeout_test_faults 300)
 set(system_timeout_test_workloads 600)
