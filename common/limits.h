@@ -45,11 +45,12 @@ enum {
     UPSTREAM_BYTES_MAX = 256 * 1024,
     PRIORITY_WEIGHT_MAX = 1000,
     SUBMIT_CARDS_MAX = 1000,
-    NOTE_BYTES_MAX = 2048,           /* for the next attempt of a task */
-    CARDS_MAX = 20 * 1000,           /* open cards on the board, rules too */
-    CARDS_ENDED_KEPT = 20 * 1000,    /* ended ones in memory */
-    CARD_BYTES_MAX = 256 * 1024,     /* one card, packed */
-    CARD_TEXT_BYTES_MAX = 64 * 1024, /* its text, its outcome, the text of an item */
+    FORWARD_TARGET_MS = 24 * 60 * 60 * 1000, /* for a task that others wait for to be added */
+    NOTE_BYTES_MAX = 2048,                   /* for the next attempt of a task */
+    CARDS_MAX = 20 * 1000,                   /* open cards on the board, rules too */
+    CARDS_ENDED_KEPT = 20 * 1000,            /* ended ones in memory */
+    CARD_BYTES_MAX = 256 * 1024,             /* one card, packed */
+    CARD_TEXT_BYTES_MAX = 64 * 1024,         /* its text, its outcome, the text of an item */
     CARD_ITEMS_MAX = 500,
     DECISIONS_GIVEN = 200,                /* with a task, at most */
     CARD_TAG_BYTES_MAX = 32,              /* tags and units of items */

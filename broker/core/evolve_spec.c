@@ -213,6 +213,7 @@ evolve_respecified(struct core *core, const Baton__Fact *fact, struct core_out *
     bool other_edges = !edges_equal(old, spec);
     if (other_edges) {
         edges_build(core, task, spec);
+        task_ext(core, task)->after_since = fact->at;
     }
     if (queued) {
         queue_enter(core, task);

@@ -73,6 +73,9 @@ task_move(struct core *core, struct task *task, unsigned to, unsigned reason, st
     if (task->edges->n_broken && (from == WAITING || to == WAITING || from == UNKNOWN)) {
         notice_look(core, task);
     }
+    if (task->ext && task->ext->notice) {
+        settle_add(core, task);
+    }
     ended_list_update(core, task);
     timer_update(core, task);
     more.from = from;
@@ -126,7 +129,7 @@ settle_if_due(struct core *core, struct task *task)
 {
     bool through = task->milestone && !task->held && !task->timed && !task_is_blocked(task) &&
                    edges_are_clear(task);
-    if (task->edges->n_abort || through) {
+    if (task->edges->n_abort || through || (task->ext && task->ext->notice)) {
         settle_add(core, task);
     }
 }

@@ -1,6 +1,7 @@
 /* Blockers that the broker raises by itself: a task has ended, and others wait for it in vain (with
  * policy hold). One for each such task, however many wait; for whoever submitted it, with the usual
- * clock. It blocks nothing, and ends by itself when the task goes on or nobody waits any more. */
+ * clock. And one for a task that has waited for a day for one that nobody has added. They block
+ * nothing, and end by themselves when their cause does. */
 #include "broker/core/board/board.h"
 
 #include <string.h>
@@ -38,27 +39,34 @@ holds_up(const struct core *core, const struct task *task)
     return false;
 }
 
-static void
-notice_raise(struct core *core, struct core_request *request, const struct task *task)
+/* False: the board is full. */
+static bool
+notice_raise(struct core *core, struct core_request *request, const struct task *task,
+             const char *cause, const char *title)
 {
     if (core->board.n - core->board.n_ended >= CARDS_MAX) {
-        return;
+        return false;
     }
-    Baton__Item cause = BATON__ITEM__INIT;
-    Baton__Item *items[] = {&cause};
-    static char tag[] = "cause", name[] = "upstream_failed";
+    Baton__Item item = BATON__ITEM__INIT;
+    Baton__Item *items[] = {&item};
     const char *owner = actor_name(core, task->actor);
     Baton__Card card = BATON__CARD__INIT;
-    cause.tag = tag;
-    cause.name = name;
+    item.tag = (char *)(uintptr_t) "cause";
+    item.name = (char *)(uintptr_t)cause;
     card.items = items;
     card.n_items = 1;
     card.project = (char *)(uintptr_t)task_project(core, task);
     card.task = task->id;
-    card.title = arena_printf(request->arena, "%s is %s, and what waits for it can't go on",
-                              task->id, state_name(task->state));
+    card.title = (char *)(uintptr_t)title;
     card.owner = (char *)(uintptr_t)(owner && strlen(owner) <= NAME_BYTES_MAX ? owner : "");
     blocker_emit(core, request, &card);
+    return true;
+}
+
+static bool
+is_forward(const Baton__Card *card)
+{
+    return strcmp(card->items[0]->name, "forward_ref") == 0;
 }
 
 static void
@@ -67,28 +75,80 @@ notice_end(struct core *core, struct core_request *request, const struct task *t
     const struct card *card = board_find(core, task->ext->notice);
     CHECK(card);
     Baton__Card next = board_copy(card);
-    static char goes_on[] = "it goes on", nobody[] = "nobody waits for it any more";
+    static char goes_on[] = "it goes on", nobody[] = "nobody waits for it any more",
+                known[] = "it does not wait for an unknown task any more";
     next.state = CARD(RESOLVED);
-    next.outcome = state_is_terminal(task->state) ? nobody : goes_on;
+    next.outcome = is_forward(card->message)        ? known
+                   : state_is_terminal(task->state) ? nobody
+                                                    : goes_on;
     next.ended_at = request->now;
     next.rings_at = 0;
     board_emit(core, request, &next, VERB(RESOLVE));
 }
 
+/* It waits for a task that nobody has added. */
+static const struct edge_in *
+forward_of(const struct core *core, const struct task *task)
+{
+    for (uint32_t i = 0; task->state == WAITING && task->edges->n_forward && i < task->edges->n_ins;
+         i++) {
+        const struct edge_in *edge = &task->edges->ins[i];
+        if (edge->pred && edge->state == EDGE_PENDING &&
+            task_at(core, edge->pred)->state == UNKNOWN) {
+            return edge;
+        }
+    }
+    return NULL;
+}
+
+int64_t
+notice_forward_at(const struct task *task)
+{
+    if (task->state != WAITING || !task->edges->n_forward || (task->ext && task->ext->notice)) {
+        return NEVER;
+    }
+    const struct task_ext *ext = task->ext;
+    int64_t since = MAX(task->created_at, ext ? ext->after_since : 0);
+    return MAX(since + FORWARD_TARGET_MS, ext ? ext->forward_again : 0);
+}
+
+void
+notice_forward(struct core *core, struct core_request *request, struct task *task)
+{
+    const struct edge_in *edge = forward_of(core, task);
+    CHECK(edge);
+    const char *title = arena_printf(request->arena,
+                                     "%s waits for %s, which nobody has added for a day", task->id,
+                                     task_at(core, edge->pred)->id);
+    if (!notice_raise(core, request, task, "forward_ref", title)) {
+        task_ext(core, task)->forward_again = request->now + BLOCKER_TARGET_MS;
+        timer_update(core, task);
+    }
+}
+
 void
 notice_settle(struct core *core, struct core_request *request, struct task *task)
 {
+    bool vain = holds_up(core, task);
     bool is_open = task->ext && task->ext->notice;
-    if (is_open == holds_up(core, task)) {
+    if (!is_open && !vain) {
         return;
     }
     /* What these facts leave to settle is the caller's, who is at it. */
     bool later = core->settles_later;
     core->settles_later = true;
     if (is_open) {
-        notice_end(core, request, task);
-    } else {
-        notice_raise(core, request, task);
+        const Baton__Card *card = board_find(core, task->ext->notice)->message;
+        bool holds = is_forward(card) ? forward_of(core, task) != NULL : vain;
+        if (!holds) {
+            notice_end(core, request, task);
+        }
+    }
+    if (vain && !(task->ext && task->ext->notice)) {
+        (void)notice_raise(core, request, task, "upstream_failed",
+                           arena_printf(request->arena,
+                                        "%s is %s, and what waits for it can't go on", task->id,
+                                        state_name(task->state)));
     }
     core->settles_later = later;
 }

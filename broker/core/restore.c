@@ -25,7 +25,7 @@ ext_needed(const Baton__TaskRecord *r)
            r->next_update_at || r->result || r->n_attempts || r->n_orphans || r->aborted_by ||
            r->parent || r->n_children || r->n_descendants || r->cancel_grace_ms || r->depth ||
            r->risk_told || r->late_told || r->n_taken || r->n_measures || r->waits_for[0] ||
-           r->note[0] || r->rework;
+           r->note[0] || r->rework || r->after_since;
 }
 
 static void
@@ -44,6 +44,7 @@ ext_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
     ext->waits_for = copy_text(r->waits_for);
     ext->note = copy_text(r->note);
     ext->rework = (uint16_t)r->rework;
+    ext->after_since = r->after_since;
     ext->parent = r->parent;
     ext->root = r->root;
     ext->depth = r->depth;

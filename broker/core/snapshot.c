@@ -69,6 +69,7 @@ record_ext(const struct core *core, const struct task_ext *ext, struct arena *ar
     record->waits_for = text(ext->waits_for);
     record->note = text(ext->note);
     record->rework = ext->rework;
+    record->after_since = ext->after_since;
 }
 
 void

@@ -108,6 +108,8 @@ struct task_ext {
     char *note;               /* for its next attempt; NULL: none */
     uint16_t rework;          /* times that it was sent back since it was last revived */
     uint32_t n_live_children; /* derived */
+    int64_t after_since;      /* its dependencies were changed; 0: never */
+    int64_t forward_again;    /* not persistent: not told before, since the board was full */
     uint64_t notice;          /* derived: number of the broker's own blocker on it; 0: none */
     struct claim *claims;
     uint32_t n_claims;
@@ -734,6 +736,10 @@ const char *park_words(struct arena *arena, const char *waits_for);
 
 /* Raises or ends the blocker on a task because of which others wait in vain; emits facts. */
 void notice_settle(struct core *core, struct core_request *request, struct task *task);
+/* The task has waited for one that nobody knows for a day: says so, once. */
+void notice_forward(struct core *core, struct core_request *request, struct task *task);
+/* When that is due; NEVER: it is not, or it was said. */
+int64_t notice_forward_at(const struct task *task);
 /* What the task waits for in vain is to be looked at: it begins to wait, or no longer does. */
 void notice_look(struct core *core, const struct task *task);
 

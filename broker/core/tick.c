@@ -119,6 +119,8 @@ tick_task(struct core *core, struct core_request *request, struct task *task)
     case READY:
         if (deadline_expires(task) && task->course->deadline <= request->now) {
             emit_expired(core, request, task);
+        } else if (notice_forward_at(task) <= request->now) {
+            notice_forward(core, request, task);
         } else if (!tick_alert(core, request, task)) {
             emit_simple_due(core, request, task);
         }

@@ -102,6 +102,7 @@ timer_of(const struct task *task)
         if (deadline_expires(task)) {
             at = MIN(at, task->course->deadline);
         }
+        at = MIN(at, notice_forward_at(task));
         break;
     case LEASED:
         at = MIN(run->lease_until, run->start_until);

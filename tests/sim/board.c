@@ -183,6 +183,11 @@ static void
 adopt_notice(struct world *w, const Baton__Event *e, int t)
 {
     struct model *m = w->m;
+    bool forward = strcmp(e->card->items[0]->name, "forward_ref") == 0;
+    int64_t since = MAX(m->task[t].created_at, m->task[t].after_since);
+    if (forward && (!model_waits_forward(m, t) || since + INT64_C(24) * 3600000 > m->now)) {
+        sim_fail(w, "%s is told to wait for an unknown task too early", e->card->task);
+    }
     if (model_notice(m, t) || !board_make_room(m) ||
         e->card->due_at != m->now + BLOCKER_TARGET_MS) {
         sim_fail(w, "blocker %llu is raised on %s, which has one",
@@ -195,6 +200,7 @@ adopt_notice(struct world *w, const Baton__Event *e, int t)
                                              .role = -1,
                                              .task = (int16_t)t,
                                              .notice = true,
+                                             .forward = forward,
                                              .rings_at = m->now + BLOCKER_TARGET_MS};
 }
 
@@ -204,8 +210,10 @@ notice_check(struct world *w)
 {
     struct model *m = w->m;
     for (int t = 0; t < m->n_tasks; t++) {
-        bool holds_up = model_holds_up(m, t);
-        if (holds_up != (model_notice(m, t) != NULL)) {
+        const struct m_card *card = model_notice(m, t);
+        bool holds_up = card && card->forward ? m->state[t] == WAITING && model_waits_forward(m, t)
+                                              : model_holds_up(m, t);
+        if (holds_up != (card != NULL)) {
             sim_fail(w, "%s: others %swait for it in vain, and a blocker %s so",
                      w->names[m->task[t].id], holds_up ? "" : "don't ",
                      holds_up ? "does not say" : "says");

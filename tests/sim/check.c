@@ -643,9 +643,10 @@ check_due(struct world *w)
             if (due[i].hi <= m->now && silent) {
                 model_fire(m, t, due[i].timer);
             } else if (due[i].hi <= m->now) {
-                static const char *const names[] = {"back-off", "start time", "lease", "start",
-                                                    "run time", "deadline",   "grace", "stall",
-                                                    "",         "",           "budget"};
+                static const char *const names[] = {
+                    "back-off", "start time", "lease", "start", "run time",
+                    "deadline", "grace",      "stall", "",      "wait for an unknown task",
+                    "",         "budget"};
                 sim_fail(w, "the %s of %s (%s) was due %lld ms ago, and the tick left it",
                          names[due[i].timer], name_of(w, t), state_name(m->state[t]),
                          (long long)(m->now - due[i].hi));

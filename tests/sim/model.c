@@ -317,6 +317,14 @@ model_first_ready(struct model *m, int t)
 /* ---- time ---- */
 
 bool
+model_waits_forward(const struct model *m, int t)
+{
+    struct upstream up;
+    upstream_of(m, t, &up);
+    return up.forward;
+}
+
+bool
 model_holds_up(const struct model *m, int t)
 {
     for (int d = 0; d < m->n_tasks && m->state[t] >= DONE && !m->task[t].archived; d++) {
@@ -429,6 +437,11 @@ model_timers(const struct model *m, int t, struct m_due due[8])
                     ? s != CANCELLING
                     : spec->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_EXPIRE &&
                           (s == WAITING || s == READY);
+    if (s == WAITING && !model_notice((struct model *)(uintptr_t)m, t) &&
+        model_waits_forward(m, t)) {
+        int64_t at = MAX(task->created_at, task->after_since) + INT64_C(24) * 3600000;
+        n = add_due(due, n, T_FORWARD, at, at);
+    }
     if (spec->deadline && acts) {
         n = add_due(due, n, T_DEADLINE, spec->deadline, MAX(spec->deadline, task->deadline_hi));
     }
@@ -559,6 +572,7 @@ model_leads_to(const struct model *m, int t, enum m_timer timer, int to, int rea
     case T_STALL:
     case T_RISK:
     case T_LATE:
+    case T_FORWARD:
         break;
     }
     return false;
@@ -601,6 +615,8 @@ model_fire(struct model *m, int t, enum m_timer timer)
         break;
     case T_GRACE:
         model_finish_cancelling(m, t, BATON__OUTCOME__OUTCOME_LOST, END_GRACE);
+        break;
+    case T_FORWARD:
         break;
     case T_STALL:
         task->stalled = true;

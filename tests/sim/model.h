@@ -178,6 +178,7 @@ struct m_task {
     int16_t waits_gate;
     uint64_t waits_number; /* of the blocker; 0: it is raised in this step */
     uint32_t rework;
+    int64_t after_since;        /* its dependencies were changed */
     uint64_t handed;            /* latest token under which it gave a handoff */
     bool owed_blocker;          /* its result raises one */
     bool owed_handoff;          /* … gives one */
@@ -253,7 +254,7 @@ struct m_card {
     bool owed;            /* handoff: it must be accepted in this step */
     bool owed_old;        /* handoff, decision: … superseded */
     uint64_t token;       /* handoff */
-    bool notice;          /* blocker: raised by the broker itself */
+    bool notice, forward; /* blocker: raised by the broker itself; because of an unknown task */
     int8_t name;          /* signal, decision, area */
     /* Decision, area. */
     int8_t area;               /* -1: none */
@@ -376,9 +377,10 @@ enum m_timer {
     T_DEADLINE,
     T_GRACE,
     T_STALL,
-    T_RISK,   /* its latest start has passed */
-    T_LATE,   /* its deadline has */
-    T_BUDGET, /* a hard one is used up */
+    T_RISK,    /* its latest start has passed */
+    T_FORWARD, /* what it waits for is unknown for a day */
+    T_LATE,    /* its deadline has */
+    T_BUDGET,  /* a hard one is used up */
 };
 struct m_due {
     enum m_timer timer;
@@ -434,6 +436,8 @@ bool model_gate_is_open(const struct model *m, int project, int id);
 struct m_card *model_notice(struct model *m, int t);
 /* Somebody waits for it in vain, with policy hold. */
 bool model_holds_up(const struct model *m, int t);
+/* It waits for a task that nobody knows. */
+bool model_waits_forward(const struct model *m, int t);
 /* An open blocker is on the task; on its project or role. */
 bool model_is_blocked(const struct model *m, int t);
 bool model_is_blocked_around(const struct model *m, int project, int role);

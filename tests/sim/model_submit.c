@@ -84,6 +84,9 @@ model_respecify(struct model *m, int t, const struct m_spec *spec)
     struct m_task *task = &m->task[t];
     uint32_t fields = model_differences(&task->spec, spec);
     model_take_fields(&task->spec, spec, fields);
+    if (fields & F_AFTER) {
+        task->after_since = m->now;
+    }
     if (fields & F_NOT_BEFORE) {
         task->wait_not_before = spec->not_before > m->now;
     }

@@ -1,8 +1,10 @@
 """Blockers that the broker raises by itself: a task failed, and others wait for it."""
 
+import datetime
 import json
 import unittest
 
+from harness import Clock, SystemTest
 from test_board import BoardTest
 
 MANY = 20000
@@ -71,6 +73,32 @@ class Notices(BoardTest):
         self.ok("cancel", "--all", "--role", "backend", "--yes", "--reason", "enough")
         self.assertEqual(self.open(), [])
         self.assertEqual(len(self.ok("blocker", "list", "--all").lines()), 1)
+
+
+class Forward(SystemTest):
+    def test_who_waits_for_an_unknown_task_is_told_after_a_day(self):
+        begin = datetime.datetime(2025, 8, 12, 8, 0, 0)
+        clock = Clock(self.dir, begin)
+        running = self.broker(env=clock.env)
+
+        def ok(*args):
+            done = self.baton(running, *args, env=clock.env)
+            self.assertEqual(done.status, 0, done.err)
+            return done
+
+        def n_open():
+            done = self.baton(running, "blocker", "list", env=clock.env)
+            return len(done.lines()) if done.status == 0 else 0
+
+        ok("add", "API", "--role", "backend", "--after", "DB")
+        clock.move(running, begin + datetime.timedelta(hours=23, minutes=59))
+        self.assertEqual(n_open(), 0)
+        clock.move(running, begin + datetime.timedelta(hours=24, minutes=1))
+        card, = ok("blocker", "list").lines()
+        self.assertEqual((card["task"], card["items"][0]["name"]), ("API", "forward_ref"))
+        self.assertIn("API waits for DB", card["title"])
+        ok("add", "DB", "--role", "infra")
+        self.assertEqual(n_open(), 0)
 
 
 del BoardTest

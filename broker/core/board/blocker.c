@@ -114,6 +114,7 @@ blocker_weigh(struct core *core, const Baton__Card *card, int by)
         struct task *task = task_find(core, project_find(core, card->project), card->task);
         if (task) {
             task_ext(core, task)->notice = by > 0 ? card->number : 0;
+            timer_update(core, task);
         }
     } else if (card->task[0]) {
         struct task *task = task_find(core, project_find(core, card->project), card->task);
