@@ -76,7 +76,7 @@ become_agent(pid_t supervisor, rlim_t nofile, int failure, char **argv)
     setsid();
     set_limits(nofile);
     reset_signals();
-    if (fchdir(EXEC_FD_WORKDIR) == 0) {
+    if (write(EXEC_FD_SCOPE, "0", 1) == 1 && fchdir(EXEC_FD_WORKDIR) == 0) {
         (void)close_range(EXEC_FD_WORKDIR, ~0U, CLOSE_RANGE_CLOEXEC);
         execvp(argv[0], argv);
     }
@@ -197,6 +197,7 @@ main(int argc, char **argv)
     int error = start((rlim_t)strtoull(argv[2], NULL, 10), argv + 3);
     /* The pipes are the agent's alone, so that their end is the agent's end. */
     (void)close_range(0, EXEC_FD_WORKDIR, 0);
+    (void)close(EXEC_FD_SCOPE);
     tell(error ? 'E' : 'S', error ? error : (int)agent);
     supervise(&signals);
     return 0;

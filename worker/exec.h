@@ -10,6 +10,8 @@ enum {
     EXEC_FD_PROGRESS = 3, /* the agent's too */
     EXEC_FD_WORKDIR = 4,  /* the directory to change into */
     EXEC_FD_STATUS = 5,   /* the helper writes lines here */
+    EXEC_FD_SCOPE = 6,    /* the agent writes "0" here before it is the agent: worker/scope.h */
+    EXEC_FD_LAST = EXEC_FD_SCOPE,
 };
 
 /* Lines on the status pipe: "S pid" the program was executed; "E errno" it could not be; "X status"

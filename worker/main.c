@@ -4,6 +4,7 @@
 #include "common/streams.h"
 #include "worker/loop.h"
 #include "worker/options.h"
+#include "worker/scope.h"
 #include "worker/spawn.h"
 #include "worker/worker.h"
 
@@ -24,6 +25,14 @@ work(struct options *options)
     if (!spawn_helper()) {
         log_event(LOG_LEVEL_ERROR, "worker.no_helper", "do=%s",
                   log_quote("baton-exec is missing: install Baton whole").s);
+        return EX_CONFIG;
+    }
+    const char *lacks;
+    if (scope_begin(&options->scope, &lacks) == SCOPE_LACKS) {
+        log_event(LOG_LEVEL_ERROR, "worker.no_scope", "lacks=%s do=%s", log_quote(lacks).s,
+                  log_quote("take memory-max, tasks-max and cpu-weight out of the configuration, "
+                            "or run the worker where they can be held")
+                      .s);
         return EX_CONFIG;
     }
     spawn_raise_files();

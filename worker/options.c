@@ -157,6 +157,16 @@ static const struct config_key keys[] = {
     {"idle", CONFIG_DURATION, CONFIG_LIVE | CONFIG_ZERO, AT(idle_ms), .shown = "D",
      .standard = "none",
      .help = "End a run that writes nothing and reports no progress for so long"},
+    {"memory-max", CONFIG_SIZE, CONFIG_ZERO, AT(scope.memory_bytes), .shown = "SIZE",
+     .standard = "none",
+     .help = "Memory of a run, all of its processes together; one that wants more is ended. Like "
+             "tasks-max and cpu-weight, this needs a worker that is a service of systemd, on a "
+             "machine with control groups of version 2"},
+    {"tasks-max", CONFIG_NUMBER, CONFIG_ZERO, AT(scope.tasks), .shown = "N", .standard = "none",
+     .help = "Processes and threads of a run"},
+    {"cpu-weight", CONFIG_NUMBER, CONFIG_ZERO, AT(scope.cpu_weight), .shown = "N", .max = 10000,
+     .standard = "none",
+     .help = "Share of the processors for a run beside others, 1 to 10000; the usual is 100"},
     {"grace", CONFIG_DURATION, CONFIG_LIVE | CONFIG_ZERO, AT(grace_ms), .shown = "D",
      .standard = "10s", .help = "Between TERM and KILL"},
     {"drain-timeout", CONFIG_DURATION, CONFIG_LIVE | CONFIG_ZERO, AT(drain_ms), .shown = "D",

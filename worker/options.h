@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "worker/adapter.h"
 #include "worker/limits.h"
+#include "worker/scope.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,7 @@ struct options {
     int64_t idle_ms;        /* 0: none */
     int64_t grace_ms;
     int64_t drain_ms; /* -1: for ever */
+    struct scope_limits scope; /* of each run */
     uint64_t output_kept;
     enum adapter adapter;
     enum log_level level;

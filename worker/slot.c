@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "worker/exec.h"
 #include "worker/proctree.h"
+#include "worker/scope.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -248,6 +249,10 @@ slot_reaped(struct slot *slot, pid_t pid)
     }
     slot_drain(slot);
     slot->child.pid = 0;
+    if (scope_close(slot->task->token)) {
+        struct log_about about = slot_about(slot);
+        log_event_about(LOG_LEVEL_WARNING, "run.out_of_memory", &about, "%s", "");
+    }
     slot->ended_at = slot->checking ? slot->ended_at : slot->worker->now;
     slot_event(slot, RUN_EV_ENDED);
     return true;

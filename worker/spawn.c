@@ -167,7 +167,7 @@ helper_argv_free(char **all)
 }
 
 static int
-spawn_with(const struct spawn *what, const struct ends *ends, int workdir, pid_t *ret_pid)
+spawn_with(const struct spawn *what, const struct ends *ends, const int extra[2], pid_t *ret_pid)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
@@ -182,7 +182,10 @@ spawn_with(const struct spawn *what, const struct ends *ends, int workdir, pid_t
         error = posix_spawn_file_actions_adddup2(&files, ends[i].theirs, numbers[i]);
     }
     if (!error) {
-        error = posix_spawn_file_actions_adddup2(&files, workdir, EXEC_FD_WORKDIR);
+        error = posix_spawn_file_actions_adddup2(&files, extra[0], EXEC_FD_WORKDIR);
+    }
+    if (!error) {
+        error = posix_spawn_file_actions_adddup2(&files, extra[1], EXEC_FD_SCOPE);
     }
     if (!error) {
         posix_spawnattr_setsigmask(&attributes, &none);
@@ -209,11 +212,18 @@ spawn_child(const struct spawn *what, struct child *ret_child)
     if (error) {
         return error;
     }
-    int workdir = fcntl(what->workdir, F_DUPFD_CLOEXEC, CHILD_FD_MIN);
+    const int given[] = {what->workdir, what->scope};
+    int extra[] = {-1, -1};
     pid_t pid = 0;
-    error = workdir < 0 ? errno : spawn_with(what, ends, workdir, &pid);
-    if (workdir >= 0) {
-        close(workdir);
+    for (size_t i = 0; i < ARRAY_LEN(extra) && !error; i++) {
+        extra[i] = fcntl(given[i], F_DUPFD_CLOEXEC, CHILD_FD_MIN);
+        error = extra[i] < 0 ? errno : 0;
+    }
+    error = error ? error : spawn_with(what, ends, extra, &pid);
+    for (size_t i = 0; i < ARRAY_LEN(extra); i++) {
+        if (extra[i] >= 0) {
+            close(extra[i]);
+        }
     }
     ends_close(ends, error != 0);
     if (error) {
@@ -248,7 +258,7 @@ spawn_reserve_descriptors(void)
         if (fd < 0) {
             return false;
         }
-        if (fd > EXEC_FD_STATUS) {
+        if (fd > EXEC_FD_LAST) {
             close(fd);
             return true;
         }

@@ -10,6 +10,7 @@ struct spawn {
     char *const *argv;    /* of the agent, ended by NULL */
     char *const *environ; /* of the agent, ended by NULL */
     int workdir;          /* directory to run in */
+    int scope;            /* of scope_open */
     bool quiet;           /* no pipes for input and progress: it reads nothing (a check) */
 };
 
@@ -36,7 +37,7 @@ int spawn_child(const struct spawn *what, struct child *ret_child);
 /* Closes our ends; leaves the process. */
 void child_close(struct child *child);
 
-/* No descriptor numbers 0 to 5 may be handed out to something of ours later: call first in main. */
+/* No descriptor numbers 0 to 6 may be handed out to something of ours later: call first in main. */
 bool spawn_reserve_descriptors(void);
 
 /* Raises the number of open files to what is allowed; agents get back what it was. */

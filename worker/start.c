@@ -2,10 +2,11 @@
 #include "worker/slot.h"
 
 #include "common/alloc.h"
-#include "worker/command.h"
-#include "worker/files.h"
 #include "context/prompt.h"
 #include "context/taskfile.h"
+#include "worker/command.h"
+#include "worker/files.h"
+#include "worker/scope.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -140,11 +141,19 @@ run(struct slot *slot, const char *const *argv, size_t n, bool quiet)
         .tools = spawn_tools(),
         .listed_only = !options->task_commands,
     };
+    int scope = scope_open(slot->task->token);
+    if (scope < 0) {
+        return errno;
+    }
     char **arguments = command_arguments(argv, n, &slot->attempt);
     char **variables = command_environ(&rules, &slot->attempt);
-    struct spawn what = {
-        .argv = arguments, .environ = variables, .workdir = slot->workdir, .quiet = quiet};
+    struct spawn what = {.argv = arguments,
+                         .environ = variables,
+                         .workdir = slot->workdir,
+                         .scope = scope,
+                         .quiet = quiet};
     int error = spawn_child(&what, &slot->child);
+    close(scope);
     command_free(arguments);
     command_free(variables);
     return error;

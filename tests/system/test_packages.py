@@ -87,7 +87,10 @@ class Packages(SystemTest):
 
     def agent(self, task):
         """The process of a task's agent, or 0."""
-        status, text = self.m.ask(f"grep -slz '^BATON_TASK_ID={task}$' /proc/[0-9]*/environ")
+        _, text = self.m.ask(
+            f"for p in $(grep -slz '^BATON_TASK_ID={task}$' /proc/[0-9]*/environ); do "
+            "[ \"$(cat ${p%/*}/comm 2>/dev/null)\" = agent ] && echo $p; done"
+        )
         pids = sorted(int(line.split("/")[2]) for line in text.split())
         return pids[0] if pids else 0
 
@@ -127,6 +130,7 @@ class Packages(SystemTest):
         self.hang()
         self.drain()
         self.services()
+        self.limits()
         self.journal()
         self.leave()
 
@@ -183,6 +187,11 @@ class Packages(SystemTest):
 
         agent, broker = self.agent("infra-0"), self.pid("batond")
         self.assertGreater(agent, 0)
+        # It has a control group of its own below its worker's.
+        group = self.m.run(f"grep ^0:: /proc/{agent}/cgroup")
+        self.assertRegex(group, r"/baton-worker@infra\.service/run-\d+$")
+        beside = self.m.run(f"grep ^0:: /proc/{self.pid('baton-worker@infra')}/cgroup")
+        self.assertRegex(beside, r"/baton-worker@infra\.service/worker$")
         self.m.run("systemctl kill -s KILL batond")
         self.await_("baton ping")
         self.assertNotEqual(self.pid("batond"), broker)
@@ -283,6 +292,28 @@ class Packages(SystemTest):
         self.await_("ls /var/lib/baton-mirror/status")
         mode = self.m.run("stat -c '%A %U %G' /var/lib/baton-mirror")
         self.assertEqual(mode, "drwxrws--- baton-mirror baton")
+
+    def limits(self):
+        """Limits are the kernel's, or the worker says that they can't be held."""
+        self.m.write("/etc/baton/roles.d/testing.conf",
+                     "command = /usr/local/bin/agent\ntasks-max = 50\n")
+        self.m.run("systemctl start baton-worker@testing || true")
+        top = "cat /sys/fs/cgroup/cgroup.controllers 2>/dev/null"
+        if "pids" in self.m.ask(top)[1]:
+            self.close_gate("held")
+            self.m.run("baton add held --role testing")
+            self.await_("baton show held --json", '"state":"running"')
+            groups = "/sys/fs/cgroup/baton.slice/baton-workers.slice/baton-worker@testing.service"
+            self.assertEqual(self.m.run(f"cat {groups}/run-*/pids.max"), "50")
+            self.open_gate("held")
+            self.m.run("baton wait held --timeout 20s")
+        else:
+            print("SKIPPED: no controllers of control groups here, so limits are refused", flush=True)
+            self.await_("journalctl -u baton-worker@testing -o cat BATON_EVENT=worker.no_scope",
+                        "pids")
+            status = self.m.run("systemctl show -P ExecMainStatus baton-worker@testing")
+            self.assertEqual(status, "78")
+        self.m.run("rm /etc/baton/roles.d/testing.conf; systemctl reset-failed")
 
     def journal(self):
         text = self.m.run("journalctl --no-pager -o json BATON_TASK=backend-1")
