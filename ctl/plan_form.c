@@ -2,6 +2,7 @@
 #include "ctl/plan_form.h"
 
 #include "common/buf.h"
+#include "common/units.h"
 
 bool
 plan_form_take(struct plan_options *options, int option, const char *value)
@@ -90,4 +91,23 @@ plan_form_read(struct ctl *ctl, struct plan_options *options, int n_files, char 
     warn(ctl, plan);
     *ret_plan = plan;
     return CTL_YES;
+}
+
+int
+plan_form_settle(struct ctl *ctl, struct plan *plan)
+{
+    const char *zone;
+    if (!plan_needs_zone(plan)) {
+        return CTL_YES;
+    }
+    baton_status answer = baton_zone(ctl->baton, &zone);
+    if (answer != BATON_OK) {
+        return ctl_fail_status(ctl, answer);
+    }
+    if (!zone_is_known(zone)) {
+        return ctl_fail(ctl, CTL_CONFIG, "unknown_zone",
+                        "--zone names another; the package tzdata has them",
+                        "this machine does not know the broker's time zone %.80s", zone);
+    }
+    return plan_set_zone(plan, zone) ? CTL_YES : plan_form_report(ctl, plan);
 }

@@ -37,6 +37,10 @@ bool plan_form_take(struct plan_options *options, int option, const char *value)
 int plan_form_read(struct ctl *ctl, struct plan_options *options, int n_files, char **files,
                    struct plan **ret_plan) MUST_CHECK;
 
+/* Times that say no zone are of the broker's, which is asked if there are any: needs a connection.
+ * CTL_YES, or what was reported. */
+int plan_form_settle(struct ctl *ctl, struct plan *plan) MUST_CHECK;
+
 /* Reports the plan's mistakes; the exit status. */
 int plan_form_report(struct ctl *ctl, const struct plan *plan);
 

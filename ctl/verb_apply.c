@@ -394,23 +394,6 @@ submit(struct ctl *ctl, struct form *form, struct plan *plan)
     return status;
 }
 
-/* Times that say no zone are of the broker's. */
-static int
-take_zone(struct ctl *ctl, struct plan *plan)
-{
-    const char *zone;
-    baton_status answer = baton_zone(ctl->baton, &zone);
-    if (answer != BATON_OK) {
-        return ctl_fail_status(ctl, answer);
-    }
-    if (!zone_is_known(zone)) {
-        return ctl_fail(ctl, CTL_CONFIG, "unknown_zone",
-                        "--zone names another; the package tzdata has them",
-                        "this machine does not know the broker's time zone %.80s", zone);
-    }
-    return plan_set_zone(plan, zone) ? CTL_YES : plan_form_report(ctl, plan);
-}
-
 int
 verb_apply(struct ctl *ctl, int argc, char **argv)
 {
@@ -425,8 +408,8 @@ verb_apply(struct ctl *ctl, int argc, char **argv)
         return status;
     }
     status = ctl_connect(ctl);
-    if (status == CTL_YES && plan_needs_zone(plan)) {
-        status = take_zone(ctl, plan);
+    if (status == CTL_YES) {
+        status = plan_form_settle(ctl, plan);
     }
     if (status == CTL_YES) {
         status = submit(ctl, &form, plan);

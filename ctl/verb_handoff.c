@@ -113,6 +113,13 @@ take_file(struct ctl *ctl, char *path, struct form *form)
     if (status != CTL_YES) {
         return status;
     }
+    status = plan_needs_zone(form->plan) ? ctl_connect(ctl) : CTL_YES;
+    if (status == CTL_YES) {
+        status = plan_form_settle(ctl, form->plan);
+    }
+    if (status != CTL_YES) {
+        return status;
+    }
     size_t n_cards, n_specs;
     const struct plan_card *cards = plan_cards(form->plan, &n_cards);
     (void)plan_specs(form->plan, &n_specs);

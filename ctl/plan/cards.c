@@ -37,6 +37,52 @@ card_add_item(struct card_draft *draft, const char *tag)
 }
 
 void
+card_read_time(struct card_draft *draft, const struct node *node, bool begin, const char *tag)
+{
+    int64_t *ms = arena_calloc(&draft->plan->arena, 1, sizeof *ms);
+    if (!field_time(draft->plan, draft->source, node, begin, ms)) {
+        return;
+    }
+    int item = CARD_DUE_AT;
+    if (tag) {
+        card_add_item(draft, tag)->at = *ms;
+        item = (int)draft->n_items - 1;
+    } else {
+        draft->card.due_at = *ms;
+    }
+    CHECK(draft->n_times < CARD_TIMES_MAX);
+    draft->times[draft->n_times++] = (struct card_time){.ms = ms, .item = item};
+}
+
+static void
+remember_time(const struct card_draft *draft, struct card_time time)
+{
+    struct plan *plan = draft->plan;
+    if (plan->n_card_times == plan->room_card_times) {
+        plan->room_card_times = plan->room_card_times ? plan->room_card_times * 2 : 16;
+        plan->card_times = xreallocarray(plan->card_times, plan->room_card_times,
+                                         sizeof *plan->card_times);
+    }
+    time.card = plan->n_cards;
+    time.items = draft->items;
+    plan->card_times[plan->n_card_times++] = time;
+}
+
+void
+cards_settle_times(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->n_card_times; i++) {
+        const struct card_time *time = &plan->card_times[i];
+        struct baton_card *card = &plan->cards[time->card].card;
+        if (time->item == CARD_DUE_AT) {
+            card->due_at = *time->ms;
+        } else {
+            time->items[time->item].at = *time->ms;
+        }
+    }
+}
+
+void
 card_end(struct card_draft *draft, baton_card_verb verb, struct place at)
 {
     struct plan *plan = draft->plan;
@@ -46,6 +92,9 @@ card_end(struct card_draft *draft, baton_card_verb verb, struct place at)
     }
     draft->card.items = draft->items;
     draft->card.n_items = draft->n_items;
+    for (size_t i = 0; i < draft->n_times; i++) {
+        remember_time(draft, draft->times[i]);
+    }
     if (plan->n_cards == plan->room_cards) {
         plan->room_cards = plan->room_cards ? plan->room_cards * 2 : 16;
         plan->cards = xreallocarray(plan->cards, plan->room_cards, sizeof *plan->cards);
@@ -385,7 +434,6 @@ read_handoff_field(struct card_draft *draft, const struct node *node)
                  {"dependencies_ready", "ready"},
                  {"blockers", "blocker"},
                  {"next_steps", "next_step"}};
-    int64_t at;
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         if (is(node, lists[i].key)) {
             read_items(draft, node, lists[i].tag);
@@ -399,9 +447,7 @@ read_handoff_field(struct card_draft *draft, const struct node *node)
     } else if (is(node, "task")) {
         field_name(draft->plan, draft->source, node, ID_BYTES_MAX, &draft->card.task);
     } else if (is(node, "timestamp")) {
-        if (field_time(draft->plan, draft->source, node, true, &at)) {
-            card_add_item(draft, "timestamp")->at = at;
-        }
+        card_read_time(draft, node, true, "timestamp");
     } else if (is(node, "artifacts")) {
         read_artifacts(draft, node);
     } else if (is(node, "notes")) {
@@ -480,7 +526,7 @@ read_blocker(struct plan *plan, const struct source *source, const struct node *
         } else if (is(node, "owner")) {
             field_text(plan, source, node, NAME_BYTES_MAX, &draft.card.owner);
         } else if (is(node, "due")) {
-            field_time(plan, source, node, false, &draft.card.due_at);
+            card_read_time(&draft, node, false, NULL);
         } else if (is(node, "severity")) {
             if (field_text(plan, source, node, NAME_BYTES_MAX, &text) &&
                 !(draft.card.severity = severity_of(text))) {

@@ -68,6 +68,7 @@ struct role_rule {
 };
 
 struct index;
+struct card_time;
 
 struct plan {
     struct arena arena; /* everything that has no other owner */
@@ -95,6 +96,9 @@ struct plan {
     struct plan_card *cards; /* heap; what they point to is the arena's */
     size_t n_cards;
     size_t room_cards;
+    struct card_time *card_times; /* heap */
+    size_t n_card_times;
+    size_t room_card_times;
     baton_spec **recurring; /* heap; tasks of schedules */
     size_t n_recurring;
     const char **closes; /* heap; projects, each once */
@@ -215,6 +219,17 @@ extern const struct attribute attributes[]; /* ended by a key of NULL */
 /* One YAML document, or a JSON text that says the same. */
 void document_read(struct plan *plan, struct source *source, const struct node *root);
 
+enum { CARD_TIMES_MAX = 4, CARD_DUE_AT = -1 };
+
+/* A time of a card. The card and its items move while they are read, and the time may wait for its
+ * zone: so it is read into a place of its own, and copied when it is known. */
+struct card_time {
+    int64_t *ms;              /* in the arena */
+    size_t card;              /* of plan->cards */
+    struct baton_item *items; /* of it */
+    int item;                 /* of them; or CARD_DUE_AT */
+};
+
 /* A card of the board being read (cards.c). */
 struct card_draft {
     struct plan *plan;
@@ -222,12 +237,18 @@ struct card_draft {
     struct baton_card card;
     struct baton_item *items; /* in the arena */
     size_t n_items, room_items;
+    struct card_time times[CARD_TIMES_MAX];
+    size_t n_times;
 };
 void card_begin(struct card_draft *draft, struct plan *plan, const struct source *source,
                 baton_card_kind kind);
 /* Good until the next one. */
 struct baton_item *card_add_item(struct card_draft *draft, const char *tag);
 void card_end(struct card_draft *draft, baton_card_verb verb, struct place at);
+/* Reads a time into due_at, or with a tag into an item of its own. */
+void card_read_time(struct card_draft *draft, const struct node *node, bool begin, const char *tag);
+/* Copies the times of all cards to where they belong, now that their zones are known. */
+void cards_settle_times(struct plan *plan);
 /* A role as people write it; NULL: reported. */
 const char *card_read_role(struct card_draft *draft, const struct node *node);
 

@@ -71,6 +71,7 @@ plan_free(struct plan *plan)
     free(plan->unsettled);
     free(plan->zoneless);
     free(plan->cards);
+    free(plan->card_times);
     free(plan->closes);
     index_free(plan->index);
     arena_fini(&plan->arena);
@@ -220,6 +221,7 @@ plan_set_zone(struct plan *plan, const char *zone)
         }
     }
     plan->n_zoneless = 0;
+    cards_settle_times(plan);
     return plan->errors.n == 0;
 }
 

@@ -130,7 +130,7 @@ read_field(struct card_draft *draft, struct source *source, const struct node *n
     } else if (is(node, "zone")) {
         read_zone(draft, node);
     } else if (is(node, "start") || is(node, "end")) {
-        field_time(plan, source, node, is(node, "start"), &card_add_item(draft, node->key)->at);
+        card_read_time(draft, node, is(node, "start"), node->key);
     } else if (is(node, "overlap")) {
         read_overlap(draft, node);
     } else if (is(node, "missed")) {

@@ -66,6 +66,40 @@ test_levels_of_the_queue(void **state)
     assert_refused("a.yaml", "task_queue: [a]\n", "a.yaml:1: task_queue: a map is wanted here");
 }
 
+/* Cards and their items move while they are read; their times come when the zone is known. */
+static void
+test_times_of_cards_wait_for_the_zone(void **state)
+{
+    (void)state;
+    struct plan *plan = plan_good(
+        "a.yaml",
+        "handoffs:\n"
+        "  - {task: A, timestamp: 2025-08-11T09:00, notes: x, task_completed: [a, b, c, d,\n"
+        "     e, f, g, h, i, j, k], from_agent: Backend}\n"
+        "  - {task: B, timestamp: 2025-08-11T09:00Z, notes: x, from_agent: Backend}\n"
+        "blockers:\n"
+        "  - {title: x, task: A, due: 2025-08-11}\n"
+        "schedules:\n"
+        "  s: {daily: '9:00', start: 2025-08-11, end: 2025-08-12T10:00}\n");
+    assert_true(plan_needs_zone(plan));
+    assert_true(plan_set_zone(plan, "Asia/Tokyo"));
+    size_t n;
+    const struct plan_card *cards = plan_cards(plan, &n);
+    assert_int_equal(n, 4);
+    assert_string_equal(cards[0].card.items[0].tag, "timestamp");
+    assert_int_equal(cards[0].card.items[0].at, 1754870400000);
+    assert_int_equal(cards[1].card.items[0].at, 1754902800000);
+    assert_int_equal(cards[2].card.due_at, 1754924399000);
+    int found = 0;
+    for (size_t i = 0; i < cards[3].card.n_items; i++) {
+        const struct baton_item *item = &cards[3].card.items[i];
+        bool is_start = strcmp(item->tag, "start") == 0, is_end = strcmp(item->tag, "end") == 0;
+        found += (is_start && item->at == 1754838000000) || (is_end && item->at == 1754960400000);
+    }
+    assert_int_equal(found, 2);
+    plan_free(plan);
+}
+
 static void
 test_blocks_of_rules_are_cards(void **state)
 {
@@ -191,6 +225,7 @@ main(void)
         cmocka_unit_test(test_task_queue),
         cmocka_unit_test(test_levels_of_the_queue),
         cmocka_unit_test(test_blocks_of_rules_are_cards),
+        cmocka_unit_test(test_times_of_cards_wait_for_the_zone),
         cmocka_unit_test(test_dependencies_of_the_checker),
         cmocka_unit_test(test_every_block_of_the_strategy_itself),
         cmocka_unit_test(test_the_example_is_whole),
