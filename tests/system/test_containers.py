@@ -54,6 +54,7 @@ def have_image(name):
 
 
 def make_base():
+    """A tree of its own: that of debian.py has libraries in it that a Dockerfile could forget."""
     if have_image(BASE):
         return
     tree = CACHE / "bookworm-base"
