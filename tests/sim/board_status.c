@@ -106,7 +106,7 @@ heard(const struct model *m, const struct m_card *of)
     int64_t latest = 0;
     for (int t = 0; t < m->n_tasks; t++) {
         const struct m_task *task = &m->task[t];
-        bool counts = m->seen[t] >= LEASED && m->seen[t] <= CANCELLING &&
+        bool counts = (m->seen[t] == LEASED || m->seen[t] == RUNNING || m->seen[t] == CANCELLING) &&
                       task->project == of->project && task->spec.role == of->name;
         int64_t at = MAX(task->said_at, m->seen[t] == RUNNING ? task->begun_at : 0);
         latest = counts ? MAX(latest, at) : latest;
