@@ -115,6 +115,7 @@ static const char *const reasons[] = {
     [42] = "crash_limit",
     [43] = "unclean",
     [50] = "upstream",
+    [72] = "preempted",
     [90] = "budget",
     [58] = "rework",
     [59] = "rejected",

@@ -112,7 +112,7 @@ static enum verdict
 may_cancel(const struct task *task)
 {
     if (task->state == CANCELLED ||
-        (task->state == CANCELLING && task->reason != BATON__REASON__REASON_TIMEOUT)) {
+        (task->state == CANCELLING && !cancelling_is_by_the_way(task))) {
         return VERDICT_SAME;
     }
     return task_is_live(task) ? VERDICT_CHANGE : VERDICT_ILLEGAL;

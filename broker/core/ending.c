@@ -104,13 +104,19 @@ ending_of(const struct core *core, const struct core_request *request, const str
           const Baton__Result *result)
 {
     struct ending ending = {.text = ""};
-    if (task->state == CANCELLING && task->reason != BATON__REASON__REASON_TIMEOUT) {
+    bool yields = task->state == CANCELLING && task->reason == BATON__REASON__REASON_PREEMPTED;
+    if (yields && result->outcome != BATON__OUTCOME__OUTCOME_DONE) {
+        ending.to = (Baton__TaskState)READY;
+        ending.text = kept_reason(request, task);
+        return ending;
+    }
+    if (task->state == CANCELLING && !cancelling_is_by_the_way(task)) {
         ending.to = (Baton__TaskState)CANCELLED;
         ending.reason = task->reason;
         ending.text = kept_reason(request, task);
         return ending;
     }
-    if (task->state == CANCELLING && result->outcome != BATON__OUTCOME__OUTCOME_DONE) {
+    if (task->state == CANCELLING && !yields && result->outcome != BATON__OUTCOME__OUTCOME_DONE) {
         after_failure(core, request, task, &ending);
         ending.text = "the longest run time had passed";
         return ending;
@@ -191,6 +197,8 @@ lease_end(struct core *core, struct core_request *request, struct task *task, un
     result.outcome = (Baton__Outcome)outcome;
     if (task->state == CANCELLING && task->reason == BATON__REASON__REASON_TIMEOUT) {
         result.outcome = BATON__OUTCOME__OUTCOME_TIMED_OUT; /* counted: not a loss to be undone */
+    } else if (task->state == CANCELLING && task->reason == BATON__REASON__REASON_PREEMPTED) {
+        result.outcome = BATON__OUTCOME__OUTCOME_RELEASED; /* nor is this one */
     }
     result.summary = (char *)(uintptr_t)summary;
     struct ending ending = ending_of(core, request, task, &result);
@@ -205,8 +213,10 @@ cancel_end(struct core *core, struct core_request *request, struct task *task)
     result.outcome = BATON__OUTCOME__OUTCOME_LOST;
     result.summary = text;
     struct ending ending;
-    if (task->reason == BATON__REASON__REASON_TIMEOUT) {
-        result.outcome = BATON__OUTCOME__OUTCOME_TIMED_OUT;
+    if (cancelling_is_by_the_way(task)) {
+        result.outcome = task->reason == BATON__REASON__REASON_TIMEOUT
+                             ? BATON__OUTCOME__OUTCOME_TIMED_OUT
+                             : BATON__OUTCOME__OUTCOME_RELEASED;
         ending = ending_of(core, request, task, &result);
     } else {
         ending = (struct ending){.to = (Baton__TaskState)CANCELLED,

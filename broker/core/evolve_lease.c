@@ -295,9 +295,10 @@ evolve_cancelling(struct core *core, const Baton__Fact *fact, struct core_out *o
     struct task *task = task_by_key(core, cancelling->key);
     /* One that is ended for its run time may be cancelled for good. */
     CHECK(task && task->course->run &&
-          (task->state != CANCELLING || task->reason == BATON__REASON__REASON_TIMEOUT));
+          (task->state != CANCELLING || cancelling_is_by_the_way(task)));
     snapshot_keep(core, task);
     struct task_ext *ext = task_ext(core, task);
+    ext->n_yields += cancelling->reason == BATON__REASON__REASON_PREEMPTED;
     ext->cancel_grace_ms = cancelling->grace_ms;
     set_text(&ext->reason_text, cancelling->text);
     task->course->run->cancel_until = fact->at + cancelling->grace_ms + CANCEL_SLACK_MS;

@@ -24,8 +24,8 @@ ext_needed(const Baton__TaskRecord *r)
     return r->reason_text[0] || r->progress || r->progress_text[0] || r->progress_at ||
            r->next_update_at || r->result || r->n_attempts || r->n_orphans || r->aborted_by ||
            r->parent || r->n_children || r->n_descendants || r->cancel_grace_ms || r->depth ||
-           r->risk_told || r->late_told || r->n_taken || r->n_measures || r->waits_for[0] ||
-           r->note[0] || r->rework || r->after_since;
+           r->risk_told || r->late_told || r->yields || r->n_taken || r->n_measures ||
+           r->waits_for[0] || r->note[0] || r->rework || r->after_since;
 }
 
 static void
@@ -37,6 +37,7 @@ ext_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
     ext->risk_told = r->risk_told;
     ext->late_told = r->late_told;
     ext->escalated = r->escalated;
+    ext->n_yields = r->yields;
     ext->progress_text = copy_text(r->progress_text);
     ext->progress_at = r->progress_at;
     ext->next_update_at = r->next_update_at;

@@ -40,6 +40,7 @@ record_ext(const struct core *core, const struct task_ext *ext, struct arena *ar
     record->risk_told = ext->risk_told;
     record->late_told = ext->late_told;
     record->escalated = ext->escalated;
+    record->yields = ext->n_yields;
     record->progress_text = text(ext->progress_text);
     record->progress_at = ext->progress_at;
     record->next_update_at = ext->next_update_at;

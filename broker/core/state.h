@@ -140,6 +140,7 @@ struct task_ext {
     uint32_t n_children;
     uint32_t n_descendants;
     int64_t cancel_grace_ms;
+    uint32_t n_yields;        /* times it made way for an incident */
     uint64_t incident;        /* open, to which it is the answer of its role; 0: none */
     int64_t patience_ms;      /* … */
     uint8_t severity;         /* … 1 to 4 */
@@ -591,6 +592,13 @@ static inline bool
 task_is_over_budget(const struct task *task)
 {
     return task->ext && task->ext->n_spent;
+}
+/* It is told to stop, but not for good: an actor may still cancel it. */
+static inline bool
+cancelling_is_by_the_way(const struct task *task)
+{
+    return task->reason == BATON__REASON__REASON_TIMEOUT ||
+           task->reason == BATON__REASON__REASON_PREEMPTED;
 }
 static inline bool
 task_is_blocked(const struct task *task)

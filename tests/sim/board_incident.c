@@ -144,6 +144,51 @@ add_area(struct world *w, Baton__Card *card, int area)
     card->items[card->n_items++] = item;
 }
 
+/* What is built in, and lower work yields. */
+static void
+set_level(struct world *w, int project, int severity)
+{
+    struct model *m = w->m;
+    Baton__Card card = BATON__CARD__INIT;
+    Baton__Post message = BATON__POST__INIT;
+    Baton__Posted ret;
+    struct m_card made = {.kind = BATON__CARD_KIND__CARD_LEVEL,
+                          .state = STATE(IN_FORCE),
+                          .project = (int8_t)project,
+                          .severity = (uint8_t)severity,
+                          .role = -1,
+                          .task = -1};
+    if (!board_make_room(m)) {
+        return;
+    }
+    message.verb = BATON__CARD_VERB__CARD_SET;
+    message.card = &card;
+    card.kind = BATON__CARD_KIND__CARD_LEVEL;
+    card.project = arena_strdup(&w->arena, sim_projects[made.project]);
+    card.name = arena_printf(&w->arena, "P%d", made.severity - 1);
+    card.severity = made.severity;
+    Baton__Item items[4], *list[4];
+    static const char *const tags[] = {"response", "yield", "required", "required"};
+    for (size_t i = 0; i < ARRAY_LEN(items); i++) {
+        baton__item__init(&items[i]);
+        items[i].tag = arena_strdup(&w->arena, tags[i]);
+        list[i] = &items[i];
+    }
+    items[0].value = (double)response_ms(made.severity);
+    items[0].unit = arena_strdup(&w->arena, "ms");
+    items[2].name = arena_strdup(&w->arena, made.severity == 1 ? "infra" : "owner");
+    items[3].name = arena_strdup(&w->arena, "backend");
+    card.items = list;
+    card.n_items = made.severity == 1 ? 4 : 3;
+    if (board_post(w, &message, &ret, CODE(OK)) != BATON__CODE__CODE_OK) {
+        return;
+    }
+    made.number = ret.card->number;
+    if (ret.changed) {
+        m->cards[m->n_cards++] = made;
+    }
+}
+
 static codes
 draw_incident(struct world *w, Baton__Card *card, struct m_card *made)
 {
@@ -157,7 +202,16 @@ draw_incident(struct world *w, Baton__Card *card, struct m_card *made)
                             .task = -1};
     memset(made->response, -1, sizeof made->response);
     card->kind = BATON__CARD_KIND__CARD_INCIDENT;
-    if (pick(w, 4) == 0 && m->n_tasks) {
+    uint64_t ignored;
+    int busy = pick(w, 2) ? board_pick_holder(w, &ignored) : -1;
+    if (busy >= 0) { /* its role has no slot left, and lower work is to make way */
+        made->severity = 2;
+        made->area = -1;
+        made->role = m->task[busy].spec.role;
+        m->workers[made->role] = 1;
+        m->credit[made->role] = 0;
+        core_set_capacity(w->core, made->role, 1, 1, 0);
+    } else if (pick(w, 4) == 0 && m->n_tasks) {
         made->task = (int16_t)pick(w, (uint64_t)m->n_tasks);
         made->project = m->task[made->task].project;
         card->task = w->names[m->task[made->task].id];
@@ -302,6 +356,10 @@ resolve(struct world *w, struct m_card *of)
 void
 step_incident(struct world *w)
 {
+    if (pick(w, 4) == 0) {
+        set_level(w, (int)pick(w, (uint64_t)w->rates.projects), 1 + (int)pick(w, 2));
+        return;
+    }
     struct m_card *of = pick_incident(w);
     uint64_t what = pick(w, 10);
     if (!of || what < 3) {
@@ -400,10 +458,51 @@ incident_take_event(struct world *w, const Baton__Event *e, struct m_card *of)
     of->told = (uint8_t)told_roles(e->card);
 }
 
-void
-incident_task_moves(struct world *w, int t, int from, int to)
+static bool
+level_yields(const struct model *m, const struct m_card *of)
+{
+    for (int i = 0; i < m->n_cards; i++) {
+        const struct m_card *card = &m->cards[i];
+        if (card->kind == BATON__CARD_KIND__CARD_LEVEL && card->project == of->project &&
+            card->severity == of->severity) {
+            return of->severity <= 2;
+        }
+    }
+    return false;
+}
+
+/* It is told to make way: for whom, and may that be asked of it? */
+static void
+check_yield(struct world *w, int t)
 {
     struct model *m = w->m;
+    int role = m->task[t].spec.role;
+    bool asked = false;
+    for (int i = 0; i < m->n_cards; i++) {
+        const struct m_card *of = &m->cards[i];
+        for (int r = 0; is_incident(of) && model_card_is_open(of) && r < M_ROLES; r++) {
+            int answer = of->response[r];
+            asked |= answer >= 0 && !(of->answered & 1u << r) && m->seen[answer] == READY &&
+                     m->task[answer].spec.role == role && level_yields(m, of);
+        }
+    }
+    model_order(m);
+    if (!asked || !m->workers[role] || m->credit[role] || m->task[t].n_yields >= 2 ||
+        m->tier[t] < 2 || m->task[t].sessionless || m->seen[t] != CANCELLING) {
+        sim_fail(w, "%s has to make way, and nobody may ask it", w->names[m->task[t].id]);
+    }
+    model_cancel(m, t, BATON__REASON__REASON_PREEMPTED, 120000);
+    m->task[t].n_yields++;
+}
+
+void
+incident_task_moves(struct world *w, int t, const Baton__Event *e)
+{
+    struct model *m = w->m;
+    int from = (int)e->from, to = (int)e->to;
+    if (to == CANCELLING && e->reason == BATON__REASON__REASON_PREEMPTED) {
+        check_yield(w, t);
+    }
     for (int i = 0; i < m->n_cards; i++) {
         struct m_card *of = &m->cards[i];
         for (int r = 0; is_incident(of) && r < M_ROLES; r++) {

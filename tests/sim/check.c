@@ -77,7 +77,7 @@ is_legal(int from, int to)
                    1u << CANCELLING | 1u << ABORTED,
         [RUNNING] = 1u << READY | 1u << WAITING | 1u << DONE | 1u << FAILED | 1u << CANCELLING |
                     1u << ABORTED | 1u << RUNNING,
-        [CANCELLING] = 1u << CANCELLED | 1u << DONE | 1u << WAITING | 1u << FAILED |
+        [CANCELLING] = 1u << CANCELLED | 1u << READY | 1u << DONE | 1u << WAITING | 1u << FAILED |
                        1u << CANCELLING | 1u << ABORTED,
         [DONE] = 1u << WAITING | 1u << READY | 1u << FAILED,
         [FAILED] = 1u << WAITING | 1u << READY,
@@ -131,7 +131,7 @@ take_task_event(struct world *w, const Baton__Event *e, int t)
     }
     m->seen[t] = (uint8_t)to;
     model_touch(m, t);
-    incident_task_moves(w, t, from, to);
+    incident_task_moves(w, t, e);
     if (m->state[t] != to) {
         fire_towards(w, t, to, (int)e->reason);
     }

@@ -140,6 +140,7 @@ struct m_task {
     int16_t id;
     int8_t project;
     bool archived;
+    uint8_t n_yields;          /* times it made way for an incident */
     int64_t begun_at, said_at; /* of its latest attempt, as events told; 0: not yet */
     bool response;             /* to an incident: added by the broker */
     bool held;

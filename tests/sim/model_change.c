@@ -95,7 +95,10 @@ verdict_of(const struct model *m, int t, const struct m_change *change)
     switch (change->verb) {
     case BATON__CHANGE__VERB__CANCEL:
         if (s == CANCELLING) {
-            return m->task[t].cause == BATON__REASON__REASON_TIMEOUT ? APPLIES : ALREADY;
+            return m->task[t].cause == BATON__REASON__REASON_TIMEOUT ||
+                           m->task[t].cause == BATON__REASON__REASON_PREEMPTED
+                       ? APPLIES
+                       : ALREADY;
         }
         return s == CANCELLED ? ALREADY : s >= DONE ? ILLEGAL : APPLIES;
     case BATON__CHANGE__VERB__RETRY:

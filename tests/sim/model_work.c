@@ -172,6 +172,10 @@ end_lease(struct model *m, int t, int outcome, enum m_end how)
 {
     struct m_lease *lease = latest_lease(m, t);
     bool ran_out = m->state[t] == CANCELLING && m->task[t].cause == BATON__REASON__REASON_TIMEOUT;
+    bool yields = m->state[t] == CANCELLING && m->task[t].cause == BATON__REASON__REASON_PREEMPTED;
+    if (yields && outcome == BATON__OUTCOME__OUTCOME_LOST) {
+        outcome = BATON__OUTCOME__OUTCOME_RELEASED;
+    }
     if (ran_out && outcome == BATON__OUTCOME__OUTCOME_LOST) {
         outcome = BATON__OUTCOME__OUTCOME_TIMED_OUT;
     }
@@ -234,7 +238,11 @@ model_finish_cancelling(struct model *m, int t, int outcome, enum m_end how)
     if (!clean) {
         linger(m, t, task->started_at != 0);
     }
-    if (task->cause != BATON__REASON__REASON_TIMEOUT) {
+    bool yields = task->cause == BATON__REASON__REASON_PREEMPTED;
+    if (yields && outcome != BATON__OUTCOME__OUTCOME_DONE) {
+        task->late_ok = false;
+        wait_for(m, t, 0);
+    } else if (!yields && task->cause != BATON__REASON__REASON_TIMEOUT) {
         reasons cause = why_bit((int)task->cause);
         model_set(m, t, CANCELLED,
                   how == END_GRACE ? WHY(UNCLEAN)

@@ -226,7 +226,7 @@ void step_incident(struct world *w);
 bool incident_take_task(struct world *w, const Baton__Event *e);
 void incident_take_event(struct world *w, const Baton__Event *e, struct m_card *card);
 /* The events moved task t. */
-void incident_task_moves(struct world *w, int t, int from, int to);
+void incident_task_moves(struct world *w, int t, const Baton__Event *e);
 /* After a step: nothing is owed. */
 void incident_check(struct world *w);
 

@@ -2,7 +2,7 @@
 
 import unittest
 
-from harness import SystemTest
+from harness import SystemTest, wait_until
 
 LEVELS = """
 conflict_resolution:
@@ -173,6 +173,27 @@ class Incidents(SystemTest):
         card = self.ok("incident", "amend", number, "--severity", "P0", "--text", "more").json()
         self.assertEqual((card["state"], self.roles(card)),
                          ("open", {"frontend": "acknowledged", "infra": None, "backend": None}))
+
+    def test_lower_work_makes_way_and_goes_on_after(self):
+        rules = self.dir / "yield.yaml"
+        rules.write_text('severity_levels:\n  P0_critical:\n    response_time: "15 minutes"\n'
+                         '    agents_required: ["Infrastructure"]\n    yield: true\n')
+        self.ok("apply", rules)
+        self.ok("add", "KEEP", "--role", "infra", "--label", "preemptible=no")
+        self.ok("add", "LOW", "--role", "infra", "--priority", "low")
+        script = "case $BATON_TASK_ID in INC-*) ;; *) [ -e {0}/$BATON_TASK_ID ] || " \
+                 "{{ : > {0}/$BATON_TASK_ID; exec sleep 1000; }} ;; esac; " \
+                 "echo '{{\"outcome\":\"done\"}}' > \"$BATON_RESULT_FILE\"".format(self.dir)
+        self.baton_worker(self.running, "infra", ["sh", "-c", script], slots=2)
+        self.ok("wait", "KEEP", "LOW", "--for", "started")
+        wait_until("both agents sleep", lambda: (self.dir / "KEEP").exists() and
+                   (self.dir / "LOW").exists())
+        number = self.open("P0")["number"]
+        self.ok("wait", f"INC-{number}-infra", "LOW")
+        low, keep = self.ok("show", "LOW").json(), self.ok("show", "KEEP").json()
+        self.assertEqual((low["state"], low["attempt"], low["losses"]), ("done", 2, 0))
+        self.assertEqual(low["attempts"][0]["outcome"], "cancelled")
+        self.assertEqual((keep["state"], keep["attempt"]), ("running", 1))
 
     def test_mistakes_change_nothing(self):
         self.ok("add", "UI", "--role", "frontend")

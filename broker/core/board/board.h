@@ -175,6 +175,10 @@ const Baton__Card *reservation_next(const struct core *core, uint32_t *slot,
 
 /* ---- the kinds ---- */
 
+/* The rule for its severity in its project; NULL: what is built in (incident.c). */
+const Baton__Card *incident_level(const struct core *core, const Baton__Card *incident);
+/* Work of the roles that it calls makes way, where its level says so (yield.c). */
+void incident_yield(struct core *core, struct core_request *request, uint64_t number);
 /* The latest handoff of a task, unless it was rejected; NULL: none that counts. */
 const Baton__Card *handoff_latest(const struct core *core, const char *project, const char *id);
 /* The name of the area that a decision or an incident is of; "": none. */

@@ -16,9 +16,8 @@ enum { P0 = 1, P1, P2, P3, LADDER = 2, CONTACTS_MAX = 20 };
 
 /* ---- levels of severity ---- */
 
-/* The rule for it in the project; NULL: what is built in. */
-static const Baton__Card *
-level_of(const struct core *core, const Baton__Card *incident)
+const Baton__Card *
+incident_level(const struct core *core, const Baton__Card *incident)
 {
     for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
         const Baton__Card *card = board_at(core, slot)->message;
@@ -36,7 +35,7 @@ due_at(const struct core *core, const struct core_request *request, const Baton_
 {
     static const int64_t built_in[] = {
         [P0] = 15 * MINUTE, [P1] = 60 * MINUTE, [P2] = 240 * MINUTE, [P3] = 0};
-    const Baton__Card *level = level_of(core, incident);
+    const Baton__Card *level = incident_level(core, incident);
     int64_t ms = built_in[incident->severity];
     for (size_t i = 0; level && i < level->n_items; i++) {
         if (strcmp(level->items[i]->tag, "response") == 0) {
@@ -98,7 +97,7 @@ required_roles(const struct core *core, const Baton__Card *incident, bool *ret_u
 {
     static const char *const built_in[][3] = {
         [P0] = {"infra", "backend"}, [P1] = {"owner"}, [P2] = {"owner"}, [P3] = {"any"}};
-    const Baton__Card *level = level_of(core, incident);
+    const Baton__Card *level = incident_level(core, incident);
     size_t n = level ? level->n_items : ARRAY_LEN(built_in[0]);
     uint32_t roles = 0;
     *ret_unknown = false;
@@ -245,7 +244,7 @@ tell_rung(const struct core *core, struct core_request *request, Baton__Card *ne
         int role = area ? role_number(area->owner) : -1;
         return role < 0 ? 0 : 1u << role;
     }
-    const Baton__Card *level = level_of(core, next);
+    const Baton__Card *level = incident_level(core, next);
     size_t n = 0;
     for (size_t i = 0; level && i < level->n_items && n < CONTACTS_MAX; i++) {
         const Baton__Item *item = level->items[i];
@@ -276,6 +275,7 @@ escalate(struct core *core, struct core_request *request, const struct card *car
     bool lonely = summon(core, request, &next, roles);
     set_clock(core, request, &next);
     board_emit(core, request, &next, VERB(VERB_UNSPECIFIED));
+    incident_yield(core, request, next.number);
     return (lonely || !reached) && next.rung < LADDER;
 }
 
@@ -330,6 +330,7 @@ call_roles(struct posting *p, struct card *card)
     bool lonely = summon(p->core, p->request, &next, roles);
     set_clock(p->core, p->request, &next);
     board_emit(p->core, p->request, &next, p->post->verb);
+    incident_yield(p->core, p->request, number);
     if (lonely && next.rung < LADDER) {
         incident_ring(p->core, p->request, board_find(p->core, number));
     }
