@@ -130,6 +130,7 @@ class Packages(SystemTest):
         self.hang()
         self.drain()
         self.services()
+        self.credential()
         self.limits()
         self.journal()
         self.leave()
@@ -292,6 +293,18 @@ class Packages(SystemTest):
         self.await_("ls /var/lib/baton-mirror/status")
         mode = self.m.run("stat -c '%A %U %G' /var/lib/baton-mirror")
         self.assertEqual(mode, "drwxrws--- baton-mirror baton")
+
+    def credential(self):
+        """PostgreSQL's place is the broker's alone to read."""
+        self.m.write("/etc/credstore/baton-postgres", "host=/nowhere dbname=metrics\n", 0o600)
+        self.m.write("/etc/baton/batond.conf.d/70-export.conf", "export = yes\n")
+        self.m.run("systemctl restart batond")
+        path = "/run/credentials/batond.service/baton-postgres"
+        self.assertIn("dbname=metrics", self.m.run(f"cat {path}"))
+        # It serves, whatever becomes of PostgreSQL, and says what that is.
+        self.await_("baton ping")
+        self.await_("baton status", "/nowhere")
+        self.m.run("rm /etc/baton/batond.conf.d/70-export.conf; systemctl restart batond")
 
     def limits(self):
         """Limits are the kernel's, or the worker says that they can't be held."""
