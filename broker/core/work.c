@@ -107,10 +107,10 @@ add_note(struct core_request *request, const struct task *task, Baton__Assignmen
     baton__note__init(note);
     note->text = task->ext->note;
     assignment->note = note;
-    const Baton__Result *result = task->ext->result ? baton__result__unpack(&request->arena->pb,
-                                                                            task->ext->result_bytes,
-                                                                            task->ext->result)
-                                                    : NULL;
+    const Baton__Result *result = task->ext->result
+                                      ? unpack_own(request->arena, &baton__result__descriptor,
+                                                   task->ext->result_bytes, task->ext->result)
+                                      : NULL;
     if (result) {
         note->document = result->document;
     }

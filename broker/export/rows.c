@@ -3,6 +3,7 @@
 #include "broker/export/copy.h"
 #include "broker/export/record.h"
 #include "common/alloc.h"
+#include "common/unpack.h"
 #include "common/words.h"
 
 #include <stdlib.h>
@@ -148,7 +149,7 @@ attempt_of(struct rows *rows, struct task_row *task)
 static bool
 take_spec(struct rows *rows, struct task_row *task, const ProtobufCBinaryData *packed)
 {
-    task->spec = baton__spec__unpack(&rows->arena.pb, packed->len, packed->data);
+    task->spec = unpack_own(&rows->arena, &baton__spec__descriptor, packed->len, packed->data);
     return task->spec != NULL;
 }
 
@@ -320,8 +321,9 @@ rows_add_facts(struct rows *rows, uint64_t seq, uint32_t n, uint64_t after, cons
         if (!varint_read(facts, bytes, &pos, &length) || length > bytes - pos) {
             return false;
         }
-        const Baton__Fact *fact =
-            seq > after ? baton__fact__unpack(&rows->arena.pb, (size_t)length, facts + pos) : NULL;
+        const Baton__Fact *fact = seq > after ? unpack_own(&rows->arena, &baton__fact__descriptor,
+                                                           (size_t)length, facts + pos)
+                                              : NULL;
         pos += (size_t)length;
         if (seq > after && (!fact || !take_fact(rows, fact, seq))) {
             return false;

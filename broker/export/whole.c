@@ -2,6 +2,7 @@
 #include "broker/export/copy.h"
 #include "broker/export/record.h"
 #include "broker/export/rows.h"
+#include "common/unpack.h"
 #include "common/words.h"
 
 static void
@@ -47,8 +48,8 @@ put_record(struct rows *rows, uint64_t seq, const Baton__TaskRecord *record)
     if (record->key > seq || record->state == BATON__TASK_STATE__STATE_UNSPECIFIED) {
         return true;
     }
-    const Baton__Spec *spec = baton__spec__unpack(&rows->arena.pb, record->spec.len,
-                                                  record->spec.data);
+    const Baton__Spec *spec = unpack_own(&rows->arena, &baton__spec__descriptor, record->spec.len,
+                                         record->spec.data);
     if (!spec) {
         return false;
     }
@@ -92,14 +93,16 @@ put_record(struct rows *rows, uint64_t seq, const Baton__TaskRecord *record)
 bool
 rows_add_record(struct rows *rows, uint64_t seq, const uint8_t *data, size_t bytes)
 {
-    const Baton__TaskRecord *record = baton__task_record__unpack(&rows->arena.pb, bytes, data);
+    const Baton__TaskRecord *record = unpack_own(&rows->arena, &baton__task_record__descriptor,
+                                                 bytes, data);
     return record && put_record(rows, seq, record);
 }
 
 bool
 rows_add_chunk(struct rows *rows, uint64_t seq, const uint8_t *data, size_t bytes)
 {
-    const Baton__SnapshotChunk *chunk = baton__snapshot_chunk__unpack(&rows->arena.pb, bytes, data);
+    const Baton__SnapshotChunk *chunk = unpack_own(&rows->arena, &baton__snapshot_chunk__descriptor,
+                                                   bytes, data);
     if (!chunk) {
         return false;
     }

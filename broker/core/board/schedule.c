@@ -12,6 +12,7 @@
 #include "common/rng.h"
 #include "common/text.h"
 #include "common/units.h"
+#include "common/unpack.h"
 
 #include <string.h>
 
@@ -153,7 +154,7 @@ check_items(struct posting *p)
 static Baton__Spec *
 spec_of(const Baton__Card *card, struct arena *arena)
 {
-    return baton__spec__unpack(&arena->pb, card->body.len, card->body.data);
+    return unpack_own(arena, &baton__spec__descriptor, card->body.len, card->body.data);
 }
 
 static Baton__Code
