@@ -36,11 +36,7 @@ header_judge(const char *path, const uint8_t *h, ssize_t bytes, char *error, siz
         return STORE_FOREIGN;
     }
     if (get_u32(h + 60) > STORE_FORMAT) {
-        snprintf(error, error_room,
-                 "store %s has format %u, this program knows up to %d; it was not touched: use the "
-                 "newer program",
-                 path, get_u32(h + 60), STORE_FORMAT);
-        return STORE_NEWER;
+        return status_newer(path, get_u32(h + 60), error, error_room);
     }
     if (!settings_are_ours(h)) {
         return status_corrupt(path, error, error_room, "the file's header is wrong");

@@ -69,6 +69,21 @@ meta_get_number(struct store *store, const char *name, uint64_t *ret_value, char
     return status;
 }
 
+/* 0, which keeps most, in a store of a format that did not have it. */
+static enum store_status
+get_followed(struct store *store, char *error, size_t error_room)
+{
+    sqlite3_stmt *row = NULL;
+    int rc = sqlite3_prepare_v2(store->db, "SELECT 1 FROM meta WHERE name='" META_FOLLOWED "'", -1,
+                                &row, NULL);
+    rc = rc ? rc : sqlite3_step(row);
+    sqlite3_finalize(row);
+    if (rc == SQLITE_DONE && store->format < STORE_FORMAT_FOLLOWED) {
+        return STORE_OK;
+    }
+    return meta_get_number(store, META_FOLLOWED, &store->tail.position, error, error_room);
+}
+
 /* What is taken from a copy goes on in another life: its epoch must be above all that the original,
  * or another restore of the same copy, has reached or will reach. Seconds since 1970 are, since no
  * broker starts more than once a second. */
@@ -98,13 +113,13 @@ meta_load(struct store *store, char *error, size_t error_room)
         {META_SNAPSHOT_CHUNKS, &store->snapshot_chunks},
         {META_SNAPSHOT_BYTES, &store->snapshot_bytes},
         {META_ARCHIVED, &store->archived},
-        {META_FOLLOWED, &store->tail.position},
     };
     char id[META_VALUE_MAX];
     enum store_status status = meta_get(store, META_STORE_ID, id, error, error_room);
     for (size_t i = 0; status == STORE_OK && i < ARRAY_LEN(numbers); i++) {
         status = meta_get_number(store, numbers[i].name, numbers[i].value, error, error_room);
     }
+    status = status ? status : get_followed(store, error, error_room);
     if (status != STORE_OK) {
         return status;
     }

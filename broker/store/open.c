@@ -157,17 +157,31 @@ lay_out_log(struct store *store)
     return rc ? rc : log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
 }
 
+static int
+write_back(struct store *store)
+{
+    return sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
 /* In one commit: the new epoch, and that from now on a log belongs to the file. What a crash left
- * in the log goes into the database first, so that the log does not grow from crash to crash. */
+ * in the log goes into the database first, so that the log does not grow from crash to crash. An
+ * older format becomes ours, and that is in the header, where older programs look, before there is
+ * a fact that they don't know. */
 static int
 begin_life(struct store *store, uint64_t epoch)
 {
-    int rc = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    bool is_older = store->format < STORE_FORMAT;
+    int rc = write_back(store);
     rc = rc ? rc : schema_begin(store);
     rc = rc ? rc : meta_set(store, META_EPOCH, epoch);
     rc = rc ? rc : meta_set(store, META_RUNNING, 1);
     rc = rc ? rc : meta_set(store, META_COPY, 0);
-    return rc ? rc : schema_commit(store);
+    if (!rc && is_older) {
+        rc = meta_set(store, META_FOLLOWED, store->tail.position);
+        rc = rc ? rc : schema_set_format(store);
+    }
+    rc = rc ? rc : schema_commit(store);
+    return !rc && is_older ? write_back(store) : rc;
 }
 
 static bool

@@ -14,7 +14,8 @@
 #include <sys/types.h>
 
 enum {
-    STORE_FORMAT = 1,               /* user_version */
+    STORE_FORMAT = 2,               /* user_version; docs/store.md has what each brought */
+    STORE_FORMAT_FOLLOWED = 2,      /* the first one with META_FOLLOWED */
     STORE_APPLICATION = 0x4261746f, /* application_id: "Bato" */
     STORE_PAGE_BYTES = 4096,        /* 2, 8 KiB: no faster, measured; a small commit is one page */
     STORE_CACHE_KIB = 4096,         /* the journal is written, hardly read */
@@ -139,6 +140,7 @@ struct store {
     sqlite3 *db;
     sqlite3_stmt *statements[N_STATEMENTS];
     char id[STORE_ID_BYTES + 1];
+    int format; /* as found */
     uint64_t epoch;
     bool restored; /* a copy, opened for the first time */
     bool loaded;
@@ -206,6 +208,8 @@ enum store_status status_explain(const struct store *store, int rc, const char *
 /* "store PATH is damaged: …; what to do": into `error`. Returns STORE_CORRUPT. */
 enum store_status status_corrupt(const char *path, char *error, size_t error_room, const char *fmt,
                                  ...) PRINTF_LIKE(4, 5);
+/* Another program's, newer than this one. Returns STORE_NEWER. */
+enum store_status status_newer(const char *path, uint32_t format, char *error, size_t error_room);
 int64_t clock_us(void);
 
 /* ---- files.c ---- */
@@ -243,6 +247,8 @@ enum store_status schema_create(const char *dir, const char *path, char *error,
 int schema_configure(sqlite3 *db) MUST_CHECK;
 /* Same tables, same roots, b-trees in order. */
 enum store_status schema_verify(struct store *store, char *error, size_t error_room) MUST_CHECK;
+/* Makes it ours; inside a transaction. */
+int schema_set_format(struct store *store) MUST_CHECK;
 int schema_prepare(struct store *store) MUST_CHECK;
 void schema_finalize(struct store *store);
 /* Runs a prepared statement that returns no rows, and resets it. SQLITE_OK or an error. */

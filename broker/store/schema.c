@@ -73,9 +73,9 @@ fill_new(sqlite3 *db, const char *id)
     rc = rc ? rc : sqlite3_prepare_v2(db, META_SET_SQL, -1, &set, NULL);
     rc = rc ? rc : meta_put(set, META_STORE_ID, id);
     static const char *const zeros[] = {
-        META_EPOCH,        META_RUNNING,         META_COPY,           META_SNAPSHOT_GEN,
-        META_SNAPSHOT_SEQ, META_SNAPSHOT_CHUNKS, META_SNAPSHOT_BYTES, META_ARCHIVED,
-        META_FOLLOWED};
+        META_EPOCH,          META_RUNNING,      META_COPY,
+        META_SNAPSHOT_GEN,   META_SNAPSHOT_SEQ, META_SNAPSHOT_CHUNKS,
+        META_SNAPSHOT_BYTES, META_ARCHIVED,     META_FOLLOWED};
     for (size_t i = 0; !rc && i < ARRAY_LEN(zeros); i++) {
         rc = meta_put(set, zeros[i], "0");
     }
@@ -212,13 +212,39 @@ quick_check(struct store *store, char *error, size_t error_room)
     return STORE_OK;
 }
 
+/* The log may have a newer one than the header. */
+static int
+get_format(struct store *store)
+{
+    sqlite3_stmt *row = NULL;
+    int rc = sqlite3_prepare_v2(store->db, "PRAGMA user_version", -1, &row, NULL);
+    if (!rc && (rc = sqlite3_step(row)) == SQLITE_ROW) {
+        store->format = sqlite3_column_int(row, 0);
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(row);
+    return rc;
+}
+
+int
+schema_set_format(struct store *store)
+{
+    char sql[60];
+    snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", STORE_FORMAT);
+    return sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+}
+
 enum store_status
 schema_verify(struct store *store, char *error, size_t error_room)
 {
-    int rc;
-    char *text = schema_text(store->db, &rc);
+    int rc = get_format(store);
+    char *text = rc ? NULL : schema_text(store->db, &rc);
     if (rc) {
         return status_explain(store, rc, "read", error, error_room);
+    }
+    if (store->format > STORE_FORMAT) {
+        free(text);
+        return status_newer(store->path, (uint32_t)store->format, error, error_room);
     }
     char *expected = expected_text();
     bool same = text && strcmp(text, expected) == 0;

@@ -1,4 +1,4 @@
--- The tables of a Baton store, format 1. docs/store.md says what each column means, to the byte.
+-- The tables of a Baton store, formats 1 and 2. docs/store.md says what each column means, to the byte.
 -- The text is part of the format: what a store holds is compared with it, word by word, when it is opened.
 
 CREATE TABLE meta(

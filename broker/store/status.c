@@ -78,6 +78,16 @@ status_corrupt(const char *path, char *error, size_t error_room, const char *fmt
     return STORE_CORRUPT;
 }
 
+enum store_status
+status_newer(const char *path, uint32_t format, char *error, size_t error_room)
+{
+    snprintf(error, error_room,
+             "store %s has format %u, this program knows up to %d; it was not touched: use the "
+             "newer program",
+             path, format, STORE_FORMAT);
+    return STORE_NEWER;
+}
+
 int64_t
 clock_us(void)
 {

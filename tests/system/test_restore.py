@@ -1,9 +1,11 @@
-"""A backup that is put back begins a life of its own: nothing of the original counts in it."""
+"""A backup that is put back begins a life of its own: nothing of the original counts in it. And the
+store of an older program goes on with all that is in it."""
 
+import gzip
 import shutil
 import unittest
 
-from harness import SystemTest
+from harness import ROOT, SystemTest
 
 
 class Restore(SystemTest):
@@ -40,6 +42,40 @@ class Restore(SystemTest):
         copy.start()
         self.assertEqual(self.baton(copy, "complete", "--token", again["token"]).status, 0)
         self.assertEqual(self.baton(copy, "show", "first").json()["state"], "done")
+
+
+class OlderStore(SystemTest):
+    """tests/data/store/format-1.db.gz was written by a program of format 1: six tasks of a plan, thirty
+    more, three of them in the archive, a snapshot, a blocker, a pause, and a lease of a day."""
+
+    def test_goes_on_as_if_nothing_were(self):
+        data = self.dir / "older"
+        data.mkdir(mode=0o700)
+        store = data / "baton.db"
+        store.write_bytes(gzip.decompress((ROOT / "tests/data/store/format-1.db.gz").read_bytes()))
+        store.chmod(0o600)
+        forever = ("--keep-ended", "3650d", "--keep-failed", "3650d")
+        broker = self.broker(args=forever, data=data)
+        states = {t["id"]: (t["state"], t["reason"]) for t in self.baton(broker, "list").lines()}
+        self.assertEqual(states["b"], ("ready", "no_worker"))
+        self.assertEqual(states["c"], ("waiting", "deps"))
+        self.assertEqual(states["d"][0], "waiting")
+        self.assertEqual(states["n4"], ("ready", "role_paused"))
+        shown = self.baton(broker, "show", "a").json()
+        self.assertEqual(shown["result"]["summary"], "the schema is there")
+        self.assertEqual(self.baton(broker, "show", "n3").json()["state"], "cancelled")
+        self.assertEqual(self.baton(broker, "show", "bad").json()["state"], "failed")
+        self.assertIn("no key", self.baton(broker, "blocker", "list", json_out=False).out)
+        # The lease of then counts, and so does what this program can do beside.
+        self.assertEqual(self.baton(broker, "complete", "--token", "86").status, 0)
+        self.assertEqual(self.baton(broker, "signal", "raise", "ready").status, 0)
+        self.assertEqual(self.baton(broker, "show", "d").json()["state"], "ready")
+        broker.kill()
+        broker.start()
+        self.assertEqual(self.baton(broker, "show", "run").json()["state"], "done")
+        self.assertEqual(self.baton(broker, "show", "d").json()["state"], "ready")
+        broker.stop()
+        self.assertEqual(store.read_bytes()[60:64], b"\0\0\0\2")
 
 
 if __name__ == "__main__":

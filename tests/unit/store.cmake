@@ -2,7 +2,9 @@ if(TARGET baton_store)
   foreach(name roundtrip guard backup kill)
     baton_unit_test(store_${name} SOURCES unit/store_${name}.c unit/store_help.c LIBS baton_store)
   endforeach()
-  baton_unit_test(store_damage SOURCES unit/store_damage.c unit/store_help.c LIBS baton_store PkgConfig::sqlite)
+  foreach(name damage format)
+    baton_unit_test(store_${name} SOURCES unit/store_${name}.c unit/store_help.c LIBS baton_store PkgConfig::sqlite)
+  endforeach()
   foreach(name crash faults)
     baton_unit_test(store_${name}
       SOURCES unit/store_${name}.c unit/store_vfs.c unit/store_help.c
