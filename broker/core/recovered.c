@@ -261,5 +261,8 @@ core_recovered(struct core *core, char *error, size_t error_room)
     check_resources(&c);
     check_acyclic(&c);
     check_counts(&c);
+    if (!budgets_are_right(core)) {
+        fail(&c, "a budget: what is reserved of it is miscounted");
+    }
     return c.ok;
 }

@@ -1100,6 +1100,7 @@ void budgets_record(const struct core *core, struct arena *arena,
                     Baton__SnapshotChunk__Header *header);
 bool budgets_restore(struct core *core, const Baton__SnapshotChunk__Header *header);
 void budgets_link(struct core *core);
+bool budgets_are_right(struct core *core);
 Baton__BudgetHold **budget_holds_record(const struct run *run, struct arena *arena, size_t *ret_n);
 bool budget_holds_restore(struct core *core, struct run *run, Baton__BudgetHold *const *records,
                           size_t n);

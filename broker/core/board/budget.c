@@ -57,9 +57,10 @@ static int64_t
 amount(double value)
 {
     double micro = value * MICRO;
-    return micro >= (double)AMOUNT_MAX    ? AMOUNT_MAX
-           : micro <= -(double)AMOUNT_MAX ? -AMOUNT_MAX
-                                          : (int64_t)(micro + (micro < 0 ? -0.5 : 0.5));
+    /* What a card of a strange snapshot has may be no number at all. */
+    return !(micro < (double)AMOUNT_MAX)    ? AMOUNT_MAX
+           : !(micro > -(double)AMOUNT_MAX) ? -AMOUNT_MAX
+                                            : (int64_t)(micro + (micro < 0 ? -0.5 : 0.5));
 }
 
 static int64_t
@@ -369,7 +370,7 @@ take_limits(struct budget *b, const Baton__Card *card)
 {
     struct budget_limit *limits = xcalloc(card->n_items + 1, sizeof *limits);
     uint32_t n = 0;
-    for (size_t i = 0; i < card->n_items; i++) {
+    for (size_t i = 0; i < card->n_items && n < BUDGET_LIMITS_MAX; i++) {
         const Baton__Item *item = card->items[i];
         if (strcmp(item->tag, "limit") != 0) {
             continue;
@@ -410,6 +411,27 @@ recount_reserved(struct core *core, struct budget *b)
             slot = run->next;
         }
     }
+}
+
+/* What is reserved is what the running tasks have left of their reserves, and whoever is spent
+ * keeps tasks back. Changes nothing. */
+bool
+budgets_are_right(struct core *core)
+{
+    bool ok = true;
+    for (uint32_t i = 0; i < core->n_budgets; i++) {
+        struct budget *b = core->budgets[i];
+        int64_t was[BUDGET_LIMITS_MAX];
+        for (uint32_t k = 0; k < b->n_limits; k++) {
+            was[k] = b->limits[k].reserved;
+        }
+        recount_reserved(core, b);
+        for (uint32_t k = 0; k < b->n_limits; k++) {
+            ok &= was[k] == b->limits[k].reserved && was[k] >= 0;
+        }
+        ok &= b->spent == (b->counts && is_spent(b));
+    }
+    return ok;
 }
 
 static void
