@@ -150,7 +150,7 @@ chosen(const struct shape *shape, const struct shape_step *step, const char *mes
                                                                                         : field;
 }
 
-/* Fields that are neither numbers nor texts. */
+/* Fields that are neither plain numbers nor texts. */
 static void
 pack_other(struct buf *buf, const struct shape *shape, const struct shape_step *step,
            const char *message)
@@ -169,6 +169,22 @@ pack_other(struct buf *buf, const struct shape *shape, const struct shape_step *
     }
 }
 
+/* Names are short, and the call of memcpy is then most of it. */
+static inline uint8_t *
+put_short(uint8_t *p, const char *text, size_t bytes)
+{
+    if (bytes < 8 || bytes > 32) {
+        memcpy(p, text, bytes);
+    } else if (bytes <= 16) {
+        memcpy(p, text, 8);
+        memcpy(p + bytes - 8, text + bytes - 8, 8);
+    } else {
+        memcpy(p, text, 16);
+        memcpy(p + bytes - 16, text + bytes - 16, 16);
+    }
+    return p + bytes;
+}
+
 /* Zero and "" are not said, except by the case of a oneof. Most of what is said are numbers and
  * texts: these are written in here, at p, and buf->bytes follows when others need it. */
 static void
@@ -178,28 +194,27 @@ pack_fields(struct buf *buf, const struct shape *shape, const ProtobufCMessage *
     const struct shape_step *end = shape->steps + shape->n_steps;
     uint8_t *p = buf_reserve(buf, HEAD_BYTES_MAX);
     for (const struct shape_step *step = shape->steps; step < end; step++) {
-        if ((*(const uint64_t *)(const void *)(base + step->word) & step->mask) == 0) {
+        uint64_t word = *(const uint64_t *)(const void *)(base + step->word) & step->mask;
+        if (word == 0) {
             continue;
         }
         const struct shape_field *field = &shape->fields[step->first];
-        size_t bytes = 0;
-        const char *text = NULL;
         if (step->kind == SHAPE_TEXT) {
-            text = *(const char *const *)(const void *)(base + field->offset);
-            bytes = strlen(text);
-            if (bytes == 0) {
+            const char *text = *(const char *const *)(const void *)(base + step->word);
+            if (text[0] == '\0') {
                 continue;
             }
-        }
-        buf->bytes = (size_t)(p - buf->data);
-        if (step->kind == SHAPE_NUMBER || step->kind == SHAPE_TEXT) {
+            size_t bytes = strlen(text);
+            buf->bytes = (size_t)(p - buf->data);
             p = put_tag(buf_reserve(buf, HEAD_BYTES_MAX + bytes), field);
-            p = varint_put(p, text ? bytes : number_at(field->type, base + field->offset));
-            if (text) {
-                memcpy(p, text, bytes);
-                p += bytes;
-            }
+            p = put_short(varint_put(p, bytes), text, bytes);
+        } else if (step->kind <= SHAPE_SIGNED) {
+            word >>= step->shift;
+            word = step->kind == SHAPE_SIGNED ? (uint64_t)(int64_t)(int32_t)word : word;
+            buf->bytes = (size_t)(p - buf->data);
+            p = varint_put(put_tag(buf_reserve(buf, HEAD_BYTES_MAX), field), word);
         } else {
+            buf->bytes = (size_t)(p - buf->data);
             pack_other(buf, shape, step, base);
             p = buf->data + buf->bytes;
         }

@@ -88,7 +88,8 @@ step_of(uint32_t at, bool is_half)
 {
     struct shape_step step = {.word = at & ~7u, .mask = UINT64_MAX};
     if (is_half) {
-        step.mask = at & 4 ? UINT64_MAX << 32 : UINT32_MAX; /* little-endian, as this machine */
+        step.shift = at & 4 ? 32 : 0; /* little-endian, as this machine */
+        step.mask = (uint64_t)UINT32_MAX << step.shift;
     }
     return step;
 }
@@ -99,12 +100,22 @@ kind_of(const struct shape_field *field)
     if (field->is_oneof) {
         return SHAPE_ONEOF;
     }
-    if (field->is_repeated || field->type == PROTOBUF_C_TYPE_BYTES ||
-        field->type == PROTOBUF_C_TYPE_MESSAGE || field->type == PROTOBUF_C_TYPE_FIXED64 ||
-        field->type == PROTOBUF_C_TYPE_DOUBLE) {
+    if (field->is_repeated) {
         return SHAPE_OTHER;
     }
-    return field->type == PROTOBUF_C_TYPE_STRING ? SHAPE_TEXT : SHAPE_NUMBER;
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_INT64:
+        return SHAPE_NUMBER;
+    case PROTOBUF_C_TYPE_ENUM:
+    case PROTOBUF_C_TYPE_INT32:
+        return SHAPE_SIGNED;
+    case PROTOBUF_C_TYPE_STRING:
+        return SHAPE_TEXT;
+    default:
+        return SHAPE_OTHER;
+    }
 }
 
 static struct shape *

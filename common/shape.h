@@ -24,7 +24,13 @@ struct shape_field {
     const struct shape *sub; /* MESSAGE */
 };
 
-enum shape_kind { SHAPE_NUMBER, SHAPE_TEXT, SHAPE_ONEOF, SHAPE_OTHER };
+enum shape_kind {
+    SHAPE_NUMBER, /* written as the masked word has it … */
+    SHAPE_SIGNED, /* … or with the sign of its 32 bits */
+    SHAPE_TEXT,
+    SHAPE_ONEOF,
+    SHAPE_OTHER,
+};
 
 /* One look at a message that is to be packed. */
 struct shape_step {
@@ -32,6 +38,7 @@ struct shape_step {
     uint8_t first; /* (of a oneof: this field, in the order of numbers, … */
     uint8_t last;  /* … to this one) */
     uint8_t kind;  /* shape_kind; SHAPE_ONEOF: the word is its case */
+    uint8_t shift; /* where in the word the value begins, in bits */
     uint64_t mask; /* … these bits are 0 when nothing is said */
 };
 
