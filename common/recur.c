@@ -264,8 +264,8 @@ recur_parse(const char *text, struct recur *ret)
     }
     const char *wrong = NULL;
     if (strcmp(words.word[0], "every") == 0) {
-        const char *duration = strstr(text + strspn(text, " \t"), words.n > 1 ? " " : "");
-        if (words.n < 2 || !duration_parse(duration, &recur.every_ms) || recur.every_ms < 1000) {
+        const char *duration = text + strspn(text, " \t") + strlen(words.word[0]);
+        if (!duration_parse(duration, &recur.every_ms) || recur.every_ms < 1000) {
             return "an interval is a duration of at least a second: every 15m, every 4 hours";
         }
     } else if (words.n == 5 && strspn(words.word[0], "0123456789*,-/") == strlen(words.word[0])) {

@@ -547,8 +547,10 @@ metrics_record(const struct core *core, struct arena *arena, Baton__SnapshotChun
     size_t room = core->n_buckets + (size_t)n * ROLE_SLOTS + 1;
     struct project **projects = arena_alloc(arena, (n + 1) * sizeof *projects);
     header->metrics = arena_alloc(arena, room * sizeof *header->metrics);
-    memcpy(projects, core->projects + (n ? 1 : 0), n * sizeof *projects);
-    qsort(projects, n, sizeof *projects, compare_names);
+    if (n > 0) {
+        memcpy(projects, core->projects + 1, n * sizeof *projects);
+        qsort(projects, n, sizeof *projects, compare_names);
+    }
     for (uint32_t p = 0; p < n; p++) {
         for (int r = 0; r < ROLE_SLOTS; r++) {
             const struct series *series = projects[p]->metrics[r];

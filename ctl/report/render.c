@@ -37,7 +37,6 @@ doc_section(json_t *doc, const char *title)
 static json_t *
 text_of(const char *fmt, va_list args)
 {
-    struct buf text = {0};
     va_list copy;
     va_copy(copy, args);
     int n = vsnprintf(NULL, 0, fmt, copy);
@@ -47,7 +46,6 @@ text_of(const char *fmt, va_list args)
     vsnprintf(room, (size_t)n + 1, fmt, args);
     json_t *value = ctl_json_text(room);
     free(room);
-    buf_fini(&text);
     return value;
 }
 

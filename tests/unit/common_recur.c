@@ -63,6 +63,8 @@ test_intervals_are_durations(void **state)
     assert_int_equal(recur.every_ms, 15 * 60 * 1000);
     assert_null(recur_parse("Every 4 hours", &recur));
     assert_int_equal(recur.every_ms, 4 * 3600 * 1000);
+    assert_null(recur_parse("\tevery\t90s", &recur));
+    assert_int_equal(recur.every_ms, 90 * 1000);
 }
 
 static void
