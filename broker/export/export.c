@@ -178,7 +178,28 @@ add_page(struct exporter *e, const struct tail_page *page)
     return commit_added(e, is_all ? now_ms : 0);
 }
 
-/* Nothing new: samples, and what is too old. */
+/* What is too old: a bounded piece at a time, and between batches, so that a broker that is never
+ * idle has its old rows deleted too. */
+static bool
+purge(struct exporter *e)
+{
+    int64_t now_ms = exporter_now_ms();
+    uint64_t n;
+    if (!e->config.keep_ms || now_ms < e->purge_at_ms) {
+        return true;
+    }
+    if (!apply_purge(&e->link, wall_ms() - e->config.keep_ms, &e->purge_cursor, &n)) {
+        return false;
+    }
+    int64_t pause_ms = MIN(MAX(e->config.keep_ms, (int64_t)IDLE_MS), (int64_t)PURGE_EVERY_MS);
+    e->purge_at_ms = e->purge_cursor ? 0 : now_ms + pause_ms;
+    pthread_mutex_lock(&e->mutex);
+    e->status.purged += n;
+    pthread_mutex_unlock(&e->mutex);
+    return true;
+}
+
+/* Nothing new: samples. */
 static bool
 keep_house(struct exporter *e)
 {
@@ -193,17 +214,6 @@ keep_house(struct exporter *e)
         if (!commit(e, e->position, 0, now_ms)) {
             return false;
         }
-    }
-    if (e->config.keep_ms && now_ms >= e->purge_at_ms) {
-        uint64_t n;
-        if (!apply_purge(&e->link, wall_ms() - e->config.keep_ms, &e->purge_cursor, &n)) {
-            return false;
-        }
-        int64_t pause_ms = MIN(MAX(e->config.keep_ms, (int64_t)IDLE_MS), (int64_t)PURGE_EVERY_MS);
-        e->purge_at_ms = e->purge_cursor ? 0 : now_ms + pause_ms;
-        pthread_mutex_lock(&e->mutex);
-        e->status.purged += n;
-        pthread_mutex_unlock(&e->mutex);
     }
     return true;
 }
@@ -222,11 +232,12 @@ follow(struct exporter *e)
         enum tail_status status = tail_facts(e->store, e->added_to, &page);
         switch (status) {
         case TAIL_PAGE:
-            ok = add_page(e, &page);
+            ok = add_page(e, &page) && (e->added_to > e->position || purge(e));
             waits = page.bytes < GATHER_BYTES && e->added_to == e->position;
             break;
         case TAIL_NOTHING:
-            ok = commit_added(e, began_ms) && keep_house(e) && exporter_wait(e, true, IDLE_MS);
+            ok = commit_added(e, began_ms) && keep_house(e) && purge(e) &&
+                 exporter_wait(e, true, IDLE_MS);
             break;
         case TAIL_LATER:
             ok = exporter_wait(e, true, IDLE_MS);

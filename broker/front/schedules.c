@@ -146,6 +146,12 @@ complete_zone(struct front *front, Baton__Card *card, const char **ret_field,
     return true;
 }
 
+static bool
+is_time(const Baton__Item *item)
+{
+    return !item || (item->at >= 0 && item->at <= TIME_MS_MAX);
+}
+
 /* "from" and "to" become the times between them. */
 static bool
 complete_run(struct front *front, Baton__Card *card, const char **ret_field, const char **ret_wrong)
@@ -154,6 +160,11 @@ complete_run(struct front *front, Baton__Card *card, const char **ret_field, con
     struct timetable table;
     if (!from || !core_schedule_find(front->core, card, &table.of)) {
         return true; /* the core says what is wrong with it, if anything is */
+    }
+    *ret_field = "items";
+    if (!is_time(from) || !is_time(to)) {
+        *ret_wrong = "from and to are times from 1970 to the year 9999";
+        return false;
     }
     Baton__Item **items = arena_alloc(&front->arena, SCHEDULE_OPEN_MAX * sizeof *items);
     size_t n = 0;
@@ -167,7 +178,6 @@ complete_run(struct front *front, Baton__Card *card, const char **ret_field, con
     zone_close(table.zone);
     card->items = items;
     card->n_items = n;
-    *ret_field = "items";
     *ret_wrong = n ? "there are more than 200 occurrences in that time: run a part of it"
                    : "there is no occurrence in that time, up to now";
     return n && at > until;

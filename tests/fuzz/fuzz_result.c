@@ -8,6 +8,7 @@
 #include "common/text.h"
 #include "worker/adapter.h"
 #include "worker/clean.h"
+#include "worker/handoff.h"
 #include "worker/result.h"
 
 #include <jansson.h>
@@ -15,12 +16,48 @@
 #include <string.h>
 
 static void
+check_measures(const struct measures *measures)
+{
+    CHECK(measures->n <= MEASURES_MAX);
+    for (size_t i = 0; i < measures->n; i++) {
+        struct measure_text again;
+        CHECK(measure_make(measures->list[i].name, measures->list[i].value, measures->list[i].unit,
+                           &again));
+    }
+}
+
+/* The document as it is sent: with the handoff as a card of its own, if it has one. */
+static void
+check_handoff(const char *document)
+{
+    struct baton_result result = {.document = document, .document_bytes = strlen(document)};
+    struct handoff handoff;
+    if (handoff_take(&result, &handoff)) {
+        CHECK(handoff.card.n_items > 0 || handoff.card.text);
+        CHECK(handoff.card.n_items <= CARD_ITEMS_MAX);
+        for (size_t i = 0; i < handoff.card.n_items; i++) {
+            const struct baton_item *item = &handoff.card.items[i];
+            CHECK(prose_is_valid(item->name, TITLE_BYTES_MAX));
+            CHECK(prose_is_valid(item->text, CARD_TEXT_BYTES_MAX));
+            CHECK(strcmp(item->tag, "artifact") != 0 || item->name[0] != '/');
+            CHECK(item->at >= 0 && item->at <= TIME_MS_MAX);
+        }
+        CHECK(!strstr(handoff.document, "\"handoff\":{\"from_agent\""));
+        handoff_fini(&handoff);
+    }
+}
+
+static void
 check_finding(struct finding *finding)
 {
+    check_measures(&finding->measures);
     CHECK(finding->retry_after_ms >= 0 && finding->retry_after_ms <= DURATION_MS_MAX);
     CHECK(!finding->summary || prose_is_valid(finding->summary, TITLE_BYTES_MAX));
     if (finding->kind == FINDING_SAID) {
-        CHECK(finding->outcome >= BATON_OUTCOME_DONE && finding->outcome <= BATON_OUTCOME_RELEASED);
+        bool is_parked = finding->outcome == BATON_OUTCOME_PARKED;
+        CHECK(is_parked || (finding->outcome >= BATON_OUTCOME_DONE &&
+                            finding->outcome <= BATON_OUTCOME_RELEASED));
+        CHECK(is_parked == (finding->wait_for != NULL));
     }
     if (finding->kind == FINDING_BAD) {
         CHECK(finding->summary && finding->summary[0]);
@@ -30,6 +67,7 @@ check_finding(struct finding *finding)
         json_t *document = json_loads(finding->document, 0, NULL);
         CHECK(json_is_object(document));
         json_decref(document);
+        check_handoff(finding->document);
     }
     finding_fini(finding);
 }

@@ -1,8 +1,12 @@
-/* Durations and times as people write them: in range when taken, and what we print of them is read
- * back as the same. */
+/* Durations, times, sizes, rules of recurring work, measures and names of gates as people write
+ * them: in range when taken, and what we print of them is read back as the same. */
 #include "tests/fuzz/fuzz.h"
 
+#include "common/gate_name.h"
 #include "common/limits.h"
+#include "common/measure.h"
+#include "common/recur.h"
+#include "common/text.h"
 #include "common/units.h"
 
 #include <stdlib.h>
@@ -48,6 +52,54 @@ check_time(const char *text, const char *zone, int64_t now)
     CHECK(time_parse(shown, zone, now, &again) && again == ms);
 }
 
+/* The next time is not before the one that was asked for, and is its own next. */
+static void
+check_rule(const char *text, int64_t now)
+{
+    struct recur rule;
+    const char *wrong = recur_parse(text, &rule);
+    if (wrong) {
+        check_is_printable(wrong, 0);
+        return;
+    }
+    if (rule.every_ms) {
+        CHECK(rule.every_ms >= 1000 && rule.every_ms <= DURATION_MS_MAX);
+        return;
+    }
+    int64_t next = recur_next_local(&rule, now);
+    CHECK(next == INT64_MAX || (next >= now && next % 60000 == 0));
+    CHECK(next == INT64_MAX || recur_next_local(&rule, next) == next);
+}
+
+static void
+check_measure(const char *text)
+{
+    struct measure_text measure;
+    if (measure_parse(text, &measure)) {
+        CHECK(name_is_valid(measure.name, MEASURE_NAME_BYTES_MAX));
+        CHECK(measure.value >= -MEASURE_MAX && measure.value <= MEASURE_MAX);
+        CHECK(strlen(measure.unit) <= CARD_TAG_BYTES_MAX);
+        CHECK(prose_is_valid(measure.unit, CARD_TAG_BYTES_MAX));
+    }
+}
+
+/* Settled once, it stays, and is no longer. */
+static void
+check_gate(const char *text)
+{
+    char *settled = strdup(text);
+    CHECK(settled);
+    gate_name_settle(settled);
+    CHECK(gate_name_kind(text, NULL) == gate_name_kind(settled, NULL));
+    CHECK(strlen(settled) <= strlen(text));
+    char *again = strdup(settled);
+    CHECK(again);
+    gate_name_settle(again);
+    CHECK(strcmp(settled, again) == 0);
+    free(again);
+    free(settled);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
@@ -57,6 +109,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     char *text = input_text(&input);
     check_duration(text);
     check_time(text, zone, now);
+    check_rule(text, now);
+    check_measure(text);
+    check_gate(text);
+    uint64_t size = 0;
+    CHECK(size_parse(text, &size) || size == 0);
     free(text);
     return 0;
 }

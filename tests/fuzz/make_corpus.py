@@ -198,6 +198,12 @@ def plan_seeds():
         "own.yaml": b"tasks:\n- id: A\n  role: backend\n  command: [sh, -c, 'true']\n  deadline: +2h\n"
         b"  after: [B, {id: C, on: finished}]\n  timeout: 5m\n  retries: 3\n  resources: [gpu, {port: 2}]\n"
         b"- {id: B, role: Frontend Agent, prompt: |-\n    x\n  }\n",
+        "schedules.yaml": b"tasks: [{id: A, role: backend, metrics: {coverage: {target: '90%'}}}]\nschedules:\n"
+        b"- {name: nightly, cron: '0 2 * * *', zone: Europe/Berlin, overlap: queue, missed: 'all:3', jitter: 5m,\n"
+        b"   start: 2025-08-12, end: +30d, within: 2h, task: {title: T, role: testing}}\n"
+        b"- {name: standup, daily: '9:00', report: daily}\n- {name: tick, every: 4h, title: x, text: y}\n",
+        "budgets.yaml": b"tasks: [{id: A, role: backend}]\nbudgets:\n  month: {tokens: 1e6, cost_usd: '25 USD', time: 40h}\n"
+        b"roles:\n  backend: {handoff: required, approval: required, rework_limit: 2}\n",
         "anchors.yaml": b"a: &a [x, x]\nb: &b [*a, *a]\ntasks: [*b, *b]\n",
     }
     for name, text in texts.items():
@@ -223,6 +229,22 @@ def result_seeds():
     )
     yield "codex-failed", b'\x02\x80{"type":"turn.failed","error":{"message":"429"}}\n'
     yield "openhands", b'\x03\x80{"action":"finish","args":{"final_thought":"t"}}\nnoise'
+    yield "handoff", (
+        b'\x04\x40{"outcome":"done","handoff":{"from_agent":"backend","to_agent":"testing",'
+        b'"timestamp":"2025-08-13T14:00:00Z","task_completed":["a"],"next_steps":"b",'
+        b'"artifacts":["src/x.c",{"path":"y","description":"d"}],"notes":"n"}}'
+    )
+    yield "measures", (
+        b'\x04\x40{"outcome":"done","measures":{"tokens":1200,"coverage":{"value":83.5,"unit":"%"},'
+        b'"latency":"20 ms"}}'
+    )
+    yield "measures-list", b'\x04\x40{"outcome":"failed","measures":[{"name":"a","value":-1e3}]}'
+    yield "parked", b'\x04\x40{"outcome":"parked","wait_for":"signal:x","summary":"s"}'
+    yield "blocked", b'\x04\x40{"outcome":"blocked","summary":"s"}'
+    yield "usage", (
+        b'\x01\x20{"type":"result","subtype":"success","num_turns":3,"result":"ok","duration_ms":9,'
+        b'"total_cost_usd":0.25,"usage":{"input_tokens":5,"output_tokens":7}}'
+    )
     yield "limit", b"\x01\x07Error: rate limit reached, retry after 30 s\r\n\x1b[0m\xff\xc2\x9b"
 
 
@@ -233,6 +255,17 @@ def units_seeds():
              "+2h", "in 3 days", "1970-01-01T00:00:00+01:00")  # fmt: skip
     for n, text in enumerate(times):
         yield f"time-{n}", bytes((n, 0, 64)) + text.encode()
+    rules = ("0 9 * * 1-5", "*/15 0,12 1-7/2 jan,jul mon", "every 4 hours", "every\t90s", "weekly Monday at 10:00",
+             "monthly 31 9:30pm", "hourly", "9 AM", "0 0 29 2 *", "60 9 * * *")  # fmt: skip
+    for n, text in enumerate(rules):
+        yield f"rule-{n}", bytes((0, 0, 64)) + text.encode()
+    measures = ("coverage=83.5%", "tokens=1200", "x=-1e15 ms", "y=1e16", "=1", "a=0x10", "b=.5")
+    for n, text in enumerate(measures):
+        yield f"measure-{n}", bytes((0, 0, 64)) + text.encode()
+    for n, text in enumerate(("signal:Database Ready.", "deliverable:API", "decision:a/b", "signal:")):
+        yield f"gate-{n}", bytes((0, 0, 64)) + text.encode()
+    for n, text in enumerate(("64M", "1GiB", "18446744073709551616", "16777216T")):
+        yield f"size-{n}", bytes((0, 0, 64)) + text.encode()
 
 
 def text_seeds():
@@ -240,6 +273,21 @@ def text_seeds():
              "żółć/好".encode(), b"../../x", b"a//b", b"-x", "a​b\ufeff".encode(), b"x" * 300)  # fmt: skip
     for n, text in enumerate(texts):
         yield f"text-{n}", bytes((n & 1, 40)) + text
+
+
+def config_seeds():
+    texts = (
+        b"# all of them\ntext = /tmp\nduration = 5m\nsize = 64M\nnumber = 7\nswitch = off\nword = debug\n"
+        b"list = a\nlist = b\ncommand = sh -c 'a b' \"c\\\"d\" e\\ f\n",
+        b"list = a\nlist =\nlist = b\r\n\n  # x\n\tnumber=0\n",
+        b"number = 10\nnumber = 3\nnumbr = 3\nno sign\n",
+        b"command = 'open\n",
+        b"secret = A=b\nsecret = nothing\n",
+        b"duration = none\nsize = none\nflag = yes\n\x00",
+        b"text = \x1b[31m\n\xff = 1\ntext =\n",
+    )
+    for n, text in enumerate(texts):
+        yield f"config-{n}", text
 
 
 # -- fuzz_unpack: a byte for the type, the message --
@@ -264,7 +312,8 @@ def unpack_seeds():
 
 def main():
     seeds = {"wire": wire_seeds, "replay": replay_seeds, "plan": plan_seeds,
-             "result": result_seeds, "units": units_seeds, "text": text_seeds, "unpack": unpack_seeds}  # fmt: skip
+             "result": result_seeds, "units": units_seeds, "text": text_seeds, "unpack": unpack_seeds,
+             "config": config_seeds}  # fmt: skip
     for target, make in seeds.items():
         for name, data in make():
             write(target, name, data)

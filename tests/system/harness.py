@@ -94,6 +94,8 @@ class Clock:
             "FAKETIME_TIMESTAMP_FILE": str(self.path),
             "FAKETIME_NO_CACHE": "1",
             "TZ": "UTC",
+            # AddressSanitizer wants to be the first library that is loaded, and works as the second.
+            "ASAN_OPTIONS": ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"])),
         }
 
     def _write(self, now):

@@ -3,6 +3,7 @@
     test_export.py [--kills N] [--seed N]    (or BATON_EXPORT_KILLS, BATON_SEED)
 """
 
+import itertools
 import json
 import os
 import random
@@ -407,6 +408,31 @@ class Broken(Export):
         wait_until("old rows to go",
                    lambda: self.pg.sql("SELECT string_agg(id, ' ') FROM baton.task") == "open")
         self.assertEqual(self.pg.sql("SELECT count(*) FROM baton.attempt"), "0")
+
+    def test_old_rows_are_deleted_while_new_ones_never_cease(self):
+        b = self.exporting("--export-keep", "2s")
+        c = self.client(b)
+        self.wait_exported(c)
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def submit():
+            busy = self.client(b)
+            for n in itertools.count():
+                busy.submit([task.Spec(id=f"busy-{n}", role="infra")])
+                if over.wait(0.02):
+                    return
+
+        stream = threading.Thread(target=submit)
+        stream.start()
+        try:
+            self.work(c, 20, "a")
+            wait_until("the rows of a to come",
+                       lambda: self.pg.sql("SELECT count(*) FROM baton.task WHERE ended_at IS NOT NULL") != "0")
+            wait_until("the rows of a to go", lambda: c.status().exporter.purged >= 20, 30)
+        finally:
+            over.set()
+            stream.join()
 
 
 if __name__ == "__main__":

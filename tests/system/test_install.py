@@ -23,10 +23,20 @@ FILES = (
     "share/zsh/vendor-completions/_baton",
     "share/fish/vendor_completions.d/baton.fish",
     "share/doc/baton/protocol.md",
+    "share/doc/baton/operate.md",
+    "share/doc/baton/examples/prometheus/baton.rules.yml",
+    "share/doc/baton/examples/prometheus/baton-dashboard.json",
     "share/doc/baton/examples/candlefish.yaml",
     "share/doc/baton/examples/agents/agent.sh",
 )
-PAGES = ("man1/baton.1", "man1/baton-worker.1", "man5/baton-plan.5", "man8/batond.8")
+PAGES = (
+    "man1/baton.1",
+    "man1/baton-worker.1",
+    "man5/baton-plan.5",
+    "man5/baton-worker.conf.5",
+    "man5/batond.conf.5",
+    "man8/batond.8",
+)
 LIBRARIES = ("libbaton.so", "libbaton.so.0", "libbaton.a", "pkgconfig/baton.pc")
 
 PROGRAM = r"""

@@ -3,7 +3,8 @@
 import datetime
 import unittest
 
-from harness import Clock, SystemTest, wait_until
+from harness import Clock, Refused, SystemTest, wait_until
+from messages import card, wire
 
 UTC = datetime.timezone.utc
 
@@ -50,6 +51,19 @@ class ScheduleTest(SystemTest):
 
 
 class Rules(ScheduleTest):
+    def test_strange_rules_and_times_are_refused_and_end_no_broker(self):
+        self.ok("schedule", "set", "tabbed", "--when", "every\t4h", "--role", "testing", "--", "true")
+        for text in ("every", "every ", "every\t", "\t", "0\t9\t*\t*\t8"):
+            self.no(65, "items", "schedule", "set", "x", "--when", text, "--role", "testing", "--", "true")
+        client = self.client(self.running)
+        for at in (-(2**63), -1, 2**63 - 1):
+            for tag in ("from", "to"):
+                items = [card.Item(tag="from"), card.Item(tag="to")]
+                items["from to".split().index(tag)].at = at
+                which = card.Card(kind=card.CARD_SCHEDULE, name="tabbed", items=items)
+                with self.assertRaisesRegex(Refused, "9999"):
+                    client.request("post", wire.Post(verb=card.CARD_RUN, card=which))
+
     def test_a_rule_is_set_shown_changed_and_removed(self):
         self.ok("schedule", "set", "nightly", "--when", "daily 2:30", "--zone", "Europe/Berlin",
                 "--role", "testing", "--title", "All tests", "--", "make", "check")
