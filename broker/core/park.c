@@ -91,10 +91,14 @@ park_fault(const struct core *core, struct core_request *request, const struct t
         return "result.wait_for: write blocker, blocker:NUMBER, signal:NAME, decision:NAME, "
                "approval or children";
     }
-    const struct card *card = board_find(core, number_of(digits));
-    return card && card->message->kind == KIND(BLOCKER)
-               ? NULL
-               : "result.wait_for: there is no such blocker";
+    uint64_t number = number_of(digits);
+    const struct card *card = board_find(core, number);
+    if (!card || card->message->kind != KIND(BLOCKER)) {
+        return "result.wait_for: there is no such blocker";
+    }
+    /* "blocker:012" stands at the same gate. */
+    *ret = arena_printf(request->arena, BLOCKER_PREFIX "%llu", (unsigned long long)number);
+    return NULL;
 }
 
 bool

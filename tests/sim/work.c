@@ -386,6 +386,23 @@ draw_extension(struct world *w, int t)
     return ms > 1 && ms < INT64_C(7) * 86400000 ? ms : 1000;
 }
 
+/* Of any, but mostly of one that is open; 0: there is none. */
+static uint64_t
+draw_blocker_number(struct world *w)
+{
+    const struct model *m = w->m;
+    bool any = pick(w, 8) == 0;
+    uint64_t number = 0, n = 0;
+    for (int i = 0; i < m->n_cards; i++) {
+        const struct m_card *card = &m->cards[i];
+        if (card->kind == BATON__CARD_KIND__CARD_BLOCKER && (any || model_card_is_open(card)) &&
+            pick(w, ++n) == 0) {
+            number = card->number;
+        }
+    }
+    return number;
+}
+
 static void
 draw_wait(struct world *w, int t, struct m_report *report)
 {
@@ -396,9 +413,8 @@ draw_wait(struct world *w, int t, struct m_report *report)
     }
     if (report->waits == W_GATE) {
         report->waits_gate = (int16_t)(M_GATE_FIRST + (int)pick(w, M_GATES));
-    } else if (report->waits == W_BLOCKER && pick(w, 2) && m->n_cards) {
-        const struct m_card *card = &m->cards[pick(w, (uint64_t)m->n_cards)];
-        report->waits_number = card->kind == BATON__CARD_KIND__CARD_BLOCKER ? card->number : 0;
+    } else if (report->waits == W_BLOCKER && pick(w, 4)) {
+        report->waits_number = draw_blocker_number(w);
     }
 }
 
@@ -408,7 +424,8 @@ wait_text(struct world *w, const struct m_report *report)
     switch (report->waits) {
     case W_BLOCKER:
         return report->waits_number
-                   ? arena_printf(&w->arena, "blocker:%llu", (ull)report->waits_number)
+                   ? arena_printf(&w->arena, "blocker:%s%llu", pick(w, 2) ? "" : "00",
+                                  (ull)report->waits_number)
                    : arena_strdup(&w->arena, "blocker");
     case W_GATE:
         return arena_strdup(&w->arena, w->names[report->waits_gate]);
@@ -531,6 +548,21 @@ message_line(struct world *w, struct m_report *report, bool *ret_spoilt)
     return line;
 }
 
+/* Nothing changes: who has no lease hears that, and only who has one what is wrong. */
+static codes
+nonsense_codes(const struct model *m, const struct m_report *report)
+{
+    const struct m_lease *lease = model_lease((struct model *)(uintptr_t)m, report->token);
+    if (!lease || (report->worker >= 0 && report->worker != lease->worker)) {
+        return CODE(STALE_TOKEN) | CODE(NOT_FOUND);
+    }
+    if (lease->end == END_LIVE) {
+        return CODE(INVALID);
+    }
+    bool late = m->latest[lease->task] == lease->token && m->task[lease->task].late_ok;
+    return CODE(STALE_TOKEN) | CODE(NOT_FOUND) | (late ? CODE(INVALID) : 0);
+}
+
 void
 report_it(struct world *w, const struct m_report *said, bool odd)
 {
@@ -557,8 +589,7 @@ report_it(struct world *w, const struct m_report *said, bool odd)
         }
         model_settle(m);
     }
-    codes expected = nonsense ? CODE(INVALID) | CODE(STALE_TOKEN) | CODE(NOT_FOUND)
-                              : model_report(m, &report);
+    codes expected = nonsense ? nonsense_codes(m, &report) : model_report(m, &report);
     trace_message(w, "  answer", &reply.base);
     trace_hash_message(w, &reply.base);
     char text[128];
