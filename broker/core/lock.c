@@ -295,10 +295,11 @@ core_lock(struct core *core, struct core_request *request, const Baton__Lock *lo
     Baton__Claim wanted;
     struct task *task = NULL;
     baton__lock_reply__init(ret);
-    Baton__Code code = read_claim(request, lock, name, &wanted);
     bool is_check = lock->verb == BATON__LOCK__VERB__CHECK;
-    if (code == BATON__CODE__CODE_OK && !(is_check && lock->token == 0)) {
-        code = find_holder(core, request, lock, &task);
+    Baton__Code code = is_check && lock->token == 0 ? BATON__CODE__CODE_OK
+                                                    : find_holder(core, request, lock, &task);
+    if (code == BATON__CODE__CODE_OK) {
+        code = read_claim(request, lock, name, &wanted);
     }
     if (code != BATON__CODE__CODE_OK) {
         return code;
@@ -381,8 +382,8 @@ core_lock_may_wait(struct core *core, struct core_request *request, const Baton_
     char name[RESOURCE_NAME_ROOM];
     Baton__Claim wanted;
     struct task *task;
-    Baton__Code code = read_claim(request, lock, name, &wanted);
-    code = code ? code : find_holder(core, request, lock, &task);
+    Baton__Code code = find_holder(core, request, lock, &task);
+    code = code ? code : read_claim(request, lock, name, &wanted);
     if (code != BATON__CODE__CODE_OK) {
         return code;
     }

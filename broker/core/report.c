@@ -142,21 +142,23 @@ keep_orphan(struct core *core, struct core_request *request, struct task *task, 
 }
 
 /* The lease is over. The result may be a repetition, or come late to a task that nobody has taken
- * since. */
+ * since. If it is neither, the token is stale, whatever is wrong with the result: whoever hears
+ * that stops, and does not mend its words. */
 static void
 report_late(struct core *core, struct core_request *request, struct task *task,
             const Baton__Line *line, Baton__LineReply *ret)
 {
     const Baton__Result *result = line->result;
     const Baton__AttemptRecord *attempt = attempt_of(task, line->token);
-    if (attempt && attempt->outcome == result->outcome) {
+    const char *fault = result_fault(result);
+    if (!fault && attempt && attempt->outcome == result->outcome) {
         answer_line(ret, BATON__CODE__CODE_OK, task, "");
         return;
     }
     bool waits = task->state == WAITING || task->state == READY;
     if (task->course->token == line->token && waits && task->course->worker && attempt &&
         attempt->outcome == BATON__OUTCOME__OUTCOME_LOST) {
-        const char *fault = take_along(core, request, task, line);
+        fault = fault ? fault : take_along(core, request, task, line);
         if (fault) {
             answer_line(ret, BATON__CODE__CODE_INVALID, task, fault);
             return;
@@ -165,6 +167,10 @@ report_late(struct core *core, struct core_request *request, struct task *task,
         ending.undo_loss = attempt->started_at != 0;
         emit_attempt_ended(core, request, task, result, &ending);
         answer_line(ret, BATON__CODE__CODE_OK, task, "");
+        return;
+    }
+    if (fault) {
+        answer_line(ret, BATON__CODE__CODE_STALE_TOKEN, task, "the lease has ended");
         return;
     }
     keep_orphan(core, request, task, line->token, result);
@@ -176,16 +182,12 @@ static void
 report_result(struct core *core, struct core_request *request, struct task *task,
               const Baton__Line *line, Baton__LineReply *ret)
 {
-    const char *fault = result_fault(line->result);
-    if (fault) {
-        answer_line(ret, BATON__CODE__CODE_INVALID, task, fault);
-        return;
-    }
     if (task->course->token != line->token || !task->course->run) {
         report_late(core, request, task, line, ret);
         return;
     }
-    fault = take_along(core, request, task, line);
+    const char *fault = result_fault(line->result);
+    fault = fault ? fault : take_along(core, request, task, line);
     if (fault) {
         answer_line(ret, BATON__CODE__CODE_INVALID, task, fault);
         return;

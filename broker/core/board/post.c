@@ -393,12 +393,12 @@ posting_decide(struct posting *p, struct core *core, struct core_request *reques
     static const Baton__Card nothing = BATON__CARD__INIT;
     *p = (struct posting){.core = core, .request = request, .post = post};
     p->given = post->card ? post->card : &nothing;
-    if ((unsigned)post->verb == 0 || (unsigned)post->verb >= CARD_VERBS_N) {
-        return refuse(request, BATON__CODE__CODE_INVALID, "verb", "no such verb");
-    }
-    Baton__Code code = check_form(request, p->given);
+    /* First of all: who has no lease any more stops, whatever else is wrong. */
+    Baton__Code code = find_under(p);
     if (code == BATON__CODE__CODE_OK) {
-        code = find_under(p);
+        code = (unsigned)post->verb == 0 || (unsigned)post->verb >= CARD_VERBS_N
+                   ? refuse(request, BATON__CODE__CODE_INVALID, "verb", "no such verb")
+                   : check_form(request, p->given);
     }
     if (code == BATON__CODE__CODE_OK) {
         code = begin(p);
