@@ -319,6 +319,61 @@ card_show_named(struct ctl *ctl, baton_card_kind kind, const char *name)
     return show(ctl, &filter, name);
 }
 
+enum { OPTION_ALL = 256, OPTION_UNANSWERED, OPTION_ROLE, OPTION_TASK };
+
+/* The options of a `list`, and the end. */
+static void
+list_options(unsigned takes, struct option options[4])
+{
+    *options++ = takes & CARD_LIST_UNANSWERED
+                     ? (struct option){"unanswered", no_argument, NULL, OPTION_UNANSWERED}
+                     : (struct option){"all", no_argument, NULL, OPTION_ALL};
+    if (takes & CARD_LIST_ROLE) {
+        *options++ = (struct option){"role", required_argument, NULL, OPTION_ROLE};
+    }
+    if (takes & CARD_LIST_TASK) {
+        *options++ = (struct option){"task", required_argument, NULL, OPTION_TASK};
+    }
+    *options = (struct option){0};
+}
+
+int
+card_list_verb(struct ctl *ctl, baton_card_kind kind, unsigned takes, int argc, char **argv)
+{
+    struct baton_card_filter filter = {
+        .kinds = &kind, .n_kinds = 1, .open = !(takes & CARD_LIST_UNANSWERED)};
+    struct option options[4];
+    struct ctl_ref ref = {0};
+    struct baton_ref task;
+    const char *role;
+    list_options(takes, options);
+    for (int option; (option = ctl_getopt(ctl, argc, argv, "", options)) != -1;) {
+        bool ok = option != '?';
+        if (option == OPTION_ALL || option == OPTION_UNANSWERED) {
+            filter.open = option == OPTION_UNANSWERED;
+        } else if (option == OPTION_ROLE) {
+            ok = ctl_take_role(ctl, optarg, &role);
+            filter.roles = &role;
+            filter.n_roles = 1;
+        } else if (option == OPTION_TASK) {
+            ok = ctl_take_ref(ctl, optarg, &ref);
+            task = (struct baton_ref){.project = ref.project, .id = ref.id};
+            filter.task = &task;
+        }
+        if (!ok) {
+            return ctl->status;
+        }
+    }
+    if (optind != argc) {
+        return ctl_usage(ctl, "%s was not expected", argv[optind]);
+    }
+    if (ctl->project_given) {
+        filter.projects = &ctl->project;
+        filter.n_projects = 1;
+    }
+    return card_list(ctl, &filter);
+}
+
 /* ---- words after the verb ---- */
 
 int

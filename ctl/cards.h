@@ -24,6 +24,15 @@ int card_post(struct ctl *ctl, struct baton_post *post);
  * one JSON object a line. CTL_NO when there are none. */
 int card_list(struct ctl *ctl, const struct baton_card_filter *filter);
 
+/* What `VERB list` takes beside --all, without which only open ones are printed. */
+enum {
+    CARD_LIST_ROLE = 1,
+    CARD_LIST_TASK = 2,
+    CARD_LIST_UNANSWERED = 4, /* in place of --all: without it all are printed */
+};
+/* card_list of a kind with the filter that the command line says. The exit status. */
+int card_list_verb(struct ctl *ctl, baton_card_kind kind, unsigned takes, int argc, char **argv);
+
 /* Prints the one card with this number and kind; CTL_NO when there is none. */
 int card_show(struct ctl *ctl, baton_card_kind kind, uint64_t number);
 

@@ -11,7 +11,6 @@ enum {
     OPTION_SEVERITY,
     OPTION_OWNER,
     OPTION_DUE,
-    OPTION_ALL,
     OPTION_OUTCOME,
 };
 
@@ -82,43 +81,10 @@ blocker_raise(struct ctl *ctl, int argc, char **argv)
     return status;
 }
 
-static const struct option list_options[] = {
-    {"all", no_argument, NULL, OPTION_ALL},
-    {"role", required_argument, NULL, OPTION_ROLE},
-    {"task", required_argument, NULL, OPTION_TASK},
-    {0},
-};
-
 static int
 blocker_list(struct ctl *ctl, int argc, char **argv)
 {
-    static const baton_card_kind kind = BATON_CARD_BLOCKER;
-    struct baton_card_filter filter = {.kinds = &kind, .n_kinds = 1, .open = true};
-    struct ctl_ref ref = {0};
-    struct baton_ref task;
-    const char *role;
-    for (int option; (option = ctl_getopt(ctl, argc, argv, "", list_options)) != -1;) {
-        bool ok = option != '?';
-        if (option == OPTION_ALL) {
-            filter.open = false;
-        } else if (option == OPTION_ROLE) {
-            ok = ctl_take_role(ctl, optarg, &role);
-            filter.roles = &role;
-            filter.n_roles = 1;
-        } else if (option == OPTION_TASK) {
-            ok = ctl_take_ref(ctl, optarg, &ref);
-            task = (struct baton_ref){.project = ref.project, .id = ref.id};
-            filter.task = &task;
-        }
-        if (!ok) {
-            return ctl->status;
-        }
-    }
-    if (ctl->project_given) {
-        filter.projects = &ctl->project;
-        filter.n_projects = 1;
-    }
-    return card_list(ctl, &filter);
+    return card_list_verb(ctl, BATON_CARD_BLOCKER, CARD_LIST_ROLE | CARD_LIST_TASK, argc, argv);
 }
 
 static const struct option change_options[] = {

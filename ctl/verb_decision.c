@@ -17,7 +17,6 @@ enum {
     OPTION_SUPERSEDES,
     OPTION_TECH,
     OPTION_FORCE,
-    OPTION_ALL,
 };
 
 static const struct option propose_options[] = {
@@ -219,33 +218,10 @@ decision_withdraw(struct ctl *ctl, int argc, char **argv)
     return card_post(ctl, &post);
 }
 
-static const struct option list_options[] = {
-    {"all", no_argument, NULL, OPTION_ALL},
-    {"role", required_argument, NULL, OPTION_ROLE},
-    {0},
-};
-
 static int
 decision_list(struct ctl *ctl, int argc, char **argv)
 {
-    static const baton_card_kind kind = BATON_CARD_DECISION;
-    struct baton_card_filter filter = {.kinds = &kind, .n_kinds = 1, .open = true};
-    const char *role;
-    for (int option; (option = ctl_getopt(ctl, argc, argv, "", list_options)) != -1;) {
-        if (option == OPTION_ALL) {
-            filter.open = false;
-        } else if (option == OPTION_ROLE && ctl_take_role(ctl, optarg, &role)) {
-            filter.roles = &role;
-            filter.n_roles = 1;
-        } else {
-            return ctl->status;
-        }
-    }
-    if (ctl->project_given) {
-        filter.projects = &ctl->project;
-        filter.n_projects = 1;
-    }
-    return card_list(ctl, &filter);
+    return card_list_verb(ctl, BATON_CARD_DECISION, CARD_LIST_ROLE, argc, argv);
 }
 
 static int

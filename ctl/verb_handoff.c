@@ -18,8 +18,6 @@ enum {
     OPTION_NEXT,
     OPTION_ARTIFACT,
     OPTION_NOTES,
-    OPTION_UNANSWERED,
-    OPTION_ROLE,
 };
 
 static const struct option give_options[] = {
@@ -197,43 +195,11 @@ handoff_give(struct ctl *ctl, int argc, char **argv)
     return status;
 }
 
-static const struct option list_options[] = {
-    {"unanswered", no_argument, NULL, OPTION_UNANSWERED},
-    {"role", required_argument, NULL, OPTION_ROLE},
-    {"task", required_argument, NULL, OPTION_TASK},
-    {0},
-};
-
 static int
 handoff_list(struct ctl *ctl, int argc, char **argv)
 {
-    static const baton_card_kind kind = BATON_CARD_HANDOFF;
-    struct baton_card_filter filter = {.kinds = &kind, .n_kinds = 1};
-    struct ctl_ref ref = {0};
-    struct baton_ref task;
-    const char *role;
-    for (int option; (option = ctl_getopt(ctl, argc, argv, "", list_options)) != -1;) {
-        bool ok = option != '?';
-        if (option == OPTION_UNANSWERED) {
-            filter.open = true;
-        } else if (option == OPTION_ROLE) {
-            ok = ctl_take_role(ctl, optarg, &role);
-            filter.roles = &role;
-            filter.n_roles = 1;
-        } else if (option == OPTION_TASK) {
-            ok = ctl_take_ref(ctl, optarg, &ref);
-            task = (struct baton_ref){.project = ref.project, .id = ref.id};
-            filter.task = &task;
-        }
-        if (!ok) {
-            return ctl->status;
-        }
-    }
-    if (ctl->project_given) {
-        filter.projects = &ctl->project;
-        filter.n_projects = 1;
-    }
-    return card_list(ctl, &filter);
+    return card_list_verb(ctl, BATON_CARD_HANDOFF,
+                          CARD_LIST_UNANSWERED | CARD_LIST_ROLE | CARD_LIST_TASK, argc, argv);
 }
 
 static const struct option none[] = {{0}};

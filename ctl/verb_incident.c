@@ -16,7 +16,6 @@ enum {
     OPTION_ROLE,
     OPTION_SEVERITY,
     OPTION_FOLLOW_UP,
-    OPTION_ALL,
 };
 
 static const struct option open_options[] = {
@@ -152,33 +151,10 @@ incident_resolve(struct ctl *ctl, int argc, char **argv)
     return status;
 }
 
-static const struct option list_options[] = {
-    {"all", no_argument, NULL, OPTION_ALL},
-    {"role", required_argument, NULL, OPTION_ROLE},
-    {0},
-};
-
 static int
 incident_list(struct ctl *ctl, int argc, char **argv)
 {
-    static const baton_card_kind kind = BATON_CARD_INCIDENT;
-    struct baton_card_filter filter = {.kinds = &kind, .n_kinds = 1, .open = true};
-    const char *role;
-    for (int option; (option = ctl_getopt(ctl, argc, argv, "", list_options)) != -1;) {
-        if (option == OPTION_ALL) {
-            filter.open = false;
-        } else if (option == OPTION_ROLE && ctl_take_role(ctl, optarg, &role)) {
-            filter.roles = &role;
-            filter.n_roles = 1;
-        } else {
-            return ctl->status;
-        }
-    }
-    if (ctl->project_given) {
-        filter.projects = &ctl->project;
-        filter.n_projects = 1;
-    }
-    return card_list(ctl, &filter);
+    return card_list_verb(ctl, BATON_CARD_INCIDENT, CARD_LIST_ROLE, argc, argv);
 }
 
 static bool

@@ -18,7 +18,6 @@ enum {
     OPTION_TEXT,
     OPTION_ROLE,
     OPTION_OWNER,
-    OPTION_ALL,
     OPTION_NAMES,
     OPTION_TOKEN,
 };
@@ -109,21 +108,7 @@ reserve_make(struct ctl *ctl, int argc, char **argv)
 static int
 reserve_list(struct ctl *ctl, int argc, char **argv)
 {
-    static const struct option options[] = {{"all", no_argument, NULL, OPTION_ALL}, {0}};
-    static const baton_card_kind kind = BATON_CARD_RESERVATION;
-    struct baton_card_filter filter = {.kinds = &kind, .n_kinds = 1, .open = true};
-    for (int option; (option = ctl_getopt(ctl, argc, argv, "", options)) != -1;) {
-        if (option == '?') {
-            return ctl->status;
-        }
-        filter.open = false;
-    }
-    if (ctl->project_given) {
-        filter.projects = &ctl->project;
-        filter.n_projects = 1;
-    }
-    return optind == argc ? card_list(ctl, &filter)
-                          : ctl_usage(ctl, "%s was not expected", argv[optind]);
+    return card_list_verb(ctl, BATON_CARD_RESERVATION, 0, argc, argv);
 }
 
 static int

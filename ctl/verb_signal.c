@@ -1,7 +1,7 @@
 /* baton signal: what others wait for is there. */
 #include "ctl/cards.h"
 
-enum { OPTION_TASK = 256, OPTION_TEXT, OPTION_ALL };
+enum { OPTION_TASK = 256, OPTION_TEXT };
 
 static const struct option raise_options[] = {
     {"task", required_argument, NULL, OPTION_TASK},
@@ -48,27 +48,10 @@ signal_withdraw(struct ctl *ctl, int argc, char **argv)
     return card_post(ctl, &post);
 }
 
-static const struct option list_options[] = {
-    {"all", no_argument, NULL, OPTION_ALL},
-    {0},
-};
-
 static int
 signal_list(struct ctl *ctl, int argc, char **argv)
 {
-    static const baton_card_kind kind = BATON_CARD_SIGNAL;
-    struct baton_card_filter filter = {.kinds = &kind, .n_kinds = 1, .open = true};
-    for (int option; (option = ctl_getopt(ctl, argc, argv, "", list_options)) != -1;) {
-        if (option != OPTION_ALL) {
-            return ctl->status;
-        }
-        filter.open = false;
-    }
-    if (ctl->project_given) {
-        filter.projects = &ctl->project;
-        filter.n_projects = 1;
-    }
-    return card_list(ctl, &filter);
+    return card_list_verb(ctl, BATON_CARD_SIGNAL, 0, argc, argv);
 }
 
 int

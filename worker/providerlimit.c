@@ -70,14 +70,14 @@ retry_after(const struct adapter_limits *limits, const char *text)
         return 0;
     }
     int64_t value = strtoll(text + parts[2].rm_so, NULL, 10);
-    int64_t unit = 1000;
+    int64_t unit = 1000, ms;
     if (parts[3].rm_so >= 0) {
         const char *word = text + parts[3].rm_so;
         bool milli = parts[3].rm_eo - parts[3].rm_so == 2;
         int c = tolower((unsigned char)*word);
         unit = milli ? 1 : c == 'm' ? 60000 : c == 'h' ? 3600000 : c == 'd' ? 86400000 : 1000;
     }
-    return MIN(value * unit, DURATION_MS_MAX);
+    return __builtin_mul_overflow(value, unit, &ms) ? DURATION_MS_MAX : MIN(ms, DURATION_MS_MAX);
 }
 
 bool

@@ -162,8 +162,8 @@ void
 task_set_spec(struct core *core, struct task *task, const char *id, const uint8_t *spec,
               size_t bytes)
 {
-    size_t skipped = identity_bytes(spec, bytes);
-    spec += skipped;
+    size_t skipped = bytes ? identity_bytes(spec, bytes) : 0;
+    spec = skipped ? spec + skipped : spec;
     bytes -= skipped;
     size_t id_bytes = strlen(id) + 1;
     char *block = slab_alloc(&core->slab, id_bytes + bytes);
