@@ -63,6 +63,9 @@ class Signals(BoardTest):
         self.ok("complete", "--token", token)
         self.no(1, "no such card", "signal", "withdraw", "Database Ready")
         self.assertEqual(self.baton(self.running, "signal", "list").status, 1)
+        for verb in ("signal", "decision", "incident", "blocker", "handoff", "reserve"):
+            done = self.baton(self.running, verb, "list", "everything")
+            self.assertEqual((done.status, "everything" in done.err), (64, True), verb)
         self.assertEqual(self.ok("signal", "list", "--all").lines()[0]["outcome"],
                          "the disk is full")
         self.running.restart()
