@@ -25,6 +25,31 @@ add_line(struct buf *out, const char *text)
     buf_add_text(out, "\n");
 }
 
+/* Text of another agent. Its lines behind the first are indented, so that none of them is a heading
+ * of ours, under which it would bind whoever reads this. */
+enum { INDENT = 4 };
+
+static void
+add_foreign(struct buf *out, const char *text, size_t bytes)
+{
+    for (const char *end = text + bytes; text < end; text++) {
+        buf_add(out, text, 1);
+        if (*text == '\n') {
+            buf_printf(out, "%*s", INDENT, "");
+        }
+    }
+}
+
+static size_t
+foreign_bytes(const char *text, size_t bytes)
+{
+    size_t sum = bytes;
+    for (size_t i = 0; i < bytes; i++) {
+        sum += text[i] == '\n' ? INDENT : 0;
+    }
+    return sum;
+}
+
 static void
 add_task(struct buf *out, const baton_assignment *task)
 {
@@ -51,11 +76,13 @@ add_note(struct buf *out, const baton_assignment *task)
         return;
     }
     add_heading(out, "Since the last attempt");
-    add_line(out, task->note);
-    if (task->previous_bytes > 0 && task->previous_bytes <= PROMPT_SECTION_BYTES_MAX &&
+    add_foreign(out, task->note, strlen(task->note));
+    buf_add_text(out, "\n");
+    if (task->previous_bytes > 0 &&
+        foreign_bytes(task->previous, task->previous_bytes) <= PROMPT_SECTION_BYTES_MAX &&
         utf8_is_valid(task->previous, task->previous_bytes)) {
         add_line(out, "\nIt left this:\n");
-        buf_add(out, task->previous, task->previous_bytes);
+        add_foreign(out, task->previous, task->previous_bytes);
         buf_add_text(out, "\n");
     }
 }
@@ -96,7 +123,8 @@ add_upstream(struct buf *out, const baton_assignment *task)
     for (size_t i = 0; i < task->n_upstream; i++) {
         const struct baton_upstream *from = &task->upstream[i];
         size_t summary = strnlen(from->summary, TITLE_BYTES_MAX);
-        size_t wanted = summary + from->document_bytes + 2 * NAME_BYTES_MAX;
+        size_t wanted = foreign_bytes(from->summary, summary) +
+                        foreign_bytes(from->document, from->document_bytes) + 2 * NAME_BYTES_MAX;
         if (wanted > room) {
             buf_printf(out, "\n(%zu more; see the task file)\n", task->n_upstream - i);
             return;
@@ -104,12 +132,13 @@ add_upstream(struct buf *out, const baton_assignment *task)
         room -= wanted;
         buf_printf(out, "\n- %s is %s", from->id, state_name((int)from->state));
         if (summary) {
-            buf_printf(out, ": %.*s", (int)summary, from->summary);
+            buf_add_text(out, ": ");
+            add_foreign(out, from->summary, summary);
         }
         buf_add_text(out, "\n");
         if (from->document_bytes > 0 && utf8_is_valid(from->document, from->document_bytes)) {
             buf_add_text(out, "  ");
-            buf_add(out, from->document, from->document_bytes);
+            add_foreign(out, from->document, from->document_bytes);
             buf_add_text(out, "\n");
         }
     }
@@ -118,9 +147,11 @@ add_upstream(struct buf *out, const baton_assignment *task)
 static size_t
 handoff_bytes(const struct baton_card *card)
 {
-    size_t bytes = 4 * NAME_BYTES_MAX + strlen(card->text);
+    size_t bytes = 4 * NAME_BYTES_MAX + foreign_bytes(card->text, strlen(card->text));
     for (size_t i = 0; i < card->n_items; i++) {
-        bytes += 32 + strlen(card->items[i].name) + strlen(card->items[i].text);
+        const struct baton_item *item = &card->items[i];
+        bytes += 32 + foreign_bytes(item->name, strlen(item->name)) +
+                 foreign_bytes(item->text, strlen(item->text));
     }
     return bytes;
 }
@@ -134,13 +165,17 @@ add_handoff(struct buf *out, const struct baton_card *card)
     for (size_t i = 0; i < card->n_items; i++) {
         const struct baton_item *item = &card->items[i];
         if (strcmp(item->tag, "timestamp") != 0) {
-            buf_printf(out, "- %s: %s%s", item->tag, item->name,
-                       item->name[0] && item->text[0] ? ": " : "");
-            buf_printf(out, "%s%s\n", item->text, item->unit[0] ? " (missing)" : "");
+            buf_printf(out, "- %s: ", item->tag);
+            add_foreign(out, item->name, strlen(item->name));
+            buf_add_text(out, item->name[0] && item->text[0] ? ": " : "");
+            add_foreign(out, item->text, strlen(item->text));
+            buf_printf(out, "%s\n", item->unit[0] ? " (missing)" : "");
         }
     }
     if (card->text[0]) {
-        buf_printf(out, "\n%s\n", card->text);
+        buf_printf(out, "\n%*s", INDENT, "");
+        add_foreign(out, card->text, strlen(card->text));
+        buf_add_text(out, "\n");
     }
 }
 
