@@ -7,12 +7,6 @@
 
 #include <string.h>
 
-static bool
-is(const struct node *node, const char *key)
-{
-    return strcmp(node->key, key) == 0;
-}
-
 /* tokens: 2000000, cost: "50 USD", time: 8h */
 static void
 read_amounts(struct card_draft *draft, const struct node *map, const char *tag)
@@ -30,10 +24,10 @@ read_amounts(struct card_draft *draft, const struct node *map, const char *tag)
         }
         struct baton_item *item = card_add_item(draft, tag);
         item->name = node->key;
-        if (is(node, "time") && duration_parse(text, &ms)) {
+        if (node_is(node, "time") && duration_parse(text, &ms)) {
             item->value = (double)ms;
             item->unit = "ms";
-        } else if (!is(node, "time") && measure_parse_value(text, &value, unit)) {
+        } else if (!node_is(node, "time") && measure_parse_value(text, &value, unit)) {
             item->value = value;
             item->unit = arena_strdup(&draft->plan->arena, unit);
         } else {
@@ -63,24 +57,22 @@ budget_read(struct plan *plan, const struct source *source, const struct node *e
     card_begin(&draft, plan, source, BATON_CARD_BUDGET);
     draft.card.name = entry->key;
     for (const struct node *node = entry->first; node; node = node->next) {
-        if (is(node, "limits") || is(node, "reserve")) {
-            read_amounts(&draft, node, is(node, "limits") ? "limit" : "reserve");
-        } else if (is(node, "task")) {
+        if (node_is(node, "limits") || node_is(node, "reserve")) {
+            read_amounts(&draft, node, node_is(node, "limits") ? "limit" : "reserve");
+        } else if (node_is(node, "task")) {
             field_name(plan, source, node, ID_BYTES_MAX, &draft.card.task);
-        } else if (is(node, "role")) {
+        } else if (node_is(node, "role")) {
             draft.card.role = card_read_role(&draft, node);
-        } else if (is(node, "title")) {
+        } else if (node_is(node, "title")) {
             field_text(plan, source, node, TITLE_BYTES_MAX, &draft.card.title);
-        } else if (is(node, "owner")) {
+        } else if (node_is(node, "owner")) {
             field_text(plan, source, node, NAME_BYTES_MAX, &draft.card.owner);
-        } else if (is(node, "everywhere") || is(node, "hard")) {
+        } else if (node_is(node, "everywhere") || node_is(node, "hard")) {
             read_flag(&draft, node, node->key);
-        } else if (is(node, "daily")) {
+        } else if (node_is(node, "daily")) {
             read_flag(&draft, node, "day");
         } else {
-            plan_fail(plan, (struct place){source->at.file, node->key_line},
-                      "unknown key %s in budgets%s", quote(plan, node->key),
-                      did_you_mean(plan, node->key, keys));
+            card_unknown_key(&draft, node, "budgets", keys);
         }
     }
     card_end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});

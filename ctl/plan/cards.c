@@ -1,4 +1,4 @@
-/* Cards of the board in a plan: the strategy's blocks as they stand, handoffs and blockers.
+/* Cards of the board in a plan: the strategy's blocks as they stand, and blockers.
  * docs/coordination.md says what each kind's fields are. */
 #include "common/alloc.h"
 #include "common/limits.h"
@@ -127,9 +127,8 @@ card_read_role(struct card_draft *draft, const struct node *node)
     return role;
 }
 
-/* One text or a list of them, each an item. */
-static void
-read_items(struct card_draft *draft, const struct node *node, const char *tag)
+void
+card_read_items(struct card_draft *draft, const struct node *node, const char *tag)
 {
     if (node->kind == NODE_NULL) {
         return;
@@ -146,19 +145,13 @@ read_items(struct card_draft *draft, const struct node *node, const char *tag)
     }
 }
 
-static void
-unknown_key(struct card_draft *draft, const struct node *node, const char *where,
-            const char *const *keys)
+void
+card_unknown_key(struct card_draft *draft, const struct node *node, const char *where,
+                 const char *const *keys)
 {
     plan_fail(draft->plan, (struct place){draft->source->at.file, node->key_line},
               "unknown key %s in %s%s", quote(draft->plan, node->key), where,
               did_you_mean(draft->plan, node->key, keys));
-}
-
-static bool
-is(const struct node *node, const char *key)
-{
-    return strcmp(node->key, key) == 0;
 }
 
 /* ---- conflict_resolution ---- */
@@ -171,18 +164,18 @@ read_area(struct plan *plan, const struct source *source, const struct node *ent
     card_begin(&draft, plan, source, BATON_CARD_AREA);
     draft.card.name = entry->key;
     for (const struct node *node = entry->first; node; node = node->next) {
-        if (is(node, "owner")) {
+        if (node_is(node, "owner")) {
             draft.card.role = card_read_role(&draft, node);
-        } else if (is(node, "decision_maker")) {
+        } else if (node_is(node, "decision_maker")) {
             draft.card.owner = card_read_role(&draft, node);
-        } else if (is(node, "reviewers")) {
+        } else if (node_is(node, "reviewers")) {
             if (node->kind != NODE_NULL && field_is(plan, source, node, NODE_LIST)) {
                 for (const struct node *item = node->first; item; item = item->next) {
                     card_add_item(&draft, "reviewer")->name = card_read_role(&draft, item);
                 }
             }
         } else {
-            unknown_key(&draft, node, "conflict_resolution", keys);
+            card_unknown_key(&draft, node, "conflict_resolution", keys);
         }
     }
     if (!draft.card.owner) {
@@ -265,20 +258,20 @@ read_level(struct plan *plan, const struct source *source, const struct node *en
     }
     for (const struct node *node = entry->first; node; node = node->next) {
         bool yields = false;
-        if (is(node, "description")) {
+        if (node_is(node, "description")) {
             field_text(plan, source, node, TITLE_BYTES_MAX, &draft.card.title);
-        } else if (is(node, "response_time")) {
+        } else if (node_is(node, "response_time")) {
             read_response(&draft, node);
-        } else if (is(node, "agents_required")) {
+        } else if (node_is(node, "agents_required")) {
             read_required(&draft, node);
-        } else if (is(node, "contacts")) {
-            read_items(&draft, node, "contact");
-        } else if (is(node, "yield")) {
+        } else if (node_is(node, "contacts")) {
+            card_read_items(&draft, node, "contact");
+        } else if (node_is(node, "yield")) {
             if (field_bool(plan, source, node, &yields) && yields) {
                 card_add_item(&draft, "yield")->value = 1;
             }
         } else {
-            unknown_key(&draft, node, "severity_levels", keys);
+            card_unknown_key(&draft, node, "severity_levels", keys);
         }
     }
     card_end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});
@@ -327,12 +320,12 @@ read_metric(struct plan *plan, const struct source *source, const struct node *e
     card_begin(&draft, plan, source, BATON_CARD_TARGET);
     draft.card.name = entry->key;
     for (const struct node *node = entry->first; node; node = node->next) {
-        if (is(node, "target")) {
+        if (node_is(node, "target")) {
             read_target(&draft, node);
-        } else if (is(node, "measurement")) {
+        } else if (node_is(node, "measurement")) {
             field_text(plan, source, node, CARD_TEXT_BYTES_MAX, &draft.card.text);
         } else {
-            unknown_key(&draft, node, "agent_metrics", keys);
+            card_unknown_key(&draft, node, "agent_metrics", keys);
         }
     }
     card_end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});
@@ -367,138 +360,19 @@ read_role_rule(struct plan *plan, const struct source *source, const struct node
     draft.card.name = role_names[MAX(role, 0)];
     for (const struct node *node = entry->first; node; node = node->next) {
         uint32_t limit = 0;
-        if (is(node, "handoff") || is(node, "approval")) {
+        if (node_is(node, "handoff") || node_is(node, "approval")) {
             read_requirement(&draft, node);
-        } else if (is(node, "rework_limit")) {
+        } else if (node_is(node, "rework_limit")) {
             if (field_count(plan, source, node, 0, ATTEMPTS_MAX, &limit)) {
                 struct baton_item *item = card_add_item(&draft, "limit");
                 item->name = "rework";
                 item->value = limit;
             }
         } else {
-            unknown_key(&draft, node, "roles", keys);
+            card_unknown_key(&draft, node, "roles", keys);
         }
     }
     card_end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});
-}
-
-/* ---- handoffs ---- */
-
-static void
-read_artifacts(struct card_draft *draft, const struct node *list)
-{
-    static const char *const keys[] = {"path", "description", NULL};
-    if (list->kind == NODE_NULL || !field_is(draft->plan, draft->source, list, NODE_LIST)) {
-        return;
-    }
-    for (const struct node *entry = list->first; entry; entry = entry->next) {
-        struct baton_item *item = card_add_item(draft, "artifact");
-        if (entry->kind == NODE_SCALAR) {
-            field_text(draft->plan, draft->source, entry, TITLE_BYTES_MAX, &item->name);
-            continue;
-        }
-        if (!field_is(draft->plan, draft->source, entry, NODE_MAP)) {
-            continue;
-        }
-        for (const struct node *node = entry->first; node; node = node->next) {
-            if (is(node, "path")) {
-                field_text(draft->plan, draft->source, node, TITLE_BYTES_MAX, &item->name);
-            } else if (is(node, "description")) {
-                field_text(draft->plan, draft->source, node, CARD_TEXT_BYTES_MAX, &item->text);
-            } else {
-                unknown_key(draft, node, "artifacts", keys);
-            }
-        }
-    }
-}
-
-static const char *const handoff_keys[] = {"task",
-                                           "from_agent",
-                                           "to_agent",
-                                           "timestamp",
-                                           "task_completed",
-                                           "dependencies_ready",
-                                           "blockers",
-                                           "next_steps",
-                                           "artifacts",
-                                           "notes",
-                                           NULL};
-
-static void
-read_handoff_field(struct card_draft *draft, const struct node *node)
-{
-    static const struct {
-        const char *key;
-        const char *tag;
-    } lists[] = {{"task_completed", "completed"},
-                 {"dependencies_ready", "ready"},
-                 {"blockers", "blocker"},
-                 {"next_steps", "next_step"}};
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-        if (is(node, lists[i].key)) {
-            read_items(draft, node, lists[i].tag);
-            return;
-        }
-    }
-    if (is(node, "from_agent")) {
-        draft->card.role = card_read_role(draft, node);
-    } else if (is(node, "to_agent")) {
-        draft->card.to_role = card_read_role(draft, node);
-    } else if (is(node, "task")) {
-        field_name(draft->plan, draft->source, node, ID_BYTES_MAX, &draft->card.task);
-    } else if (is(node, "timestamp")) {
-        card_read_time(draft, node, true, "timestamp");
-    } else if (is(node, "artifacts")) {
-        read_artifacts(draft, node);
-    } else if (is(node, "notes")) {
-        field_text(draft->plan, draft->source, node, CARD_TEXT_BYTES_MAX, &draft->card.text);
-    } else {
-        unknown_key(draft, node, "a handoff", handoff_keys);
-    }
-}
-
-static void
-read_handoff(struct plan *plan, const struct source *source, const struct node *map)
-{
-    struct card_draft draft;
-    if (!field_is(plan, source, map, NODE_MAP)) {
-        return;
-    }
-    card_begin(&draft, plan, source, BATON_CARD_HANDOFF);
-    for (const struct node *node = map->first; node; node = node->next) {
-        if (node->kind != NODE_NULL) {
-            read_handoff_field(&draft, node);
-        }
-    }
-    card_end(&draft, BATON_CARD_RAISE, place_of(source, map));
-}
-
-/* The strategy's block holds words in place of values ("Agent Name", "ISO 8601"): a form to copy,
- * not a handoff. */
-static bool
-is_template(const struct node *map)
-{
-    const struct node *from = node_get(map, "from_agent");
-    const struct node *at = node_get(map, "timestamp");
-    int64_t ms;
-    return (!from || from->kind != NODE_SCALAR || !baton_role_of(from->text)) &&
-           (!at || at->kind != NODE_SCALAR || !time_parse(at->text, NULL, 0, &ms));
-}
-
-static void
-check_template(struct plan *plan, const struct source *source, const struct node *map)
-{
-    struct card_draft draft;
-    card_begin(&draft, plan, source, BATON_CARD_HANDOFF);
-    for (const struct node *node = map->first; node; node = node->next) {
-        size_t i = 0;
-        while (handoff_keys[i] && !is(node, handoff_keys[i])) {
-            i++;
-        }
-        if (!handoff_keys[i]) {
-            unknown_key(&draft, node, "handoff_template", handoff_keys);
-        }
-    }
 }
 
 /* ---- blockers ---- */
@@ -515,25 +389,25 @@ read_blocker(struct plan *plan, const struct source *source, const struct node *
     card_begin(&draft, plan, source, BATON_CARD_BLOCKER);
     for (const struct node *node = map->first; node; node = node->next) {
         const char *text;
-        if (is(node, "title")) {
+        if (node_is(node, "title")) {
             field_text(plan, source, node, TITLE_BYTES_MAX, &draft.card.title);
-        } else if (is(node, "text")) {
+        } else if (node_is(node, "text")) {
             field_text(plan, source, node, CARD_TEXT_BYTES_MAX, &draft.card.text);
-        } else if (is(node, "task")) {
+        } else if (node_is(node, "task")) {
             field_name(plan, source, node, ID_BYTES_MAX, &draft.card.task);
-        } else if (is(node, "role")) {
+        } else if (node_is(node, "role")) {
             draft.card.role = card_read_role(&draft, node);
-        } else if (is(node, "owner")) {
+        } else if (node_is(node, "owner")) {
             field_text(plan, source, node, NAME_BYTES_MAX, &draft.card.owner);
-        } else if (is(node, "due")) {
+        } else if (node_is(node, "due")) {
             card_read_time(&draft, node, false, NULL);
-        } else if (is(node, "severity")) {
+        } else if (node_is(node, "severity")) {
             if (field_text(plan, source, node, NAME_BYTES_MAX, &text) &&
                 !(draft.card.severity = severity_of(text))) {
                 plan_fail(plan, place_of(source, node), "severity: P0, P1, P2 or P3");
             }
         } else {
-            unknown_key(&draft, node, "a blocker", keys);
+            card_unknown_key(&draft, node, "a blocker", keys);
         }
     }
     card_end(&draft, BATON_CARD_RAISE, place_of(source, map));
@@ -567,31 +441,20 @@ cards_read(struct plan *plan, const struct source *source, const struct node *no
     } parts[] = {
         {"conflict_resolution", NODE_MAP, read_area}, {"severity_levels", NODE_MAP, read_level},
         {"agent_metrics", NODE_MAP, read_metric},     {"roles", NODE_MAP, read_role_rule},
-        {"handoffs", NODE_LIST, read_handoff},        {"blockers", NODE_LIST, read_blocker},
+        {"handoffs", NODE_LIST, handoff_read},        {"blockers", NODE_LIST, read_blocker},
         {"budgets", NODE_MAP, budget_read},
     };
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-        if (is(node, parts[i].key)) {
+        if (node_is(node, parts[i].key)) {
             each_of(plan, source, node, parts[i].kind, parts[i].read);
             return true;
         }
     }
-    if (is(node, "blocker")) {
+    if (node_is(node, "blocker")) {
         read_blocker(plan, source, node);
         return true;
     }
-    bool is_form = is(node, "handoff_template");
-    if (!is_form && !is(node, "handoff")) {
-        return false;
-    }
-    if (is_form && node->kind == NODE_MAP && is_template(node)) {
-        check_template(plan, source, node);
-        plan_note(plan, (struct place){source->at.file, node->key_line},
-                  "handoff_template: a form to copy, nothing to apply");
-        return true;
-    }
-    read_handoff(plan, source, node);
-    return true;
+    return handoff_read_key(plan, source, node);
 }
 
 const struct plan_card *

@@ -252,6 +252,18 @@ void cards_settle_times(struct plan *plan);
 /* A role as people write it; NULL: reported. */
 const char *card_read_role(struct card_draft *draft, const struct node *node);
 
+/* One text or a list of them, each an item. */
+void card_read_items(struct card_draft *draft, const struct node *node, const char *tag);
+/* Reports it; `keys` ends with NULL. */
+void card_unknown_key(struct card_draft *draft, const struct node *node, const char *where,
+                      const char *const *keys);
+
+/* ---- handoffs.c ---- */
+
+void handoff_read(struct plan *plan, const struct source *source, const struct node *map);
+/* `handoff:` and `handoff_template:` of a document; false: it is neither. */
+bool handoff_read_key(struct plan *plan, const struct source *source, const struct node *node);
+
 /* ---- budgets.c ---- */
 
 /* One entry of `budgets:`. */

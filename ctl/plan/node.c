@@ -30,6 +30,12 @@ node_add(struct node *parent, struct node *child, const char *key, unsigned key_
     parent->n++;
 }
 
+bool
+node_is(const struct node *node, const char *key)
+{
+    return strcmp(node->key, key) == 0;
+}
+
 const struct node *
 node_get(const struct node *map, const char *key)
 {

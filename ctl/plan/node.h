@@ -32,6 +32,9 @@ struct node *node_new(struct arena *arena, enum node_kind kind, unsigned line);
 /* Appends to a list or a map; `key` is NULL in a list, and is kept, not copied. */
 void node_add(struct node *parent, struct node *child, const char *key, unsigned key_line);
 
+/* Is it the value of `key`? Not for what stands in a list. */
+bool node_is(const struct node *node, const char *key);
+
 /* A map's value, or NULL; also NULL when `map` is none. O(children). */
 const struct node *node_get(const struct node *map, const char *key);
 

@@ -15,12 +15,6 @@ static const char *const keys[] = {"name",   "when",   "cron",  "every",   "dail
                                    "zone",   "start",  "end",   "overlap", "missed", "jitter",
                                    "within", "report", "title", "text",    "task",   NULL};
 
-static bool
-is(const struct node *node, const char *key)
-{
-    return strcmp(node->key, key) == 0;
-}
-
 /* "cron", "when" stand alone; "daily: 9:00" is "daily 9:00". */
 static void
 read_when(struct card_draft *draft, const struct node *node)
@@ -30,7 +24,7 @@ read_when(struct card_draft *draft, const struct node *node)
     if (!field_text(draft->plan, draft->source, node, RECUR_TEXT_MAX, &text)) {
         return;
     }
-    if (!is(node, "when") && !is(node, "cron")) {
+    if (!node_is(node, "when") && !node_is(node, "cron")) {
         text = arena_printf(&draft->plan->arena, "%s %s", node->key, text);
     }
     const char *wrong = recur_parse(text, &rule);
@@ -121,34 +115,32 @@ static void
 read_field(struct card_draft *draft, struct source *source, const struct node *node)
 {
     struct plan *plan = draft->plan;
-    if (node->kind == NODE_NULL || is(node, "name")) {
+    if (node->kind == NODE_NULL || node_is(node, "name")) {
         return;
     }
-    if (is(node, "when") || is(node, "cron") || is(node, "every") || is(node, "daily") ||
-        is(node, "weekly")) {
+    if (node_is(node, "when") || node_is(node, "cron") || node_is(node, "every") ||
+        node_is(node, "daily") || node_is(node, "weekly")) {
         read_when(draft, node);
-    } else if (is(node, "zone")) {
+    } else if (node_is(node, "zone")) {
         read_zone(draft, node);
-    } else if (is(node, "start") || is(node, "end")) {
-        card_read_time(draft, node, is(node, "start"), node->key);
-    } else if (is(node, "overlap")) {
+    } else if (node_is(node, "start") || node_is(node, "end")) {
+        card_read_time(draft, node, node_is(node, "start"), node->key);
+    } else if (node_is(node, "overlap")) {
         read_overlap(draft, node);
-    } else if (is(node, "missed")) {
+    } else if (node_is(node, "missed")) {
         read_missed(draft, node);
-    } else if (is(node, "jitter") || is(node, "within")) {
+    } else if (node_is(node, "jitter") || node_is(node, "within")) {
         read_duration(draft, node);
-    } else if (is(node, "report")) {
+    } else if (node_is(node, "report")) {
         field_name(plan, source, node, NAME_BYTES_MAX, &card_add_item(draft, "report")->name);
-    } else if (is(node, "title")) {
+    } else if (node_is(node, "title")) {
         field_text(plan, source, node, TITLE_BYTES_MAX, &draft->card.title);
-    } else if (is(node, "text")) {
+    } else if (node_is(node, "text")) {
         field_text(plan, source, node, CARD_TEXT_BYTES_MAX, &draft->card.text);
-    } else if (is(node, "task")) {
+    } else if (node_is(node, "task")) {
         draft->card.spec = task_read_recurring(plan, source, node);
     } else {
-        plan_fail(plan, (struct place){source->at.file, node->key_line},
-                  "unknown key %s in a schedule%s", quote(plan, node->key),
-                  did_you_mean(plan, node->key, keys));
+        card_unknown_key(draft, node, "a schedule", keys);
     }
 }
 

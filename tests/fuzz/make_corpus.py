@@ -198,11 +198,13 @@ def plan_seeds():
         "own.yaml": b"tasks:\n- id: A\n  role: backend\n  command: [sh, -c, 'true']\n  deadline: +2h\n"
         b"  after: [B, {id: C, on: finished}]\n  timeout: 5m\n  retries: 3\n  resources: [gpu, {port: 2}]\n"
         b"- {id: B, role: Frontend Agent, prompt: |-\n    x\n  }\n",
-        "schedules.yaml": b"tasks: [{id: A, role: backend, metrics: {coverage: {target: '90%'}}}]\nschedules:\n"
+        "schedules.yaml": b"tasks: [{id: A, role: backend}]\nschedules:\n"
         b"- {name: nightly, cron: '0 2 * * *', zone: Europe/Berlin, overlap: queue, missed: 'all:3', jitter: 5m,\n"
         b"   start: 2025-08-12, end: +30d, within: 2h, task: {title: T, role: testing}}\n"
         b"- {name: standup, daily: '9:00', report: daily}\n- {name: tick, every: 4h, title: x, text: y}\n",
-        "budgets.yaml": b"tasks: [{id: A, role: backend}]\nbudgets:\n  month: {tokens: 1e6, cost_usd: '25 USD', time: 40h}\n"
+        "budgets.yaml": b"tasks: [{id: A, role: backend}]\nbudgets:\n  month: {limits: {tokens: 1e6, cost: 25 USD, time: 40h},\n"
+        b"    reserve: {tokens: 5}, role: backend, hard: true, daily: true}\n"
+        b"handoffs: [{from_agent: backend, task: A, timestamp: 2025-08-12, artifacts: [a, {path: b}], notes: n}]\n"
         b"roles:\n  backend: {handoff: required, approval: required, rework_limit: 2}\n",
         "anchors.yaml": b"a: &a [x, x]\nb: &b [*a, *a]\ntasks: [*b, *b]\n",
     }
