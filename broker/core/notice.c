@@ -44,7 +44,7 @@ static bool
 notice_raise(struct core *core, struct core_request *request, const struct task *task,
              const char *cause, const char *title)
 {
-    if (core->board.n - core->board.n_ended >= CARDS_MAX) {
+    if (board_n_open(core) >= CARDS_MAX) {
         return false;
     }
     Baton__Item item = BATON__ITEM__INIT;

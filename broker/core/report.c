@@ -94,7 +94,7 @@ take_along(struct core *core, struct core_request *request, struct task *task,
     bool raises = parks && strcmp(result->wait_for, "blocker") == 0;
     const char *waits_for = "";
     const char *fault = NULL;
-    if (raises && core->board.n - core->board.n_ended >= CARDS_MAX) {
+    if (raises && board_n_open(core) >= CARDS_MAX) {
         fault = "result.wait_for: the board is full: end some blockers first";
     } else if (parks && !raises) {
         fault = park_fault(core, request, task, result->wait_for, &waits_for);

@@ -438,7 +438,6 @@ struct board {
     uint32_t *free;
     uint32_t n_free;
     uint32_t n;            /* cards */
-    uint32_t n_ended;      /* of them */
     uint32_t n_unanswered; /* handoffs */
     uint32_t n_roles;      /* rules of roles */
     uint32_t n_stale;      /* roles that did not speak when they had said */
@@ -451,6 +450,7 @@ struct board {
     struct heap clocks;
     uint32_t n_reservations; /* in force */
     struct heap schedules;   /* their clocks: core_schedule_pass */
+    struct heap ended;       /* cards, by number */
 };
 
 struct core {
@@ -549,6 +549,12 @@ static inline struct task *
 task_at(const struct core *core, uint32_t slot)
 {
     return &core->chunks[slot >> CHUNK_BITS][slot & (CHUNK_TASKS - 1)];
+}
+/* Cards that have not ended. */
+static inline uint32_t
+board_n_open(const struct core *core)
+{
+    return core->board.n - core->board.ended.n;
 }
 static inline bool
 state_is_terminal(unsigned state)

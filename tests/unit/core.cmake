@@ -6,3 +6,4 @@ baton_unit_test(core_submitters SOURCES unit/core_submitters.c unit/core_bench.c
 baton_unit_test(core_deadlines SOURCES unit/core_deadlines.c LIBS baton_core)
 baton_unit_test(core_paths SOURCES unit/core_paths.c unit/core_bench.c LIBS baton_core)
 baton_unit_test(core_tally SOURCES unit/core_tally.c unit/core_bench.c LIBS baton_core)
+baton_unit_test(core_board SOURCES unit/core_board.c unit/core_bench.c LIBS baton_core)

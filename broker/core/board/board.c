@@ -112,11 +112,14 @@ clock_position(const void *context, uint32_t slot)
 
 static const struct heap_class clocks_class = {rings_before, clock_position};
 
-/* A schedule's clock does not ring by itself: the core does not know what comes next. */
+/* A schedule's clock does not ring by itself: the core does not know what comes next. What has
+ * ended has no clock, and stands in a heap of its own, by number: the first makes room. */
 static struct heap *
 heap_of(struct core *core, const struct card *card)
 {
-    return card->message->kind == KIND(SCHEDULE) ? &core->board.schedules : &core->board.clocks;
+    return card_has_ended(card->message)           ? &core->board.ended
+           : card->message->kind == KIND(SCHEDULE) ? &core->board.schedules
+                                                   : &core->board.clocks;
 }
 
 static void
@@ -130,15 +133,34 @@ clock_remove(struct core *core, struct card *card)
 static void
 clock_set(struct core *core, struct card *card)
 {
-    if (rings_at(card) != NEVER) {
+    if (rings_at(card) != NEVER || card_has_ended(card->message)) {
         heap_add(heap_of(core, card), &clocks_class, core, card->slot);
     }
+}
+
+static int64_t
+clocks_next_at(const struct core *core)
+{
+    return core->board.clocks.n ? rings_at(board_at(core, heap_top(&core->board.clocks))) : NEVER;
+}
+
+struct card *
+board_ringing(const struct core *core, int64_t now)
+{
+    return clocks_next_at(core) <= now ? board_at(core, heap_top(&core->board.clocks)) : NULL;
+}
+
+struct card *
+board_surplus(const struct core *core)
+{
+    const struct heap *ended = &core->board.ended;
+    return ended->n > CARDS_ENDED_KEPT ? board_at(core, heap_top(ended)) : NULL;
 }
 
 int64_t
 board_next_at(const struct core *core)
 {
-    return core->board.clocks.n ? rings_at(board_at(core, heap_top(&core->board.clocks))) : NEVER;
+    return board_surplus(core) ? 0 : clocks_next_at(core);
 }
 
 /* ---- cards of a task ---- */
@@ -299,7 +321,6 @@ static void
 weigh(struct core *core, const Baton__Card *card, int by)
 {
     const struct card_kind *kind = card_kinds[card->kind];
-    core->board.n_ended += card_has_ended(card) ? (uint32_t)by : 0;
     if (kind->weigh) {
         kind->weigh(core, card, by);
     }
@@ -329,6 +350,7 @@ board_fini(struct core *core)
     free(core->board.free);
     heap_fini(&core->board.clocks);
     heap_fini(&core->board.schedules);
+    heap_fini(&core->board.ended);
     index64_fini(&core->board.by_number);
 }
 

@@ -22,7 +22,7 @@ struct card {
     Baton__Card *message;     /* owned; of protobuf-c's default allocator */
     uint32_t slot;            /* in core->board.slots */
     uint32_t next, prev;      /* all, by number */
-    uint32_t clock_pos;       /* in the heap of clocks; 0: it does not ring */
+    uint32_t clock_pos;       /* in the heap of clocks, or of ended ones; 0: in none */
     struct card_group *group; /* of its task; NULL: it is about none */
     uint32_t group_next, group_prev;
     char *identity; /* kind, project and name; NULL: it has no name (any more). Owned */
@@ -111,8 +111,12 @@ struct card *board_add(struct core *core, Baton__Card *message);
 /* All cards weigh in: after a snapshot was loaded and the tasks are linked. */
 void board_link(struct core *core);
 void board_fini(struct core *core);
-/* When the next clock rings; NEVER: none. */
+/* When board_tick has something to do; NEVER: nothing. */
 int64_t board_next_at(const struct core *core);
+/* The card whose clock is due first; NULL: none. */
+struct card *board_ringing(const struct core *core, int64_t now);
+/* The oldest that has ended, when more of those are kept than should be; NULL: not so many. */
+struct card *board_surplus(const struct core *core);
 
 void evolve_card_put(struct core *core, const Baton__Fact *fact, uint64_t seq,
                      struct core_out *out);

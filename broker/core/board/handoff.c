@@ -158,7 +158,7 @@ handoff_give(struct posting *p)
         return refuse(p->request, BATON__CODE__CODE_INVALID, "card.items",
                       "the handoff says nothing");
     }
-    if (p->core->board.n - p->core->board.n_ended + next->n_items >= CARDS_MAX) {
+    if (board_n_open(p->core) + next->n_items >= CARDS_MAX) {
         return refuse(p->request, BATON__CODE__CODE_FULL, "card.items",
                       "the board has no room for what the handoff says to be ready: withdraw "
                       "signals that nobody waits for");

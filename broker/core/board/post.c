@@ -269,6 +269,21 @@ is_making(unsigned verb)
     return verb == VERB(RAISE) || verb == VERB(SET);
 }
 
+/* For one card more. What cards mean for a project is kept with it, and projects stay. */
+static Baton__Code
+check_room(const struct posting *p, const char *project)
+{
+    if (board_n_open(p->core) >= CARDS_MAX) {
+        return refuse(p->request, BATON__CODE__CODE_FULL, "card",
+                      "the board holds %d open cards: end some first", (int)CARDS_MAX);
+    }
+    if (!project_find(p->core, project) && p->core->n_projects >= PROJECTS_MAX) {
+        return refuse(p->request, BATON__CODE__CODE_FULL, "card.project",
+                      "there are %d projects: no card can name another one", (int)PROJECTS_MAX);
+    }
+    return BATON__CODE__CODE_OK;
+}
+
 /* Fills in p->next: a copy of the card, or what a new one begins as. */
 static Baton__Code
 begin(struct posting *p)
@@ -300,10 +315,7 @@ begin(struct posting *p)
     if (code == BATON__CODE__CODE_OK) {
         code = check_fields(p->request, kind, given);
     }
-    if (code == BATON__CODE__CODE_OK && p->core->board.n - p->core->board.n_ended >= CARDS_MAX) {
-        code = refuse(p->request, BATON__CODE__CODE_FULL, "card",
-                      "the board holds %d open cards: end some first", (int)CARDS_MAX);
-    }
+    code = code == BATON__CODE__CODE_OK ? check_room(p, project) : code;
     if (code == BATON__CODE__CODE_OK) {
         begin_new(p, project, name);
         code = find_task(p);
@@ -331,6 +343,17 @@ board_emit(struct core *core, struct core_request *request, const Baton__Card *n
     fact.what_case = BATON__FACT__WHAT_CARD_PUT;
     fact.card_put = &put;
     return emit(core, request, &fact);
+}
+
+static void
+forget(struct core *core, struct core_request *request, const struct card *card)
+{
+    Baton__CardGone gone = BATON__CARD_GONE__INIT;
+    gone.number = card->message->number;
+    Baton__Fact fact = BATON__FACT__INIT;
+    fact.what_case = BATON__FACT__WHAT_CARD_GONE;
+    fact.card_gone = &gone;
+    emit(core, request, &fact);
 }
 
 static bool
@@ -365,13 +388,8 @@ static Baton__Code
 carry_out(struct posting *p, Baton__Posted *ret)
 {
     if (p->post->verb == VERB(REMOVE) && p->card) {
-        Baton__CardGone gone = BATON__CARD_GONE__INIT;
-        gone.number = p->card->message->number;
-        Baton__Fact fact = BATON__FACT__INIT;
-        fact.what_case = BATON__FACT__WHAT_CARD_GONE;
-        fact.card_gone = &gone;
         ret->card = answer_card(p->request, p->card->message);
-        emit(p->core, p->request, &fact);
+        forget(p->core, p->request, p->card);
         return BATON__CODE__CODE_OK;
     }
     uint64_t seq = board_emit(p->core, p->request, &p->next, p->post->verb);
@@ -446,36 +464,19 @@ core_post(struct core *core, struct core_request *request, const Baton__Post *po
 
 /* ---- clocks, retention ---- */
 
-static void
-forget_oldest_ended(struct core *core, struct core_request *request)
-{
-    for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
-        const Baton__Card *card = board_at(core, slot)->message;
-        if (card_has_ended(card)) {
-            Baton__CardGone gone = BATON__CARD_GONE__INIT;
-            gone.number = card->number;
-            Baton__Fact fact = BATON__FACT__INIT;
-            fact.what_case = BATON__FACT__WHAT_CARD_GONE;
-            fact.card_gone = &gone;
-            emit(core, request, &fact);
-            return;
-        }
-    }
-}
-
 void
 board_tick(struct core *core, struct core_request *request)
 {
-    for (int i = 0; i < TICK_CARDS && board_next_at(core) <= request->now; i++) {
-        const struct card *card = board_at(core, heap_top(&core->board.clocks));
+    struct card *card;
+    for (int i = 0; i < TICK_CARDS && (card = board_ringing(core, request->now)); i++) {
         uint64_t number = card->message->number;
         int64_t was = card->message->rings_at;
         card_kinds[card->message->kind]->ring(core, request, card);
         card = board_find(core, number);
         CHECK(!card || card_has_ended(card->message) || card->message->rings_at != was);
     }
-    if (core->board.n_ended > CARDS_ENDED_KEPT) {
-        forget_oldest_ended(core, request);
+    for (int i = 0; i < TICK_CARDS && (card = board_surplus(core)); i++) {
+        forget(core, request, card);
     }
 }
 
