@@ -48,6 +48,7 @@ read_attributes(struct reading *r, const struct node *map, bool defaults, uint64
             }
             continue;
         }
+        CHECK(a->slot < ATTRIBUTE_SLOTS);
         uint64_t bit = UINT64_C(1) << a->slot;
         if (before & bit) {
             continue;

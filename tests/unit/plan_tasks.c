@@ -99,6 +99,22 @@ test_dependencies_in_all_their_forms(void **state)
     plan_free(plan);
 }
 
+/* The last of the table too. */
+static void
+test_every_key_of_a_task_has_a_place_of_its_own(void **state)
+{
+    (void)state;
+    struct plan *plan = plan_good("a.yaml", "defaults: {role: backend, approval: required}\n"
+                                            "tasks:\n- {id: a, approval: true, v: 1}\n"
+                                            "- {id: b, approval: false, v: 1}\n- id: c\n");
+    assert_true(spec_of(plan, "a")->approval);
+    assert_false(spec_of(plan, "b")->approval);
+    assert_true(spec_of(plan, "c")->approval);
+    plan_free(plan);
+    assert_refused("a.yaml", "tasks: [{id: a, role: qa, approval: true, approval: true}]\n",
+                   "a.yaml:1: 'approval' stands twice in one map");
+}
+
 static void
 test_defaults_fill_what_a_task_leaves_out(void **state)
 {
@@ -308,6 +324,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_attribute_arrives),
         cmocka_unit_test(test_dependencies_in_all_their_forms),
+        cmocka_unit_test(test_every_key_of_a_task_has_a_place_of_its_own),
         cmocka_unit_test(test_defaults_fill_what_a_task_leaves_out),
         cmocka_unit_test(test_documents_close_their_projects),
         cmocka_unit_test(test_zones_of_documents),
