@@ -8,7 +8,8 @@
 
 enum { VARINT = 0, EIGHT_BYTES = 1, SIZED = 2 };
 
-enum { HEAD_BYTES_MAX = sizeof(((struct shape_field *)0)->tag) + VARINT_BYTES_MAX };
+_Static_assert(PACK_HEAD_BYTES_MAX == sizeof(((struct shape_field *)0)->tag) + VARINT_BYTES_MAX,
+               "tags are of other sizes");
 
 static inline uint8_t *
 put_tag(uint8_t *p, const struct shape_field *field)
@@ -20,14 +21,14 @@ put_tag(uint8_t *p, const struct shape_field *field)
 static inline void
 add_number(struct buf *buf, const struct shape_field *field, uint64_t value)
 {
-    uint8_t *p = put_tag(buf_reserve(buf, HEAD_BYTES_MAX), field);
+    uint8_t *p = put_tag(buf_reserve(buf, PACK_HEAD_BYTES_MAX), field);
     buf->bytes = (size_t)(varint_put(p, value) - buf->data);
 }
 
 static void
 add_bytes(struct buf *buf, const struct shape_field *field, const void *data, size_t bytes)
 {
-    uint8_t *p = put_tag(buf_reserve(buf, HEAD_BYTES_MAX + bytes), field);
+    uint8_t *p = put_tag(buf_reserve(buf, PACK_HEAD_BYTES_MAX + bytes), field);
     p = varint_put(p, bytes);
     if (bytes > 0) {
         memcpy(p, data, bytes);
@@ -59,9 +60,8 @@ number_at(unsigned type, const void *at)
 static void pack_fields(struct buf *buf, const struct shape *shape,
                         const ProtobufCMessage *message);
 
-/* Moves what was packed from `begin` on to make room for its length before it. */
-static void
-put_length(struct buf *buf, size_t begin)
+void
+pack_length(struct buf *buf, size_t begin)
 {
     size_t bytes = buf->bytes - begin - 1;
     if (bytes < 0x80) {
@@ -79,11 +79,11 @@ put_length(struct buf *buf, size_t begin)
 static void
 add_message(struct buf *buf, const struct shape_field *field, const ProtobufCMessage *message)
 {
-    uint8_t *p = put_tag(buf_reserve(buf, HEAD_BYTES_MAX), field);
+    uint8_t *p = put_tag(buf_reserve(buf, PACK_HEAD_BYTES_MAX), field);
     buf->bytes = (size_t)(p - buf->data);
     size_t begin = buf->bytes++;
     pack_fields(buf, field->sub, message);
-    put_length(buf, begin);
+    pack_length(buf, begin);
 }
 
 /* One value that is there, although it may be empty: an element, or the case of a oneof. */
@@ -131,7 +131,7 @@ add_repeated(struct buf *buf, const struct shape_field *field, const char *messa
     for (size_t i = 0; i < n; i++) {
         buf_add_varint(buf, number_at(field->type, elements + i * field->bytes));
     }
-    put_length(buf, begin);
+    pack_length(buf, begin);
 }
 
 /* The case of a oneof, when it is one of this step's. */
@@ -169,22 +169,6 @@ pack_other(struct buf *buf, const struct shape *shape, const struct shape_step *
     }
 }
 
-/* Names are short, and the call of memcpy is then most of it. */
-static inline uint8_t *
-put_short(uint8_t *p, const char *text, size_t bytes)
-{
-    if (bytes < 8 || bytes > 32) {
-        memcpy(p, text, bytes);
-    } else if (bytes <= 16) {
-        memcpy(p, text, 8);
-        memcpy(p + bytes - 8, text + bytes - 8, 8);
-    } else {
-        memcpy(p, text, 16);
-        memcpy(p + bytes - 16, text + bytes - 16, 16);
-    }
-    return p + bytes;
-}
-
 /* Zero and "" are not said, except by the case of a oneof. Most of what is said are numbers and
  * texts: these are written in here, at p, and buf->bytes follows when others need it. */
 static void
@@ -192,7 +176,7 @@ pack_fields(struct buf *buf, const struct shape *shape, const ProtobufCMessage *
 {
     const char *base = (const char *)message;
     const struct shape_step *end = shape->steps + shape->n_steps;
-    uint8_t *p = buf_reserve(buf, HEAD_BYTES_MAX);
+    uint8_t *p = buf_reserve(buf, PACK_HEAD_BYTES_MAX);
     for (const struct shape_step *step = shape->steps; step < end; step++) {
         uint64_t word = *(const uint64_t *)(const void *)(base + step->word) & step->mask;
         if (word == 0) {
@@ -206,13 +190,13 @@ pack_fields(struct buf *buf, const struct shape *shape, const ProtobufCMessage *
             }
             size_t bytes = strlen(text);
             buf->bytes = (size_t)(p - buf->data);
-            p = put_tag(buf_reserve(buf, HEAD_BYTES_MAX + bytes), field);
-            p = put_short(varint_put(p, bytes), text, bytes);
+            p = put_tag(buf_reserve(buf, PACK_HEAD_BYTES_MAX + bytes), field);
+            p = pack_copy(varint_put(p, bytes), text, bytes);
         } else if (step->kind <= SHAPE_SIGNED) {
             word >>= step->shift;
             word = step->kind == SHAPE_SIGNED ? (uint64_t)(int64_t)(int32_t)word : word;
             buf->bytes = (size_t)(p - buf->data);
-            p = varint_put(put_tag(buf_reserve(buf, HEAD_BYTES_MAX), field), word);
+            p = varint_put(put_tag(buf_reserve(buf, PACK_HEAD_BYTES_MAX), field), word);
         } else {
             buf->bytes = (size_t)(p - buf->data);
             pack_other(buf, shape, step, base);
@@ -239,7 +223,7 @@ pack_sized(struct buf *buf, const ProtobufCMessage *message)
     buf_reserve(buf, 1);
     size_t begin = buf->bytes++;
     pack(buf, message);
-    put_length(buf, begin);
+    pack_length(buf, begin);
 }
 
 uint8_t *

@@ -6,6 +6,7 @@
 #include "common/buf.h"
 
 #include <protobuf-c/protobuf-c.h>
+#include <string.h>
 
 enum {
     PACK_ROOM = 512
@@ -18,5 +19,43 @@ void pack(struct buf *buf, const ProtobufCMessage *message);
 void pack_sized(struct buf *buf, const ProtobufCMessage *message);
 /* The packed message in memory of its own and of just its size, malloced; never NULL. */
 uint8_t *pack_new(const ProtobufCMessage *message, size_t *ret_bytes);
+
+/* Names are short, and the call of memcpy is then most of it. */
+static inline uint8_t *
+pack_copy(uint8_t *p, const char *text, size_t bytes)
+{
+    if (bytes < 8 || bytes > 32) {
+        memcpy(p, text, bytes);
+    } else if (bytes <= 16) {
+        memcpy(p, text, 8);
+        memcpy(p + bytes - 8, text + bytes - 8, 8);
+    } else {
+        memcpy(p, text, 16);
+        memcpy(p + bytes - 16, text + bytes - 16, 16);
+    }
+    return p + bytes;
+}
+
+/* For the few messages that are packed by hand: what is said of one field, nothing of 0 and "", at
+ * p, where there is room for PACK_HEAD_BYTES_MAX and the text. Returns what is behind. */
+enum { PACK_HEAD_BYTES_MAX = 2 + VARINT_BYTES_MAX };
+static inline uint8_t *
+pack_number(uint8_t *p, unsigned field, uint64_t value)
+{
+    return value ? varint_put(varint_put(p, field << 3), value) : p;
+}
+
+static inline uint8_t *
+pack_text(uint8_t *p, unsigned field, const char *text, size_t bytes)
+{
+    if (bytes == 0) {
+        return p;
+    }
+    return pack_copy(varint_put(varint_put(p, field << 3 | 2), bytes), text, bytes);
+}
+
+/* Writes the length of what was packed from `begin`+1 on to `begin`, and moves it if that takes
+ * more than the one byte left for it. */
+void pack_length(struct buf *buf, size_t begin);
 
 #endif

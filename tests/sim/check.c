@@ -295,6 +295,17 @@ remember_event(struct world *w, uint64_t number, const uint8_t *data, size_t byt
     w->event_hash[number] = XXH3_64bits(data, bytes);
 }
 
+/* Whatever way the core packs an event: it is as protobuf-c would pack it. */
+static void
+check_packing(struct world *w, const Baton__Event *e, size_t bytes, const uint8_t *data)
+{
+    uint8_t *packed = arena_alloc(&w->arena, bytes + 1);
+    if (baton__event__get_packed_size(e) != bytes || baton__event__pack(e, packed) != bytes ||
+        memcmp(packed, data, bytes) != 0) {
+        sim_fail(w, "an event is not packed as it should be");
+    }
+}
+
 static void
 take_events(struct world *w)
 {
@@ -312,6 +323,7 @@ take_events(struct world *w)
             sim_fail(w, "an event can't be read");
         }
         trace_message(w, "  event", &e->base);
+        check_packing(w, e, bytes, events->data + pos);
         take_event(w, e);
         remember_event(w, e->number, events->data + pos, bytes);
         pos += bytes;
