@@ -654,7 +654,7 @@ check_unique_twice(const struct submission *s)
 static Baton__Code
 check_projects(const struct submission *s)
 {
-    size_t room = s->n;
+    size_t room = s->n + s->submit->n_cards;
     for (size_t i = 0; i < s->n; i++) {
         room += s->submit->tasks[i]->n_after;
     }
@@ -669,6 +669,11 @@ check_projects(const struct submission *s)
             if (spec->after[e]->project[0] && !project_find(s->core, spec->after[e]->project)) {
                 names[n++] = spec->after[e]->project;
             }
+        }
+    }
+    for (size_t i = 0; i < s->submit->n_cards; i++) {
+        if (!project_find(s->core, s->submit->cards[i]->project)) {
+            names[n++] = s->submit->cards[i]->project;
         }
     }
     if (n > 1) {

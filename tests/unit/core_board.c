@@ -100,11 +100,53 @@ test_cards_name_no_more_projects_than_tasks_may(void **unused)
     bench_fini(&b);
 }
 
+/* Budgets of a submission: of the first `n`. */
+static Baton__Code
+carry_budgets(struct bench *b, int n)
+{
+    static Baton__Card cards[BUDGETS_MAX + 1], *list[BUDGETS_MAX + 1];
+    static char names[BUDGETS_MAX + 1][16];
+    Baton__Item limit = BATON__ITEM__INIT, *items[] = {&limit};
+    Baton__Submit submit = BATON__SUBMIT__INIT;
+    limit.tag = (char *)(uintptr_t) "limit";
+    limit.name = (char *)(uintptr_t) "tokens";
+    limit.value = 10;
+    for (int i = 0; i < n; i++) {
+        snprintf(names[i], sizeof names[i], "b%d", i);
+        baton__card__init(&cards[i]);
+        cards[i].kind = BATON__CARD_KIND__CARD_BUDGET;
+        cards[i].project = (char *)(uintptr_t) "default";
+        cards[i].name = names[i];
+        cards[i].items = items;
+        cards[i].n_items = 1;
+        list[i] = &cards[i];
+    }
+    submit.cards = list;
+    submit.n_cards = (size_t)n;
+    return bench_submit(b, &submit, NULL);
+}
+
+static void
+test_a_submission_carries_as_many_cards_as_there_is_room_for(void **unused)
+{
+    (void)unused;
+    struct bench b;
+    bench_init(&b);
+    assert_int_equal(carry_budgets(&b, BUDGETS_MAX + 1), BATON__CODE__CODE_FULL);
+    assert_int_equal(n_cards(&b), 0);
+    assert_int_equal(carry_budgets(&b, BUDGETS_MAX - 1), 0);
+    assert_int_equal(carry_budgets(&b, BUDGETS_MAX + 1), BATON__CODE__CODE_FULL);
+    assert_int_equal(carry_budgets(&b, BUDGETS_MAX), 0);
+    assert_int_equal(n_cards(&b), BUDGETS_MAX);
+    bench_fini(&b);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_has_ended_makes_room_as_fast_as_it_comes),
+        cmocka_unit_test(test_a_submission_carries_as_many_cards_as_there_is_room_for),
         cmocka_unit_test(test_cards_name_no_more_projects_than_tasks_may),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

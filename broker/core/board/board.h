@@ -45,6 +45,7 @@ struct posting {
     const struct card *card;  /* as it stands; NULL: a new one */
     struct task *task;        /* that it is about; NULL: none, or not in memory */
     struct task *under;       /* whose lease the poster holds; NULL: no agent */
+    bool counted;             /* room for it was looked for */
     Baton__Card next;         /* as it will be; shallow: texts are the request's or the card's */
     /* After the fact: what else follows, as facts of their own; NULL: nothing. */
     void (*then)(struct posting *posting, struct card *card);
@@ -141,9 +142,12 @@ void card_items_own(struct core_request *request, Baton__Card *next);
 Baton__Code post_illegal(struct posting *posting, const char *what);
 
 /* Would the request be done? Fills in *p: what the card would be, and *ret_changed: another one
- * than it is. Changes nothing. */
+ * than it is. Changes nothing. `counted`: whoever calls has looked for room. */
 Baton__Code posting_decide(struct posting *p, struct core *core, struct core_request *request,
-                           const Baton__Post *post, bool *ret_changed);
+                           const Baton__Post *post, bool counted, bool *ret_changed);
+/* Is there room for so many cards more, of them budgets? */
+Baton__Code board_check_room(const struct core *core, struct core_request *request, size_t n_cards,
+                             size_t n_budgets);
 
 /* ---- carried.c: cards of a submission ---- */
 

@@ -158,10 +158,6 @@ budget_set(struct posting *p)
                       "there is no task '%s' in project '%s', or it is in the archive", next->task,
                       next->project);
     }
-    if (!p->card && p->core->n_budgets >= BUDGETS_MAX) {
-        return refuse(p->request, BATON__CODE__CODE_FULL, "card",
-                      "there are %d budgets: remove some first", (int)BUDGETS_MAX);
-    }
     bool daily = card_item(next, "day", "") != NULL;
     if (!daily) {
         next->rings_at = 0;
@@ -848,8 +844,8 @@ budgets_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
 {
     for (size_t i = 0; i < header->n_budgets; i++) {
         const Baton__SnapshotChunk__BudgetRecord *r = header->budgets[i];
-        if (!r->number || budget_find(core, r->number) ||
-            core->n_budgets >= BUDGETS_MAX + SUBMIT_CARDS_MAX || r->n_limits > BUDGET_LIMITS_MAX) {
+        if (!r->number || budget_find(core, r->number) || core->n_budgets >= BUDGETS_MAX ||
+            r->n_limits > BUDGET_LIMITS_MAX) {
             return false;
         }
         struct budget *b = budget_make(core, r->number);

@@ -73,6 +73,7 @@ carried_check(struct core *core, struct core_request *request, const Baton__Subm
                       "more than %d cards: submit them in parts", (int)SUBMIT_CARDS_MAX);
     }
     Baton__Code code = check_twice(request, submit);
+    size_t n_new = 0, n_budgets = 0;
     ret->cards = arena_alloc(request->arena, submit->n_cards * sizeof *ret->cards);
     for (size_t i = 0; code == BATON__CODE__CODE_OK && i < submit->n_cards; i++) {
         Baton__Post post = post_of(submit, i);
@@ -83,7 +84,11 @@ carried_check(struct core *core, struct core_request *request, const Baton__Subm
             code = refuse(request, BATON__CODE__CODE_INVALID, "card.kind",
                           "a submission carries rules only: post the card by itself");
         } else {
-            code = posting_decide(&p, core, request, &post, &changed);
+            code = posting_decide(&p, core, request, &post, true, &changed);
+        }
+        if (code == BATON__CODE__CODE_OK && !p.card) {
+            n_budgets += kind == KIND(BUDGET);
+            code = board_check_room(core, request, ++n_new, n_budgets);
         }
         if (code != BATON__CODE__CODE_OK) {
             move_field(request, i);
@@ -101,7 +106,7 @@ carried_emit(struct core *core, struct core_request *request, const Baton__Submi
         Baton__Post post = post_of(submit, i);
         struct posting p;
         bool changed;
-        Baton__Code code = posting_decide(&p, core, request, &post, &changed);
+        Baton__Code code = posting_decide(&p, core, request, &post, true, &changed);
         CHECK(code == BATON__CODE__CODE_OK);
         if (changed) {
             board_emit(core, request, &p.next, VERB(SET));

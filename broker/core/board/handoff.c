@@ -277,7 +277,7 @@ handoff_of_result(struct core *core, struct core_request *request, struct task *
     post.card = &card;
     struct posting p;
     bool changed;
-    if (posting_decide(&p, core, request, &post, &changed) != BATON__CODE__CODE_OK) {
+    if (posting_decide(&p, core, request, &post, false, &changed) != BATON__CODE__CODE_OK) {
         return arena_printf(request->arena, "result.handoff: %s", request->error.message);
     }
     p.next.token = token;

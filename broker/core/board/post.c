@@ -269,19 +269,33 @@ is_making(unsigned verb)
     return verb == VERB(RAISE) || verb == VERB(SET);
 }
 
-/* For one card more. What cards mean for a project is kept with it, and projects stay. */
-static Baton__Code
-check_room(const struct posting *p, const char *project)
+Baton__Code
+board_check_room(const struct core *core, struct core_request *request, size_t n_cards,
+                 size_t n_budgets)
 {
-    if (board_n_open(p->core) >= CARDS_MAX) {
-        return refuse(p->request, BATON__CODE__CODE_FULL, "card",
-                      "the board holds %d open cards: end some first", (int)CARDS_MAX);
+    if (board_n_open(core) + n_cards > CARDS_MAX) {
+        return refuse(request, BATON__CODE__CODE_FULL, "card",
+                      "the board holds at most %d open cards: end some first", (int)CARDS_MAX);
+    }
+    if (n_budgets && core->n_budgets + n_budgets > BUDGETS_MAX) {
+        return refuse(request, BATON__CODE__CODE_FULL, "card",
+                      "there are at most %d budgets: remove some first", (int)BUDGETS_MAX);
+    }
+    return BATON__CODE__CODE_OK;
+}
+
+/* For the new one. What cards mean for a project is kept with it, and projects stay. */
+static Baton__Code
+check_room(const struct posting *p, unsigned kind, const char *project)
+{
+    if (p->counted) {
+        return BATON__CODE__CODE_OK;
     }
     if (!project_find(p->core, project) && p->core->n_projects >= PROJECTS_MAX) {
         return refuse(p->request, BATON__CODE__CODE_FULL, "card.project",
                       "there are %d projects: no card can name another one", (int)PROJECTS_MAX);
     }
-    return BATON__CODE__CODE_OK;
+    return board_check_room(p->core, p->request, 1, kind == KIND(BUDGET));
 }
 
 /* Fills in p->next: a copy of the card, or what a new one begins as. */
@@ -315,7 +329,7 @@ begin(struct posting *p)
     if (code == BATON__CODE__CODE_OK) {
         code = check_fields(p->request, kind, given);
     }
-    code = code == BATON__CODE__CODE_OK ? check_room(p, project) : code;
+    code = code == BATON__CODE__CODE_OK ? check_room(p, given->kind, project) : code;
     if (code == BATON__CODE__CODE_OK) {
         begin_new(p, project, name);
         code = find_task(p);
@@ -406,10 +420,10 @@ carry_out(struct posting *p, Baton__Posted *ret)
 
 Baton__Code
 posting_decide(struct posting *p, struct core *core, struct core_request *request,
-               const Baton__Post *post, bool *ret_changed)
+               const Baton__Post *post, bool counted, bool *ret_changed)
 {
     static const Baton__Card nothing = BATON__CARD__INIT;
-    *p = (struct posting){.core = core, .request = request, .post = post};
+    *p = (struct posting){.core = core, .request = request, .post = post, .counted = counted};
     p->given = post->card ? post->card : &nothing;
     /* First of all: who has no lease any more stops, whatever else is wrong. */
     Baton__Code code = find_under(p);
@@ -448,7 +462,7 @@ core_post(struct core *core, struct core_request *request, const Baton__Post *po
     baton__posted__init(ret);
     struct posting p;
     bool changed;
-    Baton__Code code = posting_decide(&p, core, request, post, &changed);
+    Baton__Code code = posting_decide(&p, core, request, post, false, &changed);
     if (code != BATON__CODE__CODE_OK) {
         return code;
     }
