@@ -92,14 +92,3 @@ path_next_waiting(const struct resource *top, const struct resource *at)
     }
     return NULL;
 }
-
-bool
-path_lies_below(const struct resource *path, const struct resource *above)
-{
-    for (const struct resource *at = path->above; at; at = at->above) {
-        if (at == above) {
-            return true;
-        }
-    }
-    return false;
-}

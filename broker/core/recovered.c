@@ -2,6 +2,8 @@
  * invariant checked. A mismatch is a refusal to start, never a repair. */
 #include "broker/core/board/board.h"
 
+#include "common/alloc.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,19 +127,18 @@ struct use {
     uint64_t whole, shared, whole_below, shared_below;
 };
 
+/* By number of resource: what the claims hold, and, of a path, what they hold below it. */
 static void
-use_add(const struct core *core, const struct resource *resource, const struct claim *claims,
-        uint32_t n_claims, struct use *use)
+use_add(const struct core *core, const struct claim *claims, uint32_t n_claims, struct use *uses)
 {
     for (uint32_t i = 0; i < n_claims; i++) {
         const struct resource *held = core->resources[claims[i].resource];
         uint32_t amount = held->is_path ? 1 : claims[i].amount ? claims[i].amount : WHOLE;
-        if (held == resource) {
-            use->shared += claims[i].shared;
-            use->whole += claims[i].shared ? 0 : amount;
-        } else if (path_lies_below(held, resource)) {
-            use->shared_below += claims[i].shared;
-            use->whole_below += !claims[i].shared;
+        uses[held->number].shared += claims[i].shared;
+        uses[held->number].whole += claims[i].shared ? 0 : amount;
+        for (const struct resource *at = held->above; at; at = at->above) {
+            uses[at->number].shared_below += claims[i].shared;
+            uses[at->number].whole_below += !claims[i].shared;
         }
     }
 }
@@ -147,32 +148,30 @@ static void
 check_resources(struct checkup *c)
 {
     struct core *core = c->core;
+    struct use *uses = xcalloc(core->n_resources + 1, sizeof *uses);
+    for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
+        const struct task *task = task_at(core, slot);
+        if (task->course->run && task->ext) {
+            use_add(core, task->ext->claims, task->ext->n_claims, uses);
+        }
+    }
+    for (const struct linger *linger = core->lingers; linger; linger = linger->next) {
+        use_add(core, linger->claims, linger->n_claims, uses);
+    }
+    for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
+        struct claim claims[RESERVATION_CLAIMS_MAX];
+        use_add(core, claims, reservation_claims(core, board_at(core, slot)->message, claims),
+                uses);
+    }
     for (uint32_t r = 1; r < core->n_resources; r++) {
         const struct resource *resource = core->resources[r];
-        if (!resource) {
-            continue;
-        }
-        struct use use = {0};
-        for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
-            const struct task *task = task_at(core, slot);
-            if (task->course->run && task->ext) {
-                use_add(core, resource, task->ext->claims, task->ext->n_claims, &use);
-            }
-        }
-        for (const struct linger *linger = core->lingers; linger; linger = linger->next) {
-            use_add(core, resource, linger->claims, linger->n_claims, &use);
-        }
-        for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
-            struct claim claims[RESERVATION_CLAIMS_MAX];
-            use_add(core, resource, claims,
-                    reservation_claims(core, board_at(core, slot)->message, claims), &use);
-        }
-        if (use.whole != resource->used || use.shared != resource->n_shared ||
-            use.whole_below != resource->whole_below ||
-            use.shared_below != resource->shared_below) {
+        if (resource && (uses[r].whole != resource->used || uses[r].shared != resource->n_shared ||
+                         uses[r].whole_below != resource->whole_below ||
+                         uses[r].shared_below != resource->shared_below)) {
             fail(c, "resource %s: its use is miscounted", resource->name);
         }
     }
+    free(uses);
 }
 
 /* Kahn: a task that is never reached is on a cycle. */

@@ -852,7 +852,6 @@ void path_count_waiting(struct resource *path, int delta);
 /* The next of the paths below `top` at which tasks may wait, in no order; NULL: that was all.
  * Visits only those at or below which tasks wait. */
 struct resource *path_next_waiting(const struct resource *top, const struct resource *at);
-bool path_lies_below(const struct resource *path, const struct resource *above);
 
 /* ---- lock.c: claims of a task, declared and taken ---- */
 

@@ -472,9 +472,12 @@ decision_concerns(const struct core *core, const Baton__Card *decision, const ch
                   const char *label)
 {
     const char *name = decision_area(decision);
+    if ((name[0] && strcmp(name, label) == 0) || strcmp(decision->role, role) == 0) {
+        return true;
+    }
     const Baton__Card *area = area_of(core, decision);
-    return (name[0] && strcmp(name, label) == 0) || strcmp(maker_of(core, decision), role) == 0 ||
-           strcmp(decision->role, role) == 0 || (area && strcmp(area->role, role) == 0) ||
+    return strcmp(area ? area->owner : decision->owner, role) == 0 ||
+           (area && strcmp(area->role, role) == 0) ||
            card_item(area ? area : decision, "reviewer", role);
 }
 

@@ -14,12 +14,18 @@ struct parcel {
     size_t left; /* bytes */
 };
 
+static bool
+has_room(const struct parcel *parcel)
+{
+    return parcel->assignment->n_cards < parcel->room;
+}
+
 static void
 parcel_add(struct parcel *parcel, const Baton__Card *card)
 {
     Baton__Assignment *assignment = parcel->assignment;
     size_t bytes = baton__card__get_packed_size(card);
-    if (bytes > parcel->left || assignment->n_cards == parcel->room) {
+    if (bytes > parcel->left || !has_room(parcel)) {
         return;
     }
     struct arena *arena = parcel->request->arena;
@@ -67,7 +73,7 @@ add_decisions(const struct core *core, const struct task *task, const Baton__Spe
         label = strcmp(spec->labels[i]->key, "area") == 0 ? spec->labels[i]->value : label;
     }
     const char *project = task_project(core, task);
-    for (uint32_t i = core->board.n_in_force; i-- > 0;) {
+    for (uint32_t i = core->board.n_in_force; i-- > 0 && has_room(parcel);) {
         const Baton__Card *card = board_find(core, core->board.in_force[i])->message;
         if (strcmp(card->project, project) == 0 &&
             decision_concerns(core, card, role_names[task->role], label)) {
