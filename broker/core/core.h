@@ -221,7 +221,7 @@ Baton__Code core_lock_may_wait(struct core *core, struct core_request *request,
  * that a renewal already received counts. */
 void core_tick(struct core *core, struct core_request *request);
 /* When core_tick has something to do next; INT64_MAX: never. May be in the past. */
-int64_t core_next_at(const struct core *core);
+int64_t core_next_at(struct core *core);
 
 /* ---- questions: change nothing; answers in the arena ---- */
 

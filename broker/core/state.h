@@ -207,6 +207,7 @@ struct course {
     int64_t estimate_ms;
     int64_t effective; /* order.c */
     int64_t timer_at;  /* when core_tick must look at it */
+    int64_t timer_key; /* … and by which time it stands in the heap: never later than that */
     struct run *run;   /* NULL: no lease */
     uint32_t ended_next, ended_prev;
 };
@@ -869,6 +870,8 @@ void claims_drop_taken(struct core *core, struct task *task);
 /* ---- timers.c: when core_tick must look at a task ---- */
 
 void timer_update(struct core *core, struct task *task);
+/* The task that is due first; NULL: none has a time. */
+struct task *timer_first(struct core *core);
 void timer_remove(struct core *core, struct task *task);
 /* What is to be told next of how the task stands to its deadline (Alert), and when. 0: nothing. */
 unsigned alert_next(const struct task *task, int64_t *ret_at);

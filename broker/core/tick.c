@@ -253,9 +253,9 @@ void
 core_tick(struct core *core, struct core_request *request)
 {
     core->queue_now = request->now;
-    for (int i = 0; i < TICK_TASKS && core->timers.n > 0; i++) {
-        struct task *task = task_at(core, heap_top(&core->timers));
-        if (task->course->timer_at > request->now) {
+    for (int i = 0; i < TICK_TASKS; i++) {
+        struct task *task = timer_first(core);
+        if (!task || task->course->timer_at > request->now) {
             break;
         }
         tick_task(core, request, task);
@@ -269,13 +269,12 @@ core_tick(struct core *core, struct core_request *request)
 }
 
 int64_t
-core_next_at(const struct core *core)
+core_next_at(struct core *core)
 {
     int64_t at = MIN(MIN(answers_next_at(core), archive_next_at(core)), board_next_at(core));
     at = budgets_are_due(core) ? 0 : at;
-    if (core->timers.n > 0) {
-        at = MIN(at, task_at(core, heap_top(&core->timers))->course->timer_at);
-    }
+    const struct task *first = timer_first(core);
+    at = first ? MIN(at, first->course->timer_at) : at;
     for (const struct pause *pause = core->pauses; pause; pause = pause->next) {
         at = pause->until ? MIN(at, pause->until) : at;
     }

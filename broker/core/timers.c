@@ -1,5 +1,6 @@
 /* When core_tick must look at a task again: one heap, one time a task, the earliest of those that
- * concern it. */
+ * concern it. A lease that is prolonged only moves to a later time, and mostly ends long before it:
+ * so a task whose time moves later stays where it is in the heap until it comes to the top. */
 #include "broker/core/state.h"
 
 static bool
@@ -7,8 +8,9 @@ timer_before(const void *core, uint32_t a, uint32_t b)
 {
     const struct task *x = task_at(core, a);
     const struct task *y = task_at(core, b);
-    return x->course->timer_at != y->course->timer_at ? x->course->timer_at < y->course->timer_at
-                                                      : x->key < y->key;
+    return x->course->timer_key != y->course->timer_key
+               ? x->course->timer_key < y->course->timer_key
+               : x->key < y->key;
 }
 
 static uint32_t *
@@ -151,11 +153,29 @@ timer_update(struct core *core, struct task *task)
     }
     if (at == NEVER) {
         timer_remove(core, task);
-    } else if (task->course->timer_pos) {
-        task_course(core, task)->timer_at = at;
-        heap_fix(&core->timers, &by_time, core, task->slot);
-    } else {
-        task_course(core, task)->timer_at = at;
-        heap_add(&core->timers, &by_time, core, task->slot);
+        return;
     }
+    struct course *course = task_course(core, task);
+    course->timer_at = at;
+    if (!course->timer_pos) {
+        course->timer_key = at;
+        heap_add(&core->timers, &by_time, core, task->slot);
+    } else if (at < course->timer_key) {
+        course->timer_key = at;
+        heap_fix(&core->timers, &by_time, core, task->slot);
+    }
+}
+
+struct task *
+timer_first(struct core *core)
+{
+    while (core->timers.n > 0) {
+        struct task *task = task_at(core, heap_top(&core->timers));
+        if (task->course->timer_key == task->course->timer_at) {
+            return task;
+        }
+        task_course(core, task)->timer_key = task->course->timer_at;
+        heap_fix(&core->timers, &by_time, core, task->slot);
+    }
+    return NULL;
 }
