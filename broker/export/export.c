@@ -16,14 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-int64_t
-exporter_now_ms(void)
-{
-    struct timespec t;
-    CHECK(clock_gettime(CLOCK_MONOTONIC, &t) == 0);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int64_t
 wall_ms(void)
 {
@@ -158,7 +150,7 @@ commit_added(struct exporter *e, int64_t pulled_ms)
 static bool
 add_page(struct exporter *e, const struct tail_page *page)
 {
-    int64_t now_ms = exporter_now_ms();
+    int64_t now_ms = link_now_ms();
     if (e->added_to == e->position) {
         rows_clear(&e->rows);
     }
@@ -183,7 +175,7 @@ add_page(struct exporter *e, const struct tail_page *page)
 static bool
 purge(struct exporter *e)
 {
-    int64_t now_ms = exporter_now_ms();
+    int64_t now_ms = link_now_ms();
     uint64_t n;
     if (!e->config.keep_ms || now_ms < e->purge_at_ms) {
         return true;
@@ -203,7 +195,7 @@ purge(struct exporter *e)
 static bool
 keep_house(struct exporter *e)
 {
-    int64_t now_ms = exporter_now_ms();
+    int64_t now_ms = link_now_ms();
     exporter_set_state(e, "idle");
     pthread_mutex_lock(&e->mutex);
     e->current_at_ms = now_ms;
@@ -228,7 +220,7 @@ follow(struct exporter *e)
         struct tail_page page;
         bool ok = true;
         bool waits = false;
-        int64_t began_ms = exporter_now_ms();
+        int64_t began_ms = link_now_ms();
         enum tail_status status = tail_facts(e->store, e->added_to, &page);
         switch (status) {
         case TAIL_PAGE:
@@ -254,7 +246,7 @@ follow(struct exporter *e)
         if (!ok) {
             return false;
         }
-        if (waits && !exporter_wait(e, false, began_ms + GATHER_MS - exporter_now_ms())) {
+        if (waits && !exporter_wait(e, false, began_ms + GATHER_MS - link_now_ms())) {
             return false;
         }
     }
@@ -332,7 +324,7 @@ export_start(const struct export_config *config, struct store *store)
     e->config = *config;
     e->store = store;
     e->status.state = "connecting";
-    e->current_at_ms = exporter_now_ms();
+    e->current_at_ms = link_now_ms();
     e->position = e->status.position = tail_position(store);
     e->samples = xcalloc(SAMPLES_MAX, sizeof *e->samples);
     rows_init(&e->rows);
@@ -399,5 +391,5 @@ export_get_status(struct exporter *e, struct export_status *ret_status)
     pthread_mutex_unlock(&e->mutex);
     ret_status->is_cut = is_cut;
     ret_status->lag_facts = newest > ret_status->position ? newest - ret_status->position : 0;
-    ret_status->lag_ms = ret_status->lag_facts ? exporter_now_ms() - current_at_ms : 0;
+    ret_status->lag_ms = ret_status->lag_facts ? link_now_ms() - current_at_ms : 0;
 }

@@ -12,8 +12,8 @@
 
 #define CREDENTIAL "baton-postgres"
 
-static int64_t
-now_ms(void)
+int64_t
+link_now_ms(void)
 {
     struct timespec t;
     CHECK(clock_gettime(CLOCK_MONOTONIC, &t) == 0);
@@ -51,7 +51,7 @@ wait_for(struct link *link, short events, int64_t until_ms, const char *what)
     struct pollfd fds[2] = {{.fd = PQsocket(link->conn), .events = events},
                             {.fd = link->stop_fd, .events = POLLIN}};
     for (;;) {
-        int64_t left_ms = until_ms - now_ms();
+        int64_t left_ms = until_ms - link_now_ms();
         int n = left_ms > 0 ? poll(fds, 2, (int)left_ms) : 0;
         if (n > 0 && fds[1].revents) {
             link->is_stopped = true;
@@ -114,7 +114,7 @@ ignore_notice(void *context, const char *message)
 static bool
 connect_on(struct link *link)
 {
-    int64_t until_ms = now_ms() + CONNECT_MS;
+    int64_t until_ms = link_now_ms() + CONNECT_MS;
     PostgresPollingStatusType step = PGRES_POLLING_WRITING;
     while (step != PGRES_POLLING_OK) {
         short events = step == PGRES_POLLING_READING ? POLLIN : POLLOUT;
@@ -215,7 +215,7 @@ fail_result(struct link *link, const PGresult *result)
 static bool
 collect(struct link *link, PGresult **ret_last)
 {
-    int64_t until_ms = now_ms() + ANSWER_MS;
+    int64_t until_ms = link_now_ms() + ANSWER_MS;
     PGresult *last = NULL;
     bool ok = true;
     for (;;) {
@@ -280,7 +280,7 @@ link_copy(struct link *link, const char *sql, const struct buf *rows)
     if (!link_run(link, sql, NULL)) {
         return false;
     }
-    int64_t until_ms = now_ms() + ANSWER_MS;
+    int64_t until_ms = link_now_ms() + ANSWER_MS;
     for (size_t at = 0; at < rows->bytes;) {
         size_t n = MIN(rows->bytes - at, (size_t)COPY_BYTES);
         int taken = PQputCopyData(link->conn, (const char *)rows->data + at, (int)n);

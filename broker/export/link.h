@@ -10,6 +10,7 @@
 
 #include <libpq-fe.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct link {
     PGconn *conn; /* NULL: closed */
@@ -29,6 +30,9 @@ bool link_run(struct link *link, const char *sql, uint64_t *ret_n) MUST_CHECK;
 bool link_query(struct link *link, const char *sql, PGresult **ret_result) MUST_CHECK;
 /* COPY … FROM STDIN, and the rows. Nothing at all without rows. */
 bool link_copy(struct link *link, const char *sql, const struct buf *rows) MUST_CHECK;
+
+/* Monotonic. */
+int64_t link_now_ms(void);
 
 /* Sets the error, for what the caller finds. Returns false. */
 bool link_fail(struct link *link, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -33,7 +33,6 @@ struct exporter {
     size_t n_samples; /* waiting */
 };
 
-int64_t exporter_now_ms(void); /* monotonic */
 void exporter_set_state(struct exporter *e, const char *state);
 /* Until one of the descriptors tells (tail_fd; false: only the stop), or the time is up. False: the
  * exporter is stopped. */

@@ -1,13 +1,13 @@
 # Whole programs, driven from outside by Debian's Python (its python3-zmq and python3-protobuf belong to
 # /usr/bin/python3). Each test_*.py is one ctest; seconds that a test needs beyond the usual stand here.
-set(system_timeout_test_containers 600)
+set(system_timeout_test_containers 900)
 set(system_timeout_test_kill 600)
 set(system_timeout_test_faults 300)
 set(system_timeout_test_workloads 600)
 set(system_timeout_test_hostile 600)
 set(system_timeout_test_bench 300)
 set(system_timeout_test_export 600)
-set(system_timeout_test_packages 900)
+set(system_timeout_test_packages 1200)
 
 file(GLOB system_tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/system/test_*.py")
 foreach(file ${system_tests})
