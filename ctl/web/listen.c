@@ -92,6 +92,8 @@ web_host_is_ours(const char *text)
         strcpy(host, strcasecmp(text, "[::1]") == 0 ? "::1" : text);
     }
     struct in_addr v4;
-    return strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+    struct in6_addr v6;
+    return strcasecmp(host, "localhost") == 0 ||
+           (inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6)) ||
            (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET);
 }

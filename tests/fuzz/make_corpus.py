@@ -292,6 +292,14 @@ def config_seeds():
         yield f"config-{n}", text
 
 
+def web_seeds():
+    texts = ("127.0.0.1:9464", "[::1]:80", "localhost:9464", "127.1.2.3", "[::1]", "evil.example:9464", "127.0.0.1.evil",
+             "localhost:99999", "[::ffff:127.0.0.1]:1", 'a"b\\c\nd',
+             "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.4,*/*;q=0.1")  # fmt: skip
+    for n, text in enumerate(texts):
+        yield f"web-{n}", text.encode()
+
+
 # -- fuzz_unpack: a byte for the type, the message --
 
 
@@ -315,7 +323,7 @@ def unpack_seeds():
 def main():
     seeds = {"wire": wire_seeds, "replay": replay_seeds, "plan": plan_seeds,
              "result": result_seeds, "units": units_seeds, "text": text_seeds, "unpack": unpack_seeds,
-             "config": config_seeds}  # fmt: skip
+             "config": config_seeds, "web": web_seeds}  # fmt: skip
     for target, make in seeds.items():
         for name, data in make():
             write(target, name, data)

@@ -51,8 +51,8 @@ static void
 test_hosts(void **unused)
 {
     (void)unused;
-    static const char *const ours[] = {"localhost", "localhost:9464", "127.0.0.1", "127.0.0.1:1",
-                                       "[::1]",     "[::1]:9464",     "LocalHost"};
+    static const char *const ours[] = {"[0::1]:9464", "localhost", "localhost:9464", "127.0.0.1",
+                                       "127.0.0.1:1", "[::1]",     "[::1]:9464",     "LocalHost"};
     for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
         assert_true(web_host_is_ours(ours[i]));
     }
