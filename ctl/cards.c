@@ -119,17 +119,33 @@ card_json(const struct baton_card *card)
 
 /* ---- for people ---- */
 
+/* A unit is then a word about the item: missing, object, accepted, override, shared. */
+static bool
+speaks_in_words(baton_card_kind kind)
+{
+    return kind == BATON_CARD_HANDOFF || kind == BATON_CARD_DECISION ||
+           kind == BATON_CARD_INCIDENT || kind == BATON_CARD_RESERVATION;
+}
+
 static void
 say_items(struct ctl *ctl, const struct baton_card *card)
 {
     for (size_t i = 0; i < card->n_items; i++) {
         const struct baton_item *item = &card->items[i];
-        char number[64] = "";
-        if (item->value != 0 || item->unit[0]) {
+        char number[64] = "", at[40] = "";
+        if (item->value != 0 || (item->unit[0] && !speaks_in_words(card->kind))) {
             snprintf(number, sizeof number, " %g", item->value);
         }
-        say(ctl, item->tag, "%s%s%s%s%s%s", item->name, item->name[0] && item->text[0] ? ": " : "",
-            item->text, number, item->unit[0] ? " " : "", item->unit);
+        if (item->at && !item->name[0] && !item->text[0]) {
+            time_format(item->at, at, sizeof at);
+        }
+        bool is_word = item->unit[0] && speaks_in_words(card->kind);
+        say(ctl, item->tag, "%s%s%s%s%s%s%s%s", item->name,
+            item->name[0] && item->text[0] ? ": " : "", item->text, at, number,
+            is_word         ? " ("
+            : item->unit[0] ? " "
+                            : "",
+            item->unit, is_word ? ")" : "");
     }
 }
 
@@ -161,6 +177,36 @@ card_say(struct ctl *ctl, const struct baton_card *card)
 
 /* ---- posting ---- */
 
+static const char *
+verb_of(baton_card_kind kind)
+{
+    switch ((int)kind) {
+    case BATON_CARD_RESERVATION:
+        return "reserve";
+    case BATON_CARD_AREA:
+    case BATON_CARD_LEVEL:
+    case BATON_CARD_TARGET:
+    case BATON_CARD_ROLE:
+        return "rules";
+    default:
+        return baton_card_kind_name(kind);
+    }
+}
+
+/* Of a card that is there no more, or in no state for it: where to look. NULL: as of tasks. */
+static const char *
+hint_of(const struct baton_post *post, baton_status status, char hint[128])
+{
+    bool names_a_card = post->verb != BATON_CARD_RAISE && post->verb != BATON_CARD_SET;
+    if (!names_a_card || post->card.n_items > 0 ||
+        (status != BATON_NOT_FOUND && status != BATON_ILLEGAL_TRANSITION)) {
+        return NULL;
+    }
+    snprintf(hint, 128, "`baton %s list` shows them; `baton help %s` says how to see ended ones",
+             verb_of(post->card.kind), verb_of(post->card.kind));
+    return hint;
+}
+
 int
 card_post(struct ctl *ctl, struct baton_post *post)
 {
@@ -177,7 +223,8 @@ card_post(struct ctl *ctl, struct baton_post *post)
     baton_posted *posted = NULL;
     baton_status answer = baton_post(ctl->baton, post, &posted);
     if (answer != BATON_OK) {
-        return ctl_fail_status(ctl, answer);
+        char hint[128];
+        return ctl_fail_status_hint(ctl, answer, hint_of(post, answer, hint));
     }
     const struct baton_card *card = &posted->card;
     if (ctl->json) {

@@ -168,7 +168,7 @@ ctl_usage(struct ctl *ctl, const char *fmt, ...)
 }
 
 int
-ctl_fail_status(struct ctl *ctl, baton_status status)
+ctl_fail_status_hint(struct ctl *ctl, baton_status status, const char *hint)
 {
     const char *said = ctl->baton ? baton_error(ctl->baton) : "";
     const char *field = ctl->baton ? baton_error_field(ctl->baton) : "";
@@ -190,10 +190,16 @@ ctl_fail_status(struct ctl *ctl, baton_status status)
     bool add_cycle = cycle[0] && !strstr(said, cycle);
     CHECK(asprintf(&message, "%s%s%s", said[0] ? said : code, add_cycle ? ": " : "",
                    add_cycle ? cycle : "") >= 0);
-    report(ctl, code, message, hint_of(status), more);
+    report(ctl, code, message, hint ? hint : hint_of(status), more);
     free(message);
     ctl->status = (int)ctl_exit_of(status);
     return ctl->status;
+}
+
+int
+ctl_fail_status(struct ctl *ctl, baton_status status)
+{
+    return ctl_fail_status_hint(ctl, status, NULL);
 }
 
 int

@@ -129,11 +129,14 @@ is_wanted(const struct watch *watch, const struct baton_event *event)
            ctl_project_is(event->project, watch->ctl->project);
 }
 
+/* A waiting task moves if time alone lets it go on. */
 static bool
 count_moving(const baton_task *task, void *context)
 {
     struct watch *watch = context;
-    bool stuck = task->state == BATON_WAITING && task->reason != 3 && task->reason != 4;
+    const char *reason = baton_reason_name(task->reason);
+    bool stuck = task->state == BATON_WAITING && strcmp(reason, "backoff") != 0 &&
+                 strcmp(reason, "not_before") != 0;
     watch->n_moving += !stuck;
     return true;
 }

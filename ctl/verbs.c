@@ -292,7 +292,8 @@ const struct verb verbs[] = {
      "  --since N         from the event behind number N\n"
      "  --task ID         only this task\n"
      "  --role R          only this role\n"
-     "  --until-idle      end when nothing runs and nothing will by itself"},
+     "  --until-idle      end when nothing runs and no task will by itself;\n"
+     "                    what a schedule adds later does not count"},
     {"export", verb_export, "Tasks", "Write every task as a line that apply reads",
      "[FILE] [OPTION…]\n"
      "  --archived        and those that left the memory\n" FILTER},
@@ -336,13 +337,18 @@ const struct verb verbs[] = {
      "Prints its address. / lists what there is; /metrics is for Prometheus."},
     {"backup", verb_backup, "Operators", "Copy the store while the broker runs",
      "PATH\nThe broker writes it, on its own machine; nothing may be there yet."},
+    {"gc", verb_gc, "Operators", "Delete what the archive kept long enough",
+     "[--dry-run]\n  --dry-run         only count it\nWithout being told the broker does so once a "
+     "day."},
+    {"schema", verb_schema, "Operators", "Print the tables that batond makes in PostgreSQL",
+     "\nThe SQL of the numbered versions, as `batond --export on` runs it. Needs no broker."},
     {"ready", verb_ready, "Coordination", "List what may run now", "[ID…] [OPTION…]\n" DEPENDENCY},
     {"blocked", verb_blocked, "Coordination", "List what waits, and for what",
      "[ID…] [OPTION…]\n" DEPENDENCY "  --limit N         at most (200)\n"},
     {"mirror", verb_mirror, "Coordination", "Keep files of handoffs, status, decisions up to date",
      "DIR [OPTION…]\n"
      "  --once            write what differs and end\n"
-     "DIR/handoffs, status, decisions are written; DIR/inbox takes handoffs and blockers.\n"
+     "DIR/handoffs, status, decisions, reports are written; DIR/inbox takes handoffs and blockers.\n"
      "What a hand changed is kept as a conflict copy."},
     {"rules", verb_rules, "Coordination", "List the rules in force, or remove one",
      "list [KIND] | remove KIND NAME\n"
@@ -377,11 +383,6 @@ const struct verb verbs[] = {
     {"reserve", verb_reserve, "Coordination", "Take a resource by hand, for a time", reserve_usage},
     {"schedule", verb_schedule, "Coordination", "Work that recurs: cron, every, daily 9:00",
      schedule_usage},
-    {"gc", verb_gc, "Operators", "Delete what the archive kept long enough",
-     "[--dry-run]\n  --dry-run         only count it\nWithout being told the broker does so once a "
-     "day."},
-    {"schema", verb_schema, "Operators", "Print the tables that batond makes in PostgreSQL",
-     "\nThe SQL of the numbered versions, as `batond --export on` runs it. Needs no broker."},
     {"take", verb_take, "Agents", "Take one task", take_usage},
     {"started", verb_started, "Agents", "Say that the work has begun", "[--token T]"},
     {"progress", verb_progress, "Agents", "Say how far it is, and keep the lease",

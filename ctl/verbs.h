@@ -112,6 +112,8 @@ int ctl_usage(struct ctl *ctl, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Reports the failed call on ctl->baton and returns the exit status for it. */
 int ctl_fail_status(struct ctl *ctl, baton_status status);
+/* The same with a hint of the caller's own; NULL: the usual one. */
+int ctl_fail_status_hint(struct ctl *ctl, baton_status status, const char *hint);
 
 /* The exit status for a broker's or the library's answer. */
 enum ctl_exit ctl_exit_of(baton_status status);

@@ -82,6 +82,13 @@ class Blockers(BoardTest):
         self.ok("fail", "later", "--token", token)
         self.no(1, "no lease", "blocker", "raise", "again", env=env)
 
+    def test_an_error_about_a_card_does_not_send_to_the_tasks(self):
+        number = self.ok("blocker", "raise", "x", "--role", "infra").json()["number"]
+        self.ok("blocker", "resolve", number)
+        for which in (number, 999):
+            self.no(1, "`baton blocker list`", "blocker", "resolve", which)
+        self.no(1, "`baton list`", "blocker", "raise", "x", "--task", "NOPE")
+
     def test_mistakes_change_nothing(self):
         self.ok("add", "A", "--role", "backend")
         self.no(64, "raise, list", "blocker")
