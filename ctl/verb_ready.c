@@ -7,6 +7,7 @@
 #include "ctl/verbs.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { OPTION_LIMIT = 256, SHOWN_MAX = 200 };
 
@@ -22,8 +23,24 @@ struct names {
     struct ctl *ctl;
     struct ctl_ref *refs;
     size_t n;
+    uint64_t limit; /* 0: none */
     bool print;
 };
+
+/* A ready task that nobody is given: somebody has to lift what stops it. */
+static bool
+is_stopped(const baton_task *task)
+{
+    static const char *const reasons[] = {"blocker",         "budget",         "broker_paused",
+                                          "role_paused",     "project_paused", "lock_paused",
+                                          "submitter_paused"};
+    const char *reason = baton_reason_name(task->reason);
+    bool stopped = false;
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+        stopped |= strcmp(reason, reasons[i]) == 0;
+    }
+    return stopped && task->state == BATON_READY;
+}
 
 static bool
 each(const baton_task *task, void *context)
@@ -33,6 +50,9 @@ each(const baton_task *task, void *context)
     char name[CTL_REF_ROOM];
     struct ctl_ref ref;
     const char *why;
+    if (task->state == BATON_READY && is_stopped(task) == names->print) {
+        return true;
+    }
     names->n++;
     if (!names->print) {
         if (ctl_ref_parse(task->spec->id, task->spec->project, &ref, &why)) {
@@ -41,37 +61,37 @@ each(const baton_task *task, void *context)
         } else {
             names->n--;
         }
-        return true;
+        return names->limit == 0 || names->n < names->limit;
     }
     if (ctl->json) {
         ctl_print_json(ctl, task_json_row(task));
-        return true;
+        return names->limit == 0 || names->n < names->limit;
     }
     ctl_print_text(ctl, ctl_ref_format(task->spec->project, task->spec->id, ctl->project, name));
     ctl_print(ctl, "  ");
     ctl_print_text(ctl, task->spec->title);
     ctl_print(ctl, "\n");
-    return true;
+    return names->limit == 0 || names->n < names->limit;
 }
 
-/* The state's tasks; false: the exit status is in ctl->status. */
+/* Those of these states; false: the exit status is in ctl->status. */
 static bool
-read_tasks(struct names *names, baton_state state, int argc, char **argv)
+read_tasks(struct names *names, const baton_state *states, size_t n_states, int argc, char **argv)
 {
     struct ctl *ctl = names->ctl;
     struct filter_form form = {0};
-    uint64_t limit = names->print ? 0 : SHOWN_MAX;
+    names->limit = names->print ? 0 : SHOWN_MAX;
     bool ok = true;
     for (int option; ok && (option = ctl_getopt(ctl, argc, argv, "", options)) != -1;) {
-        ok = option == OPTION_LIMIT ? ctl_take_number(ctl, "--limit", optarg, TASKS_MAX, &limit)
-                                    : option != '?' && filter_form_take(&form, ctl, option, optarg);
+        ok = option == OPTION_LIMIT
+                 ? ctl_take_number(ctl, "--limit", optarg, TASKS_MAX, &names->limit)
+                 : option != '?' && filter_form_take(&form, ctl, option, optarg);
     }
     ok = ok && filter_form_take_names(&form, ctl, argc - optind, argv + optind);
     if (ok) {
         struct baton_filter filter = filter_form_filter(&form);
-        filter.states = &state;
-        filter.n_states = 1;
-        filter.limit = (size_t)limit;
+        filter.states = states;
+        filter.n_states = n_states;
         ctl->status = ctl_connect(ctl);
         ok = ctl->status == CTL_YES;
         baton_status answer = ok ? baton_list(ctl->baton, &filter, each, names, NULL) : BATON_OK;
@@ -88,7 +108,8 @@ int
 verb_ready(struct ctl *ctl, int argc, char **argv)
 {
     struct names names = {.ctl = ctl, .print = true};
-    if (!read_tasks(&names, BATON_READY, argc, argv)) {
+    static const baton_state ready = BATON_READY;
+    if (!read_tasks(&names, &ready, 1, argc, argv)) {
         return ctl->status;
     }
     if (names.n == 0) {
@@ -141,7 +162,8 @@ int
 verb_blocked(struct ctl *ctl, int argc, char **argv)
 {
     struct names names = {.ctl = ctl};
-    bool ok = read_tasks(&names, BATON_WAITING, argc, argv);
+    static const baton_state states[] = {BATON_WAITING, BATON_READY};
+    bool ok = read_tasks(&names, states, ARRAY_LEN(states), argc, argv);
     size_t n = 0;
     for (size_t i = 0; ok && i < names.n; i++) {
         struct baton_ref ref = {.project = names.refs[i].project, .id = names.refs[i].id};
@@ -155,7 +177,7 @@ verb_blocked(struct ctl *ctl, int argc, char **argv)
             ok = false;
             break;
         }
-        if (explained->task->state == BATON_WAITING) {
+        if (explained->task->state == BATON_WAITING || is_stopped(explained->task)) {
             print_blocked(ctl, explained);
             n++;
         }
@@ -167,7 +189,7 @@ verb_blocked(struct ctl *ctl, int argc, char **argv)
     }
     if (n == 0) {
         ctl_remark(ctl, "nothing waits");
-    } else if (names.n == SHOWN_MAX) {
+    } else if (names.n == SHOWN_MAX && names.limit == SHOWN_MAX) {
         ctl_remark(ctl, "the first %d; --limit N shows more", SHOWN_MAX);
     }
     return n ? CTL_YES : CTL_NO;
