@@ -68,12 +68,27 @@ take_option(struct form *form, struct ctl *ctl, int option)
     }
 }
 
+static const struct kind *
+kind_find(const char *word)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (strcmp(kinds[i].word, word) == 0) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}
+
+bool
+report_is_known(const char *word)
+{
+    return kind_find(word) != NULL;
+}
+
 static bool
 take_kind(struct form *form, struct ctl *ctl, int n, char **words)
 {
-    for (size_t i = 0; n == 1 && i < ARRAY_LEN(kinds); i++) {
-        form->kind = strcmp(kinds[i].word, words[0]) == 0 ? &kinds[i] : form->kind;
-    }
+    form->kind = n == 1 ? kind_find(words[0]) : NULL;
     if (!form->kind) {
         ctl->status = ctl_usage(ctl, "which report? daily, weekly, success, milestones, final");
     }
@@ -124,6 +139,23 @@ make(const struct form *form, const struct ctl *ctl)
         form->kind->parts[i](doc, data);
     }
     return doc;
+}
+
+bool
+report_markdown(struct ctl *ctl, const char *word, int64_t until, const char *zone, struct buf *out)
+{
+    struct form form = {.kind = kind_find(word), .data = {.until = until, .zone = zone}};
+    if (!form.kind || !settle_window(&form, ctl)) {
+        return false;
+    }
+    bool ok = report_read(ctl, &form.data);
+    if (ok) {
+        json_t *doc = make(&form, ctl);
+        render_markdown(doc, out);
+        json_decref(doc);
+    }
+    report_fini(&form.data);
+    return ok;
 }
 
 /* A new file only: a report never replaces what is there. */

@@ -50,7 +50,8 @@ sub_open(struct folder *folder, const char *sub)
 bool
 folder_open(struct folder *folder, const char *dir)
 {
-    static const char *const subs[] = {"handoffs", "status", "decisions", "inbox", ".baton/last"};
+    static const char *const subs[] = {"handoffs", "status", "decisions",
+                                       "reports",  "inbox",  ".baton/last"};
     *folder = (struct folder){.fd = -1, .lock_fd = -1};
     if (mkdir(dir, 0777) != 0 && errno != EEXIST) {
         return fail(folder, "%s: %s", dir, strerror(errno));

@@ -11,7 +11,8 @@ enum {
     PAGE_BLOCKERS = 2,
     PAGE_DECISIONS = 4,
     PAGE_STATUS = 8,
-    PAGE_ALL = 15,
+    PAGE_REPORTS = 16,
+    PAGE_ALL = 31,
 };
 
 struct mirror {

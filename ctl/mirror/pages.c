@@ -121,6 +121,9 @@ add_items(struct buf *page, const char *title, const struct baton_card *card, co
             buf_add_text(page, item->text[0] ? "`: " : "`");
         }
         page_text(page, item->text);
+        if (strcmp(item->unit, "missing") == 0) {
+            buf_add_text(page, " (missing)");
+        }
         if (item->by[0]) {
             buf_add_text(page, " (");
             page_text(page, item->by);
@@ -131,6 +134,18 @@ add_items(struct buf *page, const char *title, const struct baton_card *card, co
 }
 
 /* ---- handoffs ---- */
+
+/* When it was written, if its giver says so. */
+static int64_t
+written_at(const struct baton_card *card)
+{
+    for (size_t i = 0; i < card->n_items; i++) {
+        if (strcmp(card->items[i].tag, "timestamp") == 0) {
+            return card->items[i].at;
+        }
+    }
+    return card->created_at;
+}
 
 void
 page_handoffs_begin(struct buf *page, const char *date, const char *role)
@@ -149,7 +164,7 @@ page_handoff(struct buf *page, const struct baton_card *card, const char *zone)
     buf_add_text(page, "\n");
     add_field(page, "From", page_agent(card->role));
     add_field(page, "To", page_agent(card->to_role));
-    add_time(page, "Timestamp", card->created_at, zone);
+    add_time(page, "Timestamp", written_at(card), zone);
     add_field(page, "State", baton_card_state_name(card->state));
     add_field(page, "Answer", card->outcome);
     add_items(page, "Task Completed", card, "completed");

@@ -2,7 +2,9 @@
 #include "ctl/mirror/mirror.h"
 
 #include "common/alloc.h"
+#include "common/units.h"
 #include "ctl/mirror/pages.h"
+#include "ctl/report/report.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,8 @@ mirror_pages_of(const struct baton_event *event)
         return PAGE_DECISIONS;
     case BATON_CARD_STATUS:
         return PAGE_STATUS;
+    case BATON_CARD_SCHEDULE:
+        return PAGE_REPORTS;
     default:
         return 0;
     }
@@ -223,6 +227,99 @@ refresh_status(struct mirror *mirror)
     return ok;
 }
 
+/* ---- reports: that of the latest occurrence of each schedule that asks for one ---- */
+
+enum { REPORTS_MAX = 64, REPORT_HEAD_BYTES = 512 };
+
+struct due_report {
+    char word[32];
+    int64_t at;
+};
+
+struct due_reports {
+    struct due_report due[REPORTS_MAX];
+    size_t n;
+};
+
+static bool
+add_report(const struct baton_card *card, void *context)
+{
+    struct due_reports *reports = context;
+    const char *word = "";
+    int64_t at = 0;
+    for (size_t i = 0; i < card->n_items; i++) {
+        const struct baton_item *item = &card->items[i];
+        word = strcmp(item->tag, "report") == 0 ? item->name : word;
+        at = strcmp(item->tag, "last") == 0 ? item->at : at;
+    }
+    if (at && report_is_known(word)) {
+        struct due_report *due = &reports->due[reports->n++];
+        snprintf(due->word, sizeof due->word, "%s", word);
+        due->at = at;
+    }
+    return reports->n < REPORTS_MAX;
+}
+
+static int
+compare_reports(const void *a, const void *b)
+{
+    const struct due_report *x = a, *y = b;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+/* The page says up to when it goes, in its first lines: that is how we know it again. */
+static bool
+reaches(struct mirror *mirror, const char *name, int64_t at)
+{
+    char head[REPORT_HEAD_BYTES + 1], until[40], wanted[64];
+    struct buf page = {0};
+    bool is_there = folder_read(&mirror->folder, "reports", name, FOLDER_FILE_BYTES_MAX, &page);
+    snprintf(wanted, sizeof wanted, " to %s (",
+             time_format_minute(at, mirror->zone, until, sizeof until));
+    snprintf(head, sizeof head, "%.*s", (int)MIN(page.bytes, (size_t)REPORT_HEAD_BYTES),
+             is_there ? (const char *)page.data : "");
+    buf_fini(&page);
+    return strstr(head, wanted) != NULL;
+}
+
+static bool
+write_report(struct mirror *mirror, const struct due_report *due)
+{
+    char date[16], name[64];
+    page_date(due->at, mirror->zone, date);
+    snprintf(name, sizeof name, "%s-%s.md", date, due->word);
+    if (reaches(mirror, name, due->at)) {
+        return true;
+    }
+    struct buf page = {0};
+    bool ok = report_markdown(mirror->ctl, due->word, due->at, mirror->zone, &page);
+    mirror->status = ok ? mirror->status : mirror->ctl->status;
+    ok = ok && write_page(mirror, "reports", name, &page);
+    buf_fini(&page);
+    return ok;
+}
+
+static bool
+refresh_reports(struct mirror *mirror)
+{
+    struct due_reports reports = {0};
+    bool ok = read_cards(mirror, BATON_CARD_SCHEDULE, true, add_report, &reports);
+    qsort(reports.due, reports.n, sizeof *reports.due, compare_reports);
+    for (size_t i = 0; ok && i < reports.n; i++) {
+        /* Of two for the same page the later one stays. */
+        char date[16], next[16] = "";
+        page_date(reports.due[i].at, mirror->zone, date);
+        bool is_last = true;
+        for (size_t j = i + 1; j < reports.n; j++) {
+            page_date(reports.due[j].at, mirror->zone, next);
+            is_last &= strcmp(date, next) != 0 ||
+                       strcmp(reports.due[i].word, reports.due[j].word) != 0;
+        }
+        ok = !is_last || write_report(mirror, &reports.due[i]);
+    }
+    return ok;
+}
+
 bool
 mirror_refresh(struct mirror *mirror)
 {
@@ -230,10 +327,9 @@ mirror_refresh(struct mirror *mirror)
         unsigned page;
         bool (*refresh)(struct mirror *mirror);
     } pages[] = {
-        {PAGE_HANDOFFS, refresh_handoffs},
-        {PAGE_BLOCKERS, refresh_blockers},
-        {PAGE_DECISIONS, refresh_decisions},
-        {PAGE_STATUS, refresh_status},
+        {PAGE_HANDOFFS, refresh_handoffs},   {PAGE_BLOCKERS, refresh_blockers},
+        {PAGE_DECISIONS, refresh_decisions}, {PAGE_STATUS, refresh_status},
+        {PAGE_REPORTS, refresh_reports},
     };
     for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
         if ((mirror->stale & pages[i].page) && !pages[i].refresh(mirror)) {

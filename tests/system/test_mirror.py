@@ -97,6 +97,35 @@ class Mirror(SystemTest):
         self.once()
         self.assertEqual(len(self.ok("blocker", "list").lines()), 1)
 
+    def test_a_point_that_asks_for_a_report_leaves_it_in_the_folder_once(self):
+        self.ok("schedule", "set", "daily-sync", "--when", "daily 9:00", "--report", "daily")
+        self.ok("schedule", "set", "strange", "--when", "daily 9:00", "--report", "no-report-of-ours")
+        self.once()
+        self.assertEqual(list((self.out / "reports").iterdir()), [])
+        for name in ("daily-sync", "strange"):
+            self.ok("schedule", "run", name)
+        self.assertIn("reports/", self.once())
+        (page,) = (self.out / "reports").iterdir()
+        self.assertRegex(page.name, r"^\d{4}-\d\d-\d\d-daily\.md$")
+        self.assertIn("# Daily report", page.read_text())
+        self.assertIn("## Blockers", page.read_text())
+        before = page.stat().st_ino
+        self.assertEqual(self.once(), "")
+        self.assertEqual(page.stat().st_ino, before)
+
+    def test_a_handoff_says_when_it_was_written_and_what_is_not_there(self):
+        handoff = self.dir / "handoff.json"
+        handoff.write_text('{"handoff": {"task": "API-1", "timestamp": "2025-08-10T14:00:00Z",'
+                           '"artifacts": [{"path": "gone.sql", "description": "the tables"}]}}')
+        number = self.ok("handoff", "give", handoff).json()["number"]
+        self.once()
+        (page,) = (self.out / "handoffs").iterdir()
+        self.assertIn("**Timestamp**: 2025-08-10 14:00", page.read_text())
+        self.assertIn("- `gone.sql`: the tables (missing)", page.read_text())
+        shown = self.baton(self.running, "handoff", "show", number, json_out=False).out
+        self.assertIn("gone.sql: the tables (missing)", shown)
+        self.assertIn("2025-08-10T14:00:00", shown)
+
     def test_it_follows_the_feed_through_a_restart_of_the_broker(self):
         env = {"BATON_ENDPOINT": self.running.endpoint}
         argv = [program("baton"), "mirror", self.out]
@@ -128,6 +157,25 @@ class ReadyAndBlocked(SystemTest):
         self.assertEqual(blocked[0]["causes"][0]["task"], "A")
         self.assertEqual(self.baton(broker, "blocked", "--role", "infra").status, 1)
         self.assertIn("waits for A", self.baton(broker, "blocked", json_out=False).out)
+
+    def test_what_a_blocker_or_a_pause_stops_is_blocked_and_not_ready(self):
+        broker = self.broker()
+        for id in ("A", "B", "C"):
+            self.assertEqual(self.baton(broker, "add", id, "--role", "backend").status, 0)
+        self.assertEqual(self.baton(broker, "blocked").status, 1)
+        self.assertEqual([t["id"] for t in self.baton(broker, "ready", "--limit", 2).lines()],
+                         ["A", "B"])
+        raised = self.baton(broker, "blocker", "raise", "no key", "--role", "backend").json()
+        self.assertEqual(self.baton(broker, "ready").status, 1)
+        blocked = self.baton(broker, "blocked").lines()
+        self.assertEqual([t["id"] for t in blocked], ["A", "B", "C"])
+        self.assertIn("no key", blocked[0]["causes"][0]["text"])
+        self.assertEqual(len(self.baton(broker, "blocked", "--limit", 2).lines()), 2)
+        self.baton(broker, "blocker", "resolve", raised["number"])
+        self.assertEqual(len(self.baton(broker, "ready").lines()), 3)
+        self.baton(broker, "pause", "--project", "default")
+        self.assertEqual(self.baton(broker, "ready").status, 1)
+        self.assertEqual(len(self.baton(broker, "blocked").lines()), 3)
 
 
 if __name__ == "__main__":
