@@ -227,13 +227,11 @@ pack_sized(struct buf *buf, const ProtobufCMessage *message)
 }
 
 uint8_t *
-pack_new(const ProtobufCMessage *message, size_t *ret_bytes)
+pack_new(struct buf *room, const ProtobufCMessage *message, size_t *ret_bytes)
 {
-    struct buf buf = {0};
-    buf_reserve(&buf, PACK_ROOM);
-    pack(&buf, message);
-    *ret_bytes = buf.bytes;
-    uint8_t *packed = xmemdup(buf.data, buf.bytes);
-    buf_fini(&buf);
-    return packed;
+    buf_clear(room);
+    buf_reserve(room, PACK_ROOM);
+    pack(room, message);
+    *ret_bytes = room->bytes;
+    return xmemdup(room->data, room->bytes);
 }

@@ -17,8 +17,9 @@ enum {
 void pack(struct buf *buf, const ProtobufCMessage *message);
 /* Appends its length, as a varint, and the packed message. */
 void pack_sized(struct buf *buf, const ProtobufCMessage *message);
-/* The packed message in memory of its own and of just its size, malloced; never NULL. */
-uint8_t *pack_new(const ProtobufCMessage *message, size_t *ret_bytes);
+/* The packed message in memory of its own and of just its size, malloced; never NULL. Made in
+ * `room`, which the caller keeps for the next one. */
+uint8_t *pack_new(struct buf *room, const ProtobufCMessage *message, size_t *ret_bytes);
 
 /* Names are short, and the call of memcpy is then most of it. */
 static inline uint8_t *

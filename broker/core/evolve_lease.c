@@ -153,7 +153,7 @@ attempt_close(struct core *core, struct task *task, const Baton__AttemptEnded *e
     ext->result_bytes = 0;
     if (ended->result) {
         size_t bytes;
-        ext->result = pack_new(&ended->result->base, &bytes);
+        ext->result = pack_new(&core->packing, &ended->result->base, &bytes);
         ext->result_bytes = (uint32_t)bytes;
     }
     set_text(&ext->reason_text, ended->text);

@@ -219,7 +219,7 @@ put_record(struct core *core, const struct task *task, struct core_out *out)
     }
     struct core_put *put = &out->puts[out->n_puts++];
     put->key = task->key;
-    put->record = pack_new(&record.base, &put->bytes);
+    put->record = pack_new(&core->packing, &record.base, &put->bytes);
 }
 
 void

@@ -54,7 +54,7 @@ ext_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
     ext->cancel_grace_ms = r->cancel_grace_ms;
     if (r->result) {
         size_t bytes;
-        ext->result = pack_new(&r->result->base, &bytes);
+        ext->result = pack_new(&core->packing, &r->result->base, &bytes);
         ext->result_bytes = (uint32_t)bytes;
     }
     (void)measures_restore(ext, r->measures, r->n_measures);

@@ -512,6 +512,7 @@ core_free(struct core *core)
     }
     slab_fini(&core->slab);
     arena_fini(&core->scratch);
+    buf_fini(&core->packing);
     free(core->tombstones);
     free(core->settle);
     free(core->marks);

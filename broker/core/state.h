@@ -12,6 +12,7 @@
 #include "broker/core/index.h"
 #include "broker/core/tally.h"
 #include "common/alloc.h"
+#include "common/buf.h"
 #include "common/limits.h"
 #include "common/rng.h"
 #include "common/slab.h"
@@ -462,6 +463,7 @@ struct core {
     int64_t now;               /* of the newest fact */
     int64_t queue_now;         /* of the newest pick: what "past its time" is measured by */
     struct arena scratch;      /* of evolve */
+    struct buf packing;        /* of pack_new */
     const Baton__Spec *adding; /* what the Added at hand describes; NULL: replayed, unpack it */
 
     struct task **chunks;
