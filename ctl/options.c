@@ -169,11 +169,12 @@ merge(const struct option *own, struct option *all)
     }
 }
 
-/* Takes --project ahead of everything else: names that other options hold are of that project,
- * wherever it stands. What is wrong is said by the reading proper. */
+/* Takes --project and --json ahead of everything else: names that other options hold are of that
+ * project, and errors are of that form, wherever it stands. What is wrong is said by the reading
+ * proper. */
 static void
-take_project_first(struct ctl *ctl, int argc, char **argv, const char *letters,
-                   const struct option *all)
+take_form_first(struct ctl *ctl, int argc, char **argv, const char *letters,
+                const struct option *all)
 {
     char **copy = xmemdup(argv, ((size_t)argc + 1) * sizeof *argv); /* getopt moves words */
     const char *word;
@@ -181,6 +182,7 @@ take_project_first(struct ctl *ctl, int argc, char **argv, const char *letters,
     for (int option; (option = step(argc, copy, letters, all, &word)) != -1;) {
         struct ctl_ref ref;
         const char *why;
+        ctl->json |= option == OPTION_JSON;
         if (option == OPTION_PROJECT && optarg[0] && ctl_ref_parse("x", optarg, &ref, &why)) {
             ctl->project = optarg;
             ctl->project_given = true;
@@ -198,7 +200,7 @@ ctl_getopt(struct ctl *ctl, int argc, char **argv, const char *letters, const st
     char with_colon[64];
     snprintf(with_colon, sizeof with_colon, ":qh%s", letters);
     if (optind == 0) {
-        take_project_first(ctl, argc, argv, with_colon, all);
+        take_form_first(ctl, argc, argv, with_colon, all);
     }
     for (;;) {
         const char *word;

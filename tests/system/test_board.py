@@ -82,6 +82,11 @@ class Blockers(BoardTest):
         self.ok("fail", "later", "--token", token)
         self.no(1, "no lease", "blocker", "raise", "again", env=env)
 
+    def test_an_error_is_json_wherever_json_is_asked_for(self):
+        done = self.baton(self.running, "blocker", "raise", "--bogus", "--json", json_out=False)
+        self.assertEqual(done.status, 64)
+        self.assertEqual(done.error()["error"]["code"], "usage")
+
     def test_an_error_about_a_card_does_not_send_to_the_tasks(self):
         number = self.ok("blocker", "raise", "x", "--role", "infra").json()["number"]
         self.ok("blocker", "resolve", number)
