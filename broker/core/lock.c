@@ -126,7 +126,7 @@ name_reservations(const struct core *core, struct core_request *request, const s
     ret->reservations = arena_alloc(request->arena, HOLDERS_NAMED_MAX * sizeof *ret->reservations);
     uint32_t slot = 0;
     const Baton__Card *card;
-    while (core->board.n_reservations && ret->n_reservations < HOLDERS_NAMED_MAX &&
+    while (core->board.reservations.n && ret->n_reservations < HOLDERS_NAMED_MAX &&
            (card = reservation_next(core, &slot, wanted))) {
         bool is_own = task ? card->token == task->course->token
                            : !card->token && strcmp(card->by, request->actor) == 0;

@@ -194,7 +194,7 @@ resource_view(const struct core *core, struct core_request *request,
     wanted.name = resource->name;
     uint32_t at = 0;
     const Baton__Card *card;
-    while (core->board.n_reservations && view->n_reservations < 100 &&
+    while (core->board.reservations.n && view->n_reservations < 100 &&
            (card = reservation_next(core, &at, &wanted))) {
         view->reservations[view->n_reservations++] = card->number;
     }

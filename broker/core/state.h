@@ -433,26 +433,31 @@ struct snapshot_run {
 struct card;
 struct card_group;
 
+/* Of cards, rising. */
+struct numbers {
+    uint64_t *list;
+    uint32_t n, room;
+};
+
 /* The board's cards (board/board.h). */
 struct board {
     struct card **slots; /* from 1; NULL: free */
     uint32_t n_slots, room_slots;
     uint32_t *free;
     uint32_t n_free;
-    uint32_t n;            /* cards */
-    uint32_t n_unanswered; /* handoffs */
-    uint32_t n_roles;      /* rules of roles */
-    uint32_t n_stale;      /* roles that did not speak when they had said */
-    uint32_t first, last;  /* by number */
-    uint64_t *in_force;    /* numbers of decisions, rising */
-    uint32_t n_in_force, room_in_force;
+    uint32_t n;                  /* cards */
+    uint32_t n_unanswered;       /* handoffs */
+    uint32_t n_roles;            /* rules of roles */
+    uint32_t n_stale;            /* roles that did not speak when they had said */
+    uint32_t first, last;        /* by number */
+    struct numbers in_force;     /* decisions */
+    struct numbers reservations; /* in force */
     struct index64 by_number;
     struct card *by_identity;
     struct card_group *groups;
     struct heap clocks;
-    uint32_t n_reservations; /* in force */
-    struct heap schedules;   /* their clocks: core_schedule_pass */
-    struct heap ended;       /* cards, by number */
+    struct heap schedules; /* their clocks: core_schedule_pass */
+    struct heap ended;     /* cards, by number */
 };
 
 struct core {

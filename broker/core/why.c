@@ -292,7 +292,7 @@ why_claims(struct why *w)
         wanted.name = obstacle->name;
         uint32_t slot = 0;
         const Baton__Card *card;
-        while (w->core->board.n_reservations &&
+        while (w->core->board.reservations.n &&
                (card = reservation_next(w->core, &slot, &wanted))) {
             why_reservation(w, card, obstacle->name);
         }

@@ -87,6 +87,29 @@ identity_join(struct core *core, struct card *card)
     HASH_ADD_KEYPTR(by_identity, core->board.by_identity, card->identity, bytes, card);
 }
 
+void
+numbers_weigh(struct numbers *numbers, uint64_t number, int by)
+{
+    uint32_t at = numbers->n;
+    while (at > 0 && numbers->list[at - 1] > number) {
+        at--;
+    }
+    if (by < 0) {
+        CHECK(at > 0 && numbers->list[at - 1] == number);
+        memmove(&numbers->list[at - 1], &numbers->list[at],
+                (numbers->n - at) * sizeof *numbers->list);
+        numbers->n--;
+        return;
+    }
+    if (numbers->n == numbers->room) {
+        numbers->room = numbers->room ? numbers->room * 2 : 16;
+        numbers->list = xreallocarray(numbers->list, numbers->room, sizeof *numbers->list);
+    }
+    memmove(&numbers->list[at + 1], &numbers->list[at], (numbers->n - at) * sizeof *numbers->list);
+    numbers->list[at] = number;
+    numbers->n++;
+}
+
 /* ---- clocks ---- */
 
 static int64_t
@@ -345,7 +368,8 @@ board_fini(struct core *core)
     while (core->board.first) {
         card_free(core, board_at(core, core->board.first));
     }
-    free(core->board.in_force);
+    free(core->board.in_force.list);
+    free(core->board.reservations.list);
     free(core->board.slots);
     free(core->board.free);
     heap_fini(&core->board.clocks);

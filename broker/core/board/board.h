@@ -149,6 +149,9 @@ Baton__Code posting_decide(struct posting *p, struct core *core, struct core_req
 Baton__Code board_check_room(const struct core *core, struct core_request *request, size_t n_cards,
                              size_t n_budgets);
 
+/* One card more is on the list (by = 1), or one less (-1). */
+void numbers_weigh(struct numbers *numbers, uint64_t number, int by);
+
 /* ---- carried.c: cards of a submission ---- */
 
 /* May all be set? Fills in ret->cards. */
@@ -177,8 +180,9 @@ enum { RESERVATION_CLAIMS_MAX = CLAIMS_MAX };
 /* What the card holds, if it is a reservation in force; its resources are known. How many. */
 uint32_t reservation_claims(const struct core *core, const Baton__Card *card,
                             struct claim claims[RESERVATION_CLAIMS_MAX]);
-/* The next reservation behind this slot (0: the first) that is in the way of what is wanted. */
-const Baton__Card *reservation_next(const struct core *core, uint32_t *slot,
+/* The next reservation in force, *at and those behind it (0: of all), that is in the way of what
+ * is wanted; *at is behind it then. */
+const Baton__Card *reservation_next(const struct core *core, uint32_t *at,
                                     const Baton__Claim *wanted);
 
 /* ---- the kinds ---- */

@@ -4,10 +4,8 @@
  * them, and an objection stops nothing: who decides decides. */
 #include "broker/core/board/board.h"
 
-#include "common/alloc.h"
 #include "common/words.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- who speaks ---- */
@@ -343,8 +341,8 @@ supersede(struct posting *p, struct card *card)
 {
     const struct board *board = &p->core->board;
     const Baton__Card *by = card->message;
-    for (uint32_t i = 0; i < board->n_in_force; i++) {
-        const struct card *old = board_find(p->core, board->in_force[i]);
+    for (uint32_t i = 0; i < board->in_force.n; i++) {
+        const struct card *old = board_find(p->core, board->in_force.list[i]);
         if (old != card && strcmp(old->message->name, by->name) == 0 &&
             strcmp(old->message->project, by->project) == 0) {
             supersede_one(p, old);
@@ -434,35 +432,14 @@ decision_withdraw(struct posting *p)
     return BATON__CODE__CODE_OK;
 }
 
-/* ---- those in force, by number ---- */
+/* ---- those in force ---- */
 
 static void
 decision_weigh(struct core *core, const Baton__Card *card, int by)
 {
-    struct board *board = &core->board;
-    if (card->state != CARD(IN_FORCE)) {
-        return;
+    if (card->state == CARD(IN_FORCE)) {
+        numbers_weigh(&core->board.in_force, card->number, by);
     }
-    uint32_t at = board->n_in_force;
-    while (at > 0 && board->in_force[at - 1] > card->number) {
-        at--;
-    }
-    if (by < 0) {
-        CHECK(at > 0 && board->in_force[at - 1] == card->number);
-        memmove(&board->in_force[at - 1], &board->in_force[at],
-                (board->n_in_force - at) * sizeof *board->in_force);
-        board->n_in_force--;
-        return;
-    }
-    if (board->n_in_force == board->room_in_force) {
-        board->room_in_force = board->room_in_force ? board->room_in_force * 2 : 16;
-        board->in_force = xreallocarray(board->in_force, board->room_in_force,
-                                        sizeof *board->in_force);
-    }
-    memmove(&board->in_force[at + 1], &board->in_force[at],
-            (board->n_in_force - at) * sizeof *board->in_force);
-    board->in_force[at] = card->number;
-    board->n_in_force++;
 }
 
 /* Does an agent of this role, at a task with this label "area" (""), work in the decision's area?

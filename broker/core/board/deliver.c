@@ -73,8 +73,8 @@ add_decisions(const struct core *core, const struct task *task, const Baton__Spe
         label = strcmp(spec->labels[i]->key, "area") == 0 ? spec->labels[i]->value : label;
     }
     const char *project = task_project(core, task);
-    for (uint32_t i = core->board.n_in_force; i-- > 0 && has_room(parcel);) {
-        const Baton__Card *card = board_find(core, core->board.in_force[i])->message;
+    for (uint32_t i = core->board.in_force.n; i-- > 0 && has_room(parcel);) {
+        const Baton__Card *card = board_find(core, core->board.in_force.list[i])->message;
         if (strcmp(card->project, project) == 0 &&
             decision_concerns(core, card, role_names[task->role], label)) {
             parcel_add(parcel, card);
@@ -89,10 +89,10 @@ cards_deliver(const struct core *core, struct core_request *request, const struc
     const Baton__Spec *spec = task_unpack(core, task, request->arena);
     struct parcel parcel = {.request = request,
                             .assignment = assignment,
-                            .room = spec->n_after + MIN(core->board.n_in_force, DECISIONS_GIVEN),
+                            .room = spec->n_after + MIN(core->board.in_force.n, DECISIONS_GIVEN),
                             .left = UPSTREAM_BYTES_MAX};
     assignment->cards = arena_alloc(request->arena, (parcel.room + 1) * sizeof(Baton__Card *));
     add_handoffs(core, task, spec, &parcel);
-    parcel.room = assignment->n_cards + MIN(core->board.n_in_force, DECISIONS_GIVEN);
+    parcel.room = assignment->n_cards + MIN(core->board.in_force.n, DECISIONS_GIVEN);
     add_decisions(core, task, spec, &parcel);
 }

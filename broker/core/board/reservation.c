@@ -27,12 +27,12 @@ claim_of(const Baton__Item *item)
 }
 
 const Baton__Card *
-reservation_next(const struct core *core, uint32_t *slot, const Baton__Claim *wanted)
+reservation_next(const struct core *core, uint32_t *at, const Baton__Claim *wanted)
 {
-    *slot = *slot ? board_at(core, *slot)->next : core->board.first;
-    for (; *slot; *slot = board_at(core, *slot)->next) {
-        const Baton__Card *card = board_at(core, *slot)->message;
-        for (size_t i = 0; is_in_force(card) && i < card->n_items; i++) {
+    const struct numbers *all = &core->board.reservations;
+    while (*at < all->n) {
+        const Baton__Card *card = board_find(core, all->list[(*at)++])->message;
+        for (size_t i = 0; i < card->n_items; i++) {
             Baton__Claim held = claim_of(card->items[i]);
             if (claims_meet(held.name, held.shared, wanted->name, wanted->shared)) {
                 return card;
@@ -172,10 +172,10 @@ void
 reservations_end(struct core *core, struct core_request *request, const struct task *task,
                  bool unclean)
 {
-    for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
-        const struct card *card = board_at(core, slot);
-        if (!is_in_force(card->message) || !card->message->token ||
-            card->message->token != task->course->token) {
+    const struct numbers *all = &core->board.reservations;
+    for (uint32_t i = all->n; i-- > 0;) { /* from behind: those that end leave the list */
+        const struct card *card = board_find(core, all->list[i]);
+        if (!card->message->token || card->message->token != task->course->token) {
             continue;
         }
         Baton__Card next = board_copy(card);
@@ -218,7 +218,7 @@ reservation_weigh(struct core *core, const Baton__Card *card, int by)
         struct resource *resource = resource_make(core, card->items[i]->name);
         resource->n_claims += (uint32_t)by;
     }
-    core->board.n_reservations += (uint32_t)by;
+    numbers_weigh(&core->board.reservations, card->number, by);
     claims_count(core, claims, reservation_claims(core, card, claims), by);
 }
 
