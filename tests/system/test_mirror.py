@@ -91,6 +91,9 @@ class Mirror(SystemTest):
                                    for r in ("", ".reason.txt")})
         self.assertIn("baton apply", self.page("inbox/refused/c.yaml.reason.txt"))
         self.assertIn("GHOST", self.page("inbox/refused/d.json.reason.txt"))
+        (inbox / "e.yaml").write_text("handoff: {from_agent: Backend, to_agent: Frontend, notes: x}\n")
+        self.once()
+        self.assertIn("add task: ID", self.page("inbox/refused/e.yaml.reason.txt"))
         self.assertTrue((inbox / "note.txt").exists())
         # The same content again, as after a crash between filing and moving, is the same request.
         (inbox / "a.yaml").write_text("blocker: {title: no keys, task: API-1, owner: Maria}\n")

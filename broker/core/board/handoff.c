@@ -82,8 +82,9 @@ check_giver(struct posting *p)
     Baton__Card *next = &p->next;
     const char *of_task = p->task && p->task->role < ROLES_N ? role_names[p->task->role] : NULL;
     if (!next->task[0]) {
-        return refuse(p->request, BATON__CODE__CODE_INVALID, "card.task",
-                      "of which task? a handoff hands on the work of a task");
+        return refuse(
+            p->request, BATON__CODE__CODE_INVALID, "card.task",
+            "of which task? a handoff hands on the work of a task: add task: ID (--task ID)");
     }
     if (p->under && p->under != p->task) {
         return refuse(p->request, BATON__CODE__CODE_DENIED, "card.task",
