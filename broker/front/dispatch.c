@@ -6,6 +6,7 @@
 #include "common/limits.h"
 #include "common/pack.h"
 #include "common/text.h"
+#include "common/unpack.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -111,6 +112,53 @@ is_transient(Baton__Code code)
            code == BATON__CODE__CODE_INTERNAL;
 }
 
+/* A lease is remembered without what its task says: the core has that anyway, and on a disk that is
+ * nearly full there is no room to write the payloads of accepted work a second time. */
+static Baton__Assign *
+bare_assign(struct front *front, const Baton__Assign *assign)
+{
+    Baton__Assign *bare = arena_alloc(&front->arena, sizeof *bare);
+    baton__assign__init(bare);
+    bare->tasks = arena_alloc(&front->arena, (assign->n_tasks + 1) * sizeof *bare->tasks);
+    for (; bare->n_tasks < assign->n_tasks; bare->n_tasks++) {
+        const Baton__Assignment *from = assign->tasks[bare->n_tasks];
+        Baton__Assignment *to = arena_alloc(&front->arena, sizeof *to);
+        baton__assignment__init(to);
+        to->token = from->token;
+        to->key = from->key;
+        to->project = from->project;
+        to->id = from->id;
+        to->role = from->role;
+        to->attempt = from->attempt;
+        to->lease_ms = from->lease_ms;
+        bare->tasks[bare->n_tasks] = to;
+    }
+    return bare;
+}
+
+/* The other way: what the task says now. Of one that is archived nothing is left to say; then the
+ * lease is long over. */
+static void
+fill_assign(struct front *front, Baton__Assign *assign)
+{
+    struct core_request request = front_request(front, "");
+    for (size_t i = 0; i < assign->n_tasks; i++) {
+        Baton__Assignment *task = assign->tasks[i];
+        Baton__Assignment now;
+        Baton__Ref ref = {.base = PROTOBUF_C_MESSAGE_INIT(&baton__ref__descriptor),
+                          .project = task->project,
+                          .id = task->id};
+        if (core_context(front->core, &request, &ref, &now) != BATON__CODE__CODE_OK ||
+            now.key != task->key) {
+            continue;
+        }
+        now.token = task->token;
+        now.attempt = task->attempt;
+        now.lease_ms = task->lease_ms;
+        *task = now;
+    }
+}
+
 static void
 remember(struct front *front, const char *client, uint64_t number, uint64_t acked, uint64_t digest,
          const Baton__FromBroker *reply)
@@ -118,8 +166,12 @@ remember(struct front *front, const char *client, uint64_t number, uint64_t acke
     if (reply->error && is_transient(reply->error->code)) {
         return;
     }
+    Baton__FromBroker kept = *reply;
+    if (kept.op_case == BATON__FROM_BROKER__OP_ASSIGN) {
+        kept.assign = bare_assign(front, reply->assign);
+    }
     struct buf packed = {0};
-    pack(&packed, &reply->base);
+    pack(&packed, &kept.base);
     struct core_request request = front_request(front, "");
     core_remember(front->core, &request, client, number, acked, digest, packed.data, packed.bytes);
     buf_fini(&packed);
@@ -145,6 +197,26 @@ redirect(struct call *call)
     return true;
 }
 
+/* Sends the answer that was kept. */
+static void
+send_again(struct call *call, const uint8_t *packed, size_t bytes)
+{
+    struct front *front = call->front;
+    struct buf filled = {0};
+    Baton__FromBroker *kept = unpack_own(&front->arena, &baton__from_broker__descriptor, bytes,
+                                         packed);
+    if (kept && kept->op_case == BATON__FROM_BROKER__OP_ASSIGN) {
+        fill_assign(front, kept->assign);
+        pack(&filled, &kept->base);
+        packed = filled.data;
+        bytes = filled.bytes;
+    }
+    struct outbox_entry entry = {.peer = call->peer};
+    entry.data = wire_frame(call->message->id, true, packed, bytes, &entry.bytes);
+    outbox_add(&front->outbox, &entry);
+    buf_fini(&filled);
+}
+
 /* True when the request was answered without doing anything: it is an old one. */
 static bool
 replay(struct call *call, Baton__FromBroker *reply, bool *ret_refused)
@@ -161,9 +233,7 @@ replay(struct call *call, Baton__FromBroker *reply, bool *ret_refused)
     case CORE_REPLAYED:
         front_count(front, COUNT_REQUESTS_REPLAYED, 1);
         if (message->id) {
-            struct outbox_entry entry = {.peer = call->peer};
-            entry.data = wire_frame(message->id, true, packed, bytes, &entry.bytes);
-            outbox_add(&front->outbox, &entry);
+            send_again(call, packed, bytes);
         }
         return true;
     case CORE_USED:

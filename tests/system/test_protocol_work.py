@@ -1,5 +1,6 @@
 """The broker against docs/protocol.md, sections 6 to 8: sessions, credit, reports, tokens, take."""
 
+import os
 import unittest
 
 from harness import SystemTest, wait_until
@@ -393,6 +394,26 @@ class Take(WorkTest):
         answer = self.c.wait(request.id, 5)
         self.assertIsNotNone(answer, "work came, but no answer")
         self.assertEqual(answer.assign.tasks[0].id, "a")
+
+    def test_asked_again_it_gives_the_same_lease_with_all_that_the_task_says(self):
+        """Also when the broker was killed in between: the lease is remembered, and what the task says is the task's."""
+        self.c.submit([spec("first"), spec("a", after=["first"], payload=os.urandom(200_000))])
+        (first,) = self.c.take(["backend"], worker="w")
+        self.c.finish(first.token, summary="it is laid")
+        journal = self.c.status().journal_bytes
+        request = self.c.numbered("take", wire.Take(roles=["backend"], worker="w"))
+        answer = self.c.ask(request, 10)
+        self.assertLess(self.c.status().journal_bytes - journal, 10_000)
+        (task_given,) = answer.assign.tasks
+        self.assertEqual(task_given.upstream[0].summary, "it is laid")
+        for kill in False, True:
+            if kill:
+                self.b.kill()
+                self.b.start()
+                self.c = self.client(self.b)
+            again = self.c.ask(request, 10)
+            self.assertTrue(again.replayed)
+            self.assertEqual(again.assign, answer.assign)
 
     def test_waits_no_longer_than_asked(self):
         request = wire.Take(roles=["backend"], wait_ms=300, worker="w")
