@@ -195,9 +195,6 @@ look_at_child(struct look *look, const struct m_spec *spec)
     }
     const struct m_task *parent = &m->task[look->parent];
     look->n_new++;
-    if (spec->project != parent->project) {
-        look->sure |= CODE(INVALID) | CODE(DENIED) | CODE(LIMIT);
-    }
     if (parent->depth + 1 > SPAWN_DEPTH_MAX ||
         parent->n_children + look->n_new > SPAWN_FANOUT_MAX ||
         m->task[parent->root].n_below + look->n_new > 200) {
@@ -540,6 +537,9 @@ model_submit_codes(struct model *m, const struct m_submit *submit, struct m_plan
         int t = model_find(m, spec->project, spec->id);
         plan->fate[i] = FATE_CREATE;
         plan->other[i] = -1;
+        if (look.parent >= 0 && spec->project != m->task[look.parent].project) {
+            look.sure |= CODE(INVALID) | CODE(DENIED) | CODE(LIMIT); /* also one that is there */
+        }
         if (t >= 0) {
             look_at_existing(&look, i, t);
         } else if (spec->unique) {
