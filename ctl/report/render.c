@@ -165,7 +165,10 @@ render_markdown(const json_t *doc, struct buf *out)
     {
         buf_add_text(out, "\n## ");
         page_text(out, member(section, "title"));
-        buf_add_text(out, "\n\n");
+        buf_add_text(out, "\n");
+        if (json_array_size(json_object_get(section, "lines"))) {
+            buf_add_text(out, "\n");
+        }
         json_array_foreach(json_object_get(section, "lines"), k, line)
         {
             buf_add_text(out, "- ");
