@@ -224,13 +224,15 @@ tally_end(struct core *core, const struct task *task, const Baton__AttemptEnded 
     }
 }
 
-/* What was noted for the attempt has been read, unless it was lost or given back. */
+/* What was noted for the attempt has been read, unless it was lost or given back. Why an attempt
+ * that said done was not taken as done is noted for the next one. */
 static void
 note_spend(struct task *task, const Baton__AttemptEnded *ended)
 {
     unsigned outcome = ended->result ? ended->result->outcome : BATON__OUTCOME__OUTCOME_LOST;
     if (outcome != BATON__OUTCOME__OUTCOME_LOST && outcome != BATON__OUTCOME__OUTCOME_RELEASED) {
-        set_text(&task->ext->note, NULL);
+        bool falls_short = outcome == BATON__OUTCOME__OUTCOME_DONE && ended->counted;
+        set_text(&task->ext->note, falls_short ? ended->text : NULL);
     }
 }
 

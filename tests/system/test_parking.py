@@ -170,10 +170,14 @@ class Roles(LifeTest):
         self.assertNotEqual(shown["state"], "done")
         self.assertIn("requires a handoff", shown["attempts"][0]["summary"] + shown["reason_text"])
         wait_until("the next attempt", lambda: self.reason("API")[0] == "ready")
+        self.running.restart()
         taken, env = self.take("backend")
+        self.assertIn("requires a handoff", taken["note"])
         self.ok("handoff", "give", "--completed", "endpoints", env=env)
         self.ok("complete", env=env)
         self.assertEqual(self.reason("API")[0], "done")
+        self.ok("reopen", "API")
+        self.assertIsNone(self.take("backend")[0]["note"])  # it has been read
         self.assertEqual(self.ok("rules", "list", "role").lines()[0]["name"], "backend")
         self.ok("rules", "remove", "role", "backend")
 
