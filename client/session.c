@@ -20,7 +20,7 @@ enum {
     RESEND_MS = 5000,         /* a result that is not acknowledged */
     LEASE_MS_UNKNOWN = 30000, /* of leases from an earlier life: beaten often */
     SCAN_MS_MIN = 50,
-    CREDIT_MS = 50, /* tasks under way for earlier credit have arrived by then */
+    CREDIT_MS = 50, /* until credit is said anew while some is left */
     IDLE_MS_MAX = 1000,
 };
 
@@ -112,9 +112,8 @@ greet(struct baton_worker *w, int64_t now)
     return sent;
 }
 
-/* When the credit is to be said; INT64_MAX: the broker knows it. Credit is absolute, and may cross
- * with tasks that are on their way: said anew too early it would bring more than there are slots
- * for. So more is said when the last credit is used up, or has been there unused for a while. */
+/* When the credit is to be said; INT64_MAX: the broker knows it. More is said when the last credit
+ * is used up, or has been there unused for a while: one message for many ended tasks. */
 static int64_t
 credit_at(const struct baton_worker *w, uint32_t *ret_due)
 {
@@ -135,6 +134,7 @@ send_credit(struct baton_worker *w, int64_t now)
     }
     Baton__Credit credit = BATON__CREDIT__INIT;
     credit.slots = due;
+    credit.arrived = w->arrived; /* tasks that are on their way use it up too */
     Baton__ToBroker message = BATON__TO_BROKER__INIT;
     message.op_case = BATON__TO_BROKER__OP_CREDIT; /* no id: nobody waits for the answer */
     message.credit = &credit;
@@ -221,6 +221,7 @@ welcome(struct baton_worker *w, const Baton__Welcome *m, int64_t now)
     w->epoch = m->epoch;
     w->heartbeat_ms = MIN(MAX(m->heartbeat_ms, HEARTBEAT_MS_MIN), HEARTBEAT_MS_MAX);
     w->credit_told = 0;
+    w->arrived = 0;
     size_t at = 0;
     for (struct lease *lease; (lease = leases_each(&w->leases, &at));) {
         lease->beat_at = now + lease->lease_ms / 3; /* announced is renewed */
@@ -236,6 +237,7 @@ welcome(struct baton_worker *w, const Baton__Welcome *m, int64_t now)
 static void
 assigned(struct baton_worker *w, const Baton__Assign *m)
 {
+    w->arrived += m->n_tasks;
     for (size_t i = 0; i < m->n_tasks; i++) {
         const Baton__Assignment *a = m->tasks[i];
         if (a->token == 0 || leases_find(&w->leases, a->token)) {

@@ -46,6 +46,7 @@ struct baton_worker {
     uint32_t credit_wanted; /* by the caller, counted down as tasks are handed out */
     uint32_t credit_told;   /* as the broker knows it, counted down as tasks arrive */
     int64_t credit_said_at; /* when it was last said */
+    uint64_t arrived;       /* tasks, in this session */
     uint32_t n_fresh;       /* tasks that arrived and are not handed out */
 
     struct record *in;                /* memory of the message that is being handed out; owned */

@@ -145,7 +145,7 @@ assigned(struct worker *worker, baton_assignment *task)
             return;
         }
     }
-    /* Credit and assignment crossed on their way. */
+    /* The broker does not count what is under way to us. */
     give_back(worker, task, "no slot was free");
 }
 

@@ -216,9 +216,7 @@ send_gathered(struct front *front, struct serving *serving)
         front_send_assign(front, session->peer, 0, session->worker, &assign);
         begin = end;
     }
-    sessions_served(front->sessions, session);
-    sessions_set_credit(front->sessions, session,
-                        session->credit - MIN(session->credit, (uint32_t)gathered->n));
+    sessions_served(front->sessions, session, (uint32_t)gathered->n);
 }
 
 /* Asks the core for up to `quantum` tasks more for one session. */

@@ -132,6 +132,9 @@ front_release_entry(void *context, struct outbox_entry *entry)
         return;
     }
     give_back(front, entry);
+    if (session) {
+        sessions_unserved(front->sessions, session, (uint32_t)entry->n_tokens);
+    }
     if (session && sent == ROUTER_GONE) {
         struct core_request request = front_request(front, "");
         sessions_part(front->sessions, session, front->now);

@@ -154,12 +154,12 @@ handle_credit(struct call *call, Baton__FromBroker *reply)
         front_send_now(front, call->peer, call->message->id, reply);
         return ANSWER_SENT;
     }
-    uint32_t slots = call->message->credit->slots;
-    if (slots > SLOTS_MAX) {
+    const Baton__Credit *credit = call->message->credit;
+    if (credit->slots > SLOTS_MAX) {
         return reply_refuse(call, reply, BATON__CODE__CODE_INVALID, "credit.slots",
                             "credit is at most %d", (int)SLOTS_MAX);
     }
-    sessions_set_credit(front->sessions, call->session, slots);
+    sessions_set_credit(front->sessions, call->session, credit->slots, credit->arrived);
     front->assign_wanted = true;
     set_done(front, reply, false);
     return ANSWER_NOW;

@@ -320,14 +320,16 @@ sessions_forgive(struct sessions *sessions, int64_t ms, int64_t now)
 
 /* ---- credit ---- */
 
-void
-sessions_set_credit(struct sessions *sessions, struct session *session, uint32_t credit)
+/* After a change of what is assigned or of how much may be. */
+static void
+update_credit(struct sessions *sessions, struct session *session)
 {
     CHECK(!session->is_parted);
     count(sessions, session, false);
-    session->credit = credit;
+    uint64_t used = MIN(session->assigned, session->assigned_max);
+    session->credit = (uint32_t)(session->assigned_max - used);
     count(sessions, session, true);
-    if (credit == 0) {
+    if (session->credit == 0) {
         hungry_remove(sessions, session);
     } else if (!session->is_hungry) {
         hungry_append(sessions, session);
@@ -335,12 +337,26 @@ sessions_set_credit(struct sessions *sessions, struct session *session, uint32_t
 }
 
 void
-sessions_served(struct sessions *sessions, struct session *session)
+sessions_set_credit(struct sessions *sessions, struct session *session, uint32_t slots,
+                    uint64_t arrived)
 {
-    if (session->is_hungry) {
-        hungry_remove(sessions, session);
-        hungry_append(sessions, session);
-    }
+    session->assigned_max = MIN(arrived, session->assigned) + slots;
+    update_credit(sessions, session);
+}
+
+void
+sessions_served(struct sessions *sessions, struct session *session, uint32_t n)
+{
+    hungry_remove(sessions, session);
+    session->assigned += n;
+    update_credit(sessions, session);
+}
+
+void
+sessions_unserved(struct sessions *sessions, struct session *session, uint32_t n)
+{
+    session->assigned -= MIN(session->assigned, (uint64_t)n);
+    update_credit(sessions, session);
 }
 
 struct session *

@@ -27,6 +27,8 @@ struct session {
     uint32_t roles;  /* bit r for role r */
     uint32_t slots;
     uint32_t credit;       /* tasks that the worker takes more than it has */
+    uint64_t assigned;     /* tasks since the Hello, those under way with them */
+    uint64_t assigned_max; /* as the worker said last: credit is what is left of it */
     bool draining;         /* as the worker was told */
     int64_t since;         /* of the Hello */
     int64_t heard_at;      /* its newest message */
@@ -85,9 +87,14 @@ int64_t sessions_next_at(const struct sessions *sessions);
 /* The broker did not listen for `ms`: nobody's silence counts for that long. O(n). */
 void sessions_forgive(struct sessions *sessions, int64_t ms, int64_t now);
 
-void sessions_set_credit(struct sessions *sessions, struct session *session, uint32_t credit);
-/* It got work: it is the last in the order now. */
-void sessions_served(struct sessions *sessions, struct session *session);
+/* It takes `slots` tasks more than the `arrived` that it has seen since its Hello: what is under
+ * way to it fills some of them. */
+void sessions_set_credit(struct sessions *sessions, struct session *session, uint32_t slots,
+                         uint64_t arrived);
+/* It got n tasks, which use up its credit: it is the last in the order now. */
+void sessions_served(struct sessions *sessions, struct session *session, uint32_t n);
+/* So many of them were never sent: they use up nothing. */
+void sessions_unserved(struct sessions *sessions, struct session *session, uint32_t n);
 /* Sessions with credit, least recently served first (hungry_next leads on). */
 struct session *sessions_hungry(const struct sessions *sessions);
 

@@ -168,7 +168,7 @@ class FakeWorker(LoadThread):
     def _say_credit(self):
         credit = max(0, self.slots - len(self.jobs))
         if credit != self.told_credit:
-            self.session.request("credit", wire.Credit(slots=credit), 1)
+            self.session.credit(credit, 1)
             self.told_credit = credit
 
     def _take_in(self, timeout):

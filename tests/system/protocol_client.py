@@ -251,9 +251,11 @@ class Worker(Client):
         self.roles = roles
         self.slots = slots
         self.welcome = None
+        self.arrived = 0
 
     def greet(self, held=(), **fields):
         """Opens the session. `held`: pairs of token and whether it was started."""
+        self.arrived = 0
         self.welcome = self.hello(
             worker=self.name,
             roles=self.roles,
@@ -263,8 +265,15 @@ class Worker(Client):
         )
         return self.welcome
 
-    def credit(self, slots):
-        return self.request("credit", wire.Credit(slots=slots))
+    def credit(self, slots, timeout=None):
+        """`slots` more than what has been read with next_unasked."""
+        return self.request("credit", wire.Credit(slots=slots, arrived=self.arrived), timeout)
+
+    def next_unasked(self, timeout):
+        message = super().next_unasked(timeout)
+        if message is not None:
+            self.arrived += len(message.assign.tasks)
+        return message
 
     def assigned(self, n, timeout=10.0):
         """Waits for n assignments (or fewer when the time is over)."""

@@ -87,6 +87,21 @@ class Work(WorkTest):
         worker.credit(0)
         self.assertEqual(worker.assigned(1, timeout=0.3), [])
 
+    def test_credit_that_crosses_with_assignments_brings_no_more(self):
+        """Each is said before the worker could have read what the one before it brought."""
+        self.c.submit([spec(f"t{i}") for i in range(10)])
+        worker = self.worker(self.b, "w1")
+        for _ in range(3):
+            worker.credit(2)
+        self.assertEqual(len(worker.assigned(3, timeout=0.5)), 2)
+        worker.credit(2)
+        worker.credit(1)
+        worker.credit(3)
+        self.assertEqual(len(worker.assigned(6, timeout=0.5)), 3)
+        worker.greet()  # counted anew; what it held went back
+        worker.credit(4)
+        self.assertEqual(len(worker.assigned(6, timeout=0.5)), 4)
+
     def test_only_its_roles_and_projects(self):
         self.c.submit([spec("f", role="frontend"), spec("b"), spec("p", project="other")])
         worker = self.worker(self.b, "w1", greet=False)

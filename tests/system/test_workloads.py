@@ -78,7 +78,7 @@ class DoNothing(LoadThread):
         while not self.stopping.is_set():
             if credit < self.slots / 2:
                 credit = self.slots
-                self.session.request("credit", wire.Credit(slots=credit), SLOWNESS)
+                self.session.credit(credit, SLOWNESS)
             credit -= self._take_in()
             self._report()
 

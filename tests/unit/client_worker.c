@@ -215,13 +215,14 @@ test_a_task_from_credit_to_acknowledgement(void **state)
 }
 
 static void
-test_credit_is_not_said_anew_while_tasks_may_be_under_way(void **state)
+test_credit_says_what_has_arrived(void **state)
 {
     struct pair *p = *state;
     p->worker = worker_new(p, NULL, 0);
     baton_worker_credit(p->worker, 2);
     greet(p, 1);
     struct heard *credit = hear(p, BATON__TO_BROKER__OP_CREDIT);
+    assert_int_equal(credit->m->credit->arrived, 0);
     heard_free(credit);
     baton_worker_credit(p->worker, 5);
     assign(p, 7, 8); /* was sent before the broker could know of 5 */
@@ -229,6 +230,7 @@ test_credit_is_not_said_anew_while_tasks_may_be_under_way(void **state)
     take_assigned(p, 8);
     credit = hear(p, BATON__TO_BROKER__OP_CREDIT);
     assert_int_equal(credit->m->credit->slots, 3);
+    assert_int_equal(credit->m->credit->arrived, 2);
     heard_free(credit);
     baton_worker_credit(p->worker, 1); /* less is said at once */
     credit = hear(p, BATON__TO_BROKER__OP_CREDIT);
@@ -358,6 +360,7 @@ test_hello_first_makes_a_new_session(void **state)
     heard_free(credit);
     credit = hear(p, BATON__TO_BROKER__OP_CREDIT); /* the new session knows of none */
     assert_int_equal(credit->m->credit->slots, 3);
+    assert_int_equal(credit->m->credit->arrived, 0);
     heard_free(credit);
 }
 
@@ -546,7 +549,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_a_task_from_credit_to_acknowledgement),
-        TEST(test_credit_is_not_said_anew_while_tasks_may_be_under_way),
+        TEST(test_credit_says_what_has_arrived),
         TEST(test_started_and_result_in_one_report_are_told_apart),
         TEST(test_an_assignment_that_comes_twice_is_handed_out_once),
         TEST(test_after_a_restart_leases_are_announced_and_results_repeated),

@@ -96,24 +96,54 @@ test_credit_is_counted_and_served_in_turn(void **state)
     struct session *b = open(sessions, 2, 2, 0);
     struct session *c = open(sessions, 3, 3, 0);
     assert_null(sessions_hungry(sessions));
-    sessions_set_credit(sessions, b, 2);
-    sessions_set_credit(sessions, a, 3);
-    sessions_set_credit(sessions, c, 1);
+    sessions_set_credit(sessions, b, 2, 0);
+    sessions_set_credit(sessions, a, 3, 0);
+    sessions_set_credit(sessions, c, 1, 0);
     assert_ptr_equal(sessions_hungry(sessions), b);
     assert_ptr_equal(b->hungry_next, a);
     assert_int_equal(sessions_totals(sessions)[3].credit, 6);
     assert_int_equal(sessions_totals(sessions)[3].slots, 12);
     assert_int_equal(sessions_totals(sessions)[0].workers, 0);
 
-    sessions_served(sessions, b);
+    sessions_served(sessions, b, 1);
     assert_ptr_equal(sessions_hungry(sessions), a);
     assert_ptr_equal(c->hungry_next, b);
-    sessions_set_credit(sessions, c, 0);
+    assert_int_equal(sessions_totals(sessions)[3].credit, 5);
+    sessions_set_credit(sessions, c, 0, 0);
     assert_ptr_equal(a->hungry_next, b);
     sessions_part(sessions, a, 5);
     assert_ptr_equal(sessions_hungry(sessions), b);
-    assert_int_equal(sessions_totals(sessions)[1].credit, 2);
+    assert_int_equal(sessions_totals(sessions)[1].credit, 1);
     assert_int_equal(sessions_totals(sessions)[1].workers, 2);
+    sessions_free(sessions);
+}
+
+static void
+test_what_is_under_way_uses_up_credit(void **state)
+{
+    (void)state;
+    struct sessions *sessions = sessions_new(HEARTBEAT, 10);
+    struct session *a = open(sessions, 1, 1, 0);
+    sessions_set_credit(sessions, a, 2, 0);
+    sessions_served(sessions, a, 2);
+    assert_int_equal(a->credit, 0);
+    assert_null(sessions_hungry(sessions));
+    sessions_set_credit(sessions, a, 2, 1); /* one has arrived, one will */
+    assert_int_equal(a->credit, 1);
+    sessions_set_credit(sessions, a, 0, 1);
+    assert_int_equal(a->credit, 0);
+    sessions_unserved(sessions, a, 1); /* it will not: but the worker wants none any more */
+    assert_int_equal(a->credit, 0);
+    sessions_set_credit(sessions, a, 3, 1);
+    sessions_served(sessions, a, 2);
+    sessions_unserved(sessions, a, 2); /* the worker knows nothing of them and says nothing anew */
+    assert_int_equal(a->credit, 3);
+    assert_ptr_equal(sessions_hungry(sessions), a);
+    sessions_set_credit(sessions, a, 1, 1000); /* more than there were: no more than all */
+    assert_int_equal(a->credit, 1);
+    a = open(sessions, 1, 1, 0); /* counted anew */
+    sessions_set_credit(sessions, a, 2, 0);
+    assert_int_equal(a->credit, 2);
     sessions_free(sessions);
 }
 
@@ -151,6 +181,7 @@ main(void)
         cmocka_unit_test(test_silence_ends_a_session),
         cmocka_unit_test(test_time_not_listened_is_forgiven),
         cmocka_unit_test(test_credit_is_counted_and_served_in_turn),
+        cmocka_unit_test(test_what_is_under_way_uses_up_credit),
         cmocka_unit_test(test_many_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
