@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +31,9 @@ open_directory(int parent, const char *name)
     return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* A lock of the process, not of the open file: between fork and exec a child has all that its
+ * parent had open, and it would hold the lock of a worker that was killed in that moment. Nothing
+ * else of this process may open the file, since any close of it lets go. */
 static enum state_open
 take_lock(struct state *state, pid_t *ret_holder)
 {
@@ -40,8 +42,9 @@ take_lock(struct state *state, pid_t *ret_holder)
         return STATE_FAILED;
     }
     char text[32] = "";
-    if (flock(state->lock, LOCK_EX | LOCK_NB)) {
-        if (errno != EWOULDBLOCK) {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(state->lock, F_SETLK, &whole) != 0) {
+        if (errno != EAGAIN && errno != EACCES) {
             return STATE_FAILED;
         }
         *ret_holder = read(state->lock, text, sizeof text - 1) > 0 ? (pid_t)atoi(text) : 0;

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -211,22 +213,53 @@ test_spool_round_trip(void **context)
     state_close(&state);
 }
 
+/* A worker with a child that is still between fork and exec, when `says` has a byte; the child
+ * lives until nobody can write to `waits`. */
+static pid_t
+start_worker(const char *path, int says, const int waits[2])
+{
+    pid_t worker = fork();
+    if (worker != 0) {
+        return worker;
+    }
+    close(waits[1]);
+    struct state state;
+    pid_t holder;
+    char byte = state_open(&state, path, &holder) == STATE_OPENED ? '+' : '-';
+    bool is_child = fork() == 0;
+    ssize_t ignored = is_child ? write(says, &byte, 1) : 0;
+    ignored += read(waits[0], &byte, 1);
+    _exit(ignored != 0);
+}
+
 static void
 test_one_state_one_worker(void **context)
 {
     (void)context;
-    struct state first;
-    struct state second;
+    struct state state;
     pid_t holder = 0;
     char path[96];
     snprintf(path, sizeof path, "%s/state", base);
-    assert_int_equal(state_open(&first, path, &holder), STATE_OPENED);
-    assert_int_equal(state_open(&second, path, &holder), STATE_IN_USE);
-    assert_int_equal(holder, getpid());
-    state_close(&second);
-    state_close(&first);
-    assert_int_equal(state_open(&second, path, &holder), STATE_OPENED);
-    state_close(&second);
+    int says[2], waits[2];
+    assert_int_equal(pipe2(says, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(waits, O_CLOEXEC), 0);
+    pid_t worker = start_worker(path, says[1], waits);
+    assert_true(worker > 0);
+    close(waits[0]);
+    char byte = 0;
+    assert_int_equal(read(says[0], &byte, 1), 1);
+    assert_int_equal(byte, '+');
+    assert_int_equal(state_open(&state, path, &holder), STATE_IN_USE);
+    assert_int_equal(holder, worker);
+    state_close(&state);
+    /* Killed, and its child lives on: the state is free. */
+    assert_int_equal(kill(worker, SIGKILL), 0);
+    assert_int_equal(waitpid(worker, NULL, 0), worker);
+    assert_int_equal(state_open(&state, path, &holder), STATE_OPENED);
+    state_close(&state);
+    close(waits[1]);
+    close(says[0]);
+    close(says[1]);
 }
 
 /* ---- what the agent is told ---- */

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -608,12 +609,26 @@ static void
 test_one_name_one_worker(void **context)
 {
     (void)context;
-    struct state disk;
-    pid_t holder;
-    assert_int_equal(state_open(&disk, state, &holder), STATE_OPENED);
-    fake_reset(0);
+    int says[2];
+    assert_int_equal(pipe2(says, O_CLOEXEC), 0);
+    pid_t other = fork(); /* the lock is a process's */
+    if (other == 0) {
+        struct state disk;
+        pid_t holder;
+        char byte = state_open(&disk, state, &holder) == STATE_OPENED ? '+' : '-';
+        _exit(write(says[1], &byte, 1) == 1 ? pause() : 1);
+    }
+    char byte = 0;
+    assert_int_equal(read(says[0], &byte, 1), 1);
+    assert_int_equal(byte, '+');
+    fake_reset(1);
+    fake_task("T-1");
     assert_int_equal(live("--", agent("done"), NULL), 75);
-    state_close(&disk);
+    assert_int_equal(kill(other, SIGKILL), 0);
+    assert_int_equal(waitpid(other, NULL, 0), other);
+    assert_int_equal(live("--", agent("done"), NULL), 0);
+    close(says[0]);
+    close(says[1]);
 }
 
 static void
