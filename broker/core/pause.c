@@ -1,5 +1,5 @@
-/* Pauses of all scopes, and the capacities of resources. */
-#include "broker/core/board/board.h"
+/* Pauses of all scopes. */
+#include "broker/core/state.h"
 
 #include "common/path_name.h"
 #include "common/text.h"
@@ -162,71 +162,4 @@ core_is_accepting(const struct core *core, const char **ret_reason)
                                     : NULL;
     *ret_reason = pause && pause->text[0] ? pause->text : "an operator drains the broker";
     return !core->broker_refuses;
-}
-
-/* ---- resources ---- */
-
-static Baton__ResourceView *
-resource_view(const struct core *core, struct core_request *request,
-              const struct resource *resource)
-{
-    struct arena *arena = request->arena;
-    Baton__ResourceView *view = arena_alloc(arena, sizeof *view);
-    baton__resource_view__init(view);
-    view->name = resource->name;
-    view->capacity = resource->capacity;
-    view->used = resource->n_shared ? resource->n_shared : MIN(resource->used, resource->capacity);
-    view->paused = resource->paused;
-    view->holders = arena_alloc(arena, 100 * sizeof *view->holders);
-    for (uint32_t w = 1; w < core->n_workers; w++) {
-        for (uint32_t slot = core->workers[w]->first; slot;) {
-            const struct task *task = task_at(core, slot);
-            for (uint32_t i = 0; task->ext && i < task->ext->n_claims; i++) {
-                if (task->ext->claims[i].resource == resource->number && view->n_holders < 100) {
-                    view->holders[view->n_holders++] = ref_make(arena, core, task);
-                }
-            }
-            slot = task->course->run->next;
-        }
-    }
-    view->reservations = arena_alloc(arena, 100 * sizeof *view->reservations);
-    Baton__Claim wanted = BATON__CLAIM__INIT;
-    wanted.name = resource->name;
-    uint32_t at = 0;
-    const Baton__Card *card;
-    while (core->board.reservations.n && view->n_reservations < 100 &&
-           (card = reservation_next(core, &at, &wanted))) {
-        view->reservations[view->n_reservations++] = card->number;
-    }
-    for (const struct line *line = resource->lines; line; line = line->next) {
-        view->n_waiting += line->heap.n;
-    }
-    return view;
-}
-
-/* Not a directory that is only there because claimed paths lie in it. */
-static bool
-is_known(const struct resource *resource)
-{
-    return !resource->is_path || resource->n_claims || resource->paused;
-}
-
-Baton__Code
-core_resources(struct core *core, struct core_request *request, const Baton__Resources *resources,
-               Baton__ResourceList *ret)
-{
-    baton__resource_list__init(ret);
-    Baton__Code code = resources_check(core, request, resources->set, resources->n_set);
-    if (code != BATON__CODE__CODE_OK) {
-        return code;
-    }
-    resources_emit(core, request, resources->set, resources->n_set);
-    size_t room = MIN(HASH_CNT(by_name, core->resources_by_name), (unsigned)NAMED_MAX);
-    ret->resources = arena_alloc(request->arena, room * sizeof *ret->resources);
-    for (uint32_t i = 1; i < core->n_resources && ret->n_resources < room; i++) {
-        if (core->resources[i] && is_known(core->resources[i])) {
-            ret->resources[ret->n_resources++] = resource_view(core, request, core->resources[i]);
-        }
-    }
-    return BATON__CODE__CODE_OK;
 }

@@ -840,8 +840,6 @@ void resource_wake(struct core *core, struct resource *resource);
 void resource_set_paused(struct core *core, struct resource *resource, bool paused);
 /* Nobody gets it now because of a pause: its own, or for a path, one of a path that it meets. */
 bool resource_is_paused(const struct resource *resource);
-/* The task whose unique key this is, live or not; NULL: nobody's. */
-struct task *unique_holder_of(const struct core *core, uint32_t project, const char *unique_key);
 /* Who is paused changed: what was reserved for them, or kept from them, may be had. */
 void resource_wake_all(struct core *core);
 void resource_free(struct resource *resource);
@@ -982,11 +980,15 @@ Baton__Code refuse(struct core_request *request, Baton__Code code, const char *f
 Baton__Code attach_rewrite(struct core *core, struct core_request *request,
                            const Baton__Submit *submit, bool **ret_changed);
 
-/* ---- submit.c ---- */
+/* ---- submit_plan.c ---- */
 
+/* The task whose unique key this is, live or not; NULL: nobody's. */
+struct task *unique_holder_of(const struct core *core, uint32_t project, const char *unique_key);
 /* Who has the spec's unique key now; NULL: it is free. */
 struct task *unique_holder(const struct core *core, struct core_request *request,
                            const Baton__Spec *spec);
+
+/* ---- resource.c ---- */
 
 Baton__Code resources_check(struct core *core, struct core_request *request,
                             Baton__Resource *const *resources, size_t n);
