@@ -19,7 +19,7 @@ Baton__TaskMeasure **measures_messages(const struct task_ext *ext, struct arena 
 bool measures_restore(struct task_ext *ext, Baton__TaskMeasure *const *messages, size_t n);
 void measures_free(struct task_ext *ext);
 
-/* ---- board/budget.c: what tasks may use ---- */
+/* ---- board/budget*.c: what tasks may use ---- */
 
 /* The task was leased; it reports; time has passed; its lease ends (and has its run still). */
 void budgets_lease(struct core *core, struct task *task, struct core_out *out, int64_t at);

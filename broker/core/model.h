@@ -280,7 +280,7 @@ struct core {
     uint32_t n_sums;
     bool sums_full;          /* more names were reported */
     uint32_t n_buckets;      /* of the series of all projects */
-    struct budget **budgets; /* board/budget.c */
+    struct budget **budgets; /* board/budget.h */
     uint32_t n_budgets;
 
     bool linked; /* edges stand (false while a snapshot is being loaded) */

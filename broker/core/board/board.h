@@ -187,7 +187,7 @@ const Baton__Card *reservation_next(const struct core *core, uint32_t *at,
 
 /* ---- the kinds ---- */
 
-/* The rule for its severity in its project; NULL: what is built in (incident.c). */
+/* The rule for its severity in its project; NULL: what is built in (incident_level.c). */
 const Baton__Card *incident_level(const struct core *core, const Baton__Card *incident);
 /* Work of the roles that it calls makes way, where its level says so (yield.c). */
 void incident_yield(struct core *core, struct core_request *request, uint64_t number);
