@@ -14,10 +14,12 @@ BIN = pathlib.Path(os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin"))
 
 
 class Postgres:
-    """`dir` must be reachable for the user postgres, who runs it when we are root."""
+    """`dir` must be reachable for the user postgres, who runs it when we are root. `prefix`: a command that runs the
+    server's, such as one that enters a network namespace."""
 
-    def __init__(self, dir, settings=()):
+    def __init__(self, dir, settings=(), prefix=()):
         self.dir = pathlib.Path(dir)
+        self.prefix = list(prefix)
         self.data = self.dir / "pg"
         self.settings = list(settings)
         self.user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
@@ -39,8 +41,8 @@ class Postgres:
                 "PGPASSFILE": "/nonexistent", "PGSSLMODE": "disable"}
 
     def _as_postgres(self, argv):
-        prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        return [*prefix, *[str(a) for a in argv]]
+        runuser = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        return [*self.prefix, *runuser, *[str(a) for a in argv]]
 
     def _run(self, program, *args):
         done = subprocess.run(self._as_postgres([BIN / program, *args]), cwd="/", text=True,

@@ -32,7 +32,10 @@ HOSTILE = [
 class Export(SystemTest):
     def setUp(self):
         super().setUp()
-        self.pg = self.own(Postgres(self.dir / "p"))
+        self.pg = self.own(self.postgres())
+
+    def postgres(self):
+        return Postgres(self.dir / "p")
 
     def exporting(self, *args, start=True, **fields):
         args = ["--export", "--export-sample", "200ms", "--backoff", "10ms", *args]

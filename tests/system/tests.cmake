@@ -7,6 +7,7 @@ set(system_timeout_test_workloads 600)
 set(system_timeout_test_hostile 600)
 set(system_timeout_test_bench 300)
 set(system_timeout_test_export 600)
+set(system_timeout_test_export_broken 400)
 set(system_timeout_test_packages 1200)
 
 file(GLOB system_tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/system/test_*.py")
