@@ -413,6 +413,34 @@ incident_take_task(struct world *w, const Baton__Event *e)
     return true;
 }
 
+/* Who is written down as missed with this rung. */
+static unsigned
+told_missed(const Baton__Card *card, unsigned rung)
+{
+    unsigned roles = 0;
+    for (size_t i = 0; i < card->n_items; i++) {
+        const Baton__Item *item = card->items[i];
+        bool is = strcmp(item->tag, "missed") == 0 && item->value == (double)rung;
+        roles |= is ? 1u << role_number(item->name) : 0;
+    }
+    return roles;
+}
+
+/* All who have not answered when the clock rings; else who has no worker, and was not passed over
+ * before. */
+static unsigned
+expected_missed(const struct model *m, const struct m_card *of, unsigned before)
+{
+    bool rang = of->due_at <= m->now;
+    unsigned roles = 0;
+    for (int r = 0; r < M_ROLES; r++) {
+        bool waits = before & 1u << r && !(of->answered & 1u << r);
+        bool lonely = m->workers[r] == 0 && !(of->missed & 1u << r);
+        roles |= waits && (rang || lonely) ? 1u << r : 0;
+    }
+    return roles;
+}
+
 /* One rung up: when its time has come, or nobody is there to answer; each once. */
 static void
 take_ring(struct world *w, const Baton__Event *e, struct m_card *of, unsigned before)
@@ -423,6 +451,12 @@ take_ring(struct world *w, const Baton__Event *e, struct m_card *of, unsigned be
                  (unsigned long long)of->number, e->card->rung);
     }
     of->rung++;
+    unsigned missed = expected_missed(m, of, before);
+    of->missed |= (uint8_t)missed;
+    if (told_missed(e->card, of->rung) != missed) {
+        sim_fail(w, "incident %llu: rung %u is for the roles %#x, not %#x",
+                 (unsigned long long)of->number, of->rung, told_missed(e->card, of->rung), missed);
+    }
     bool reached = of->rung > 1 || area_of(m, of);
     of->severity = (uint8_t)(of->severity > 1 ? of->severity - 1 : 1);
     if (e->card->severity != of->severity) {
@@ -446,6 +480,22 @@ told_roles(const Baton__Card *card)
     return roles;
 }
 
+/* What has made way since its card was told last. */
+static void
+take_preempted(struct world *w, const Baton__Card *card, struct m_card *of)
+{
+    int n = 0;
+    for (size_t i = 0; i < card->n_items; i++) {
+        n += strcmp(card->items[i]->tag, "preempted") == 0;
+    }
+    if (n != of->preempted + w->m->n_preempted) {
+        sim_fail(w, "incident %llu names %d tasks that made way, not %d more than %d",
+                 (unsigned long long)of->number, n, w->m->n_preempted, of->preempted);
+    }
+    of->preempted = (uint16_t)n;
+    w->m->n_preempted = 0;
+}
+
 void
 incident_take_event(struct world *w, const Baton__Event *e, struct m_card *of)
 {
@@ -456,6 +506,7 @@ incident_take_event(struct world *w, const Baton__Event *e, struct m_card *of)
         of->owed_answers = 0;
     }
     of->told = (uint8_t)told_roles(e->card);
+    take_preempted(w, e->card, of);
 }
 
 static bool
@@ -493,6 +544,7 @@ check_yield(struct world *w, int t)
     }
     model_cancel(m, t, BATON__REASON__REASON_PREEMPTED, 120000);
     m->task[t].n_yields++;
+    m->n_preempted++;
 }
 
 void
@@ -524,6 +576,9 @@ void
 incident_check(struct world *w)
 {
     struct model *m = w->m;
+    if (m->n_preempted) {
+        sim_fail(w, "%d tasks made way, and no incident names them", m->n_preempted);
+    }
     for (int i = 0; i < m->n_cards; i++) {
         struct m_card *of = &m->cards[i];
         if (!is_incident(of)) {

@@ -271,6 +271,8 @@ struct m_card {
     uint8_t calling;      /* their tasks must come in this step */
     uint8_t owed_answers; /* they have begun: it must be written down in this step */
     uint8_t told;         /* as its latest event had it */
+    uint8_t missed;       /* written down as such */
+    uint16_t preempted;   /* so many tasks are named that made way */
     bool called_off;      /* resolved in this step: what has not begun is cancelled */
     /* Reservation. */
     uint64_t under; /* token */
@@ -321,6 +323,7 @@ struct model {
     int n_cards;
     struct m_card cards[M_CARDS_MAX];
     struct m_budget budget[M_BUDGETS];
+    int n_preempted;  /* tasks that made way, and that no card names yet */
     int owed_budgets; /* levels to be told in this step */
     int n_log;        /* world.log */
     struct m_sum sum[M_PROJECTS][M_ROLES][M_MEASURES];

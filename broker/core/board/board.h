@@ -134,6 +134,8 @@ Baton__Card board_copy(const struct card *card);
 void board_tick(struct core *core, struct core_request *request);
 /* The item with this tag and name; NULL: none. */
 Baton__Item *card_item(const Baton__Card *card, const char *tag, const char *name);
+/* How many of its items have this tag. */
+size_t card_items_tagged(const Baton__Card *card, const char *tag);
 /* Appends an item to `next`, in the arena; the card it was copied from stays as it is. */
 Baton__Item *card_item_add(struct core_request *request, Baton__Card *next, const char *tag,
                            const char *name);

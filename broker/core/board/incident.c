@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { AMENDED_MAX = 50 }; /* changes of severity that are written down */
+
 /* ---- open ---- */
 
 static Baton__Code
@@ -149,6 +151,20 @@ incident_acknowledge(struct posting *p)
 
 /* ---- amend, resolve ---- */
 
+/* Each item has its moment and follows the one before: so the items are the incident's log, and a
+ * role was called when the item before it was written. */
+static void
+add_amended(struct core_request *request, Baton__Card *next, uint32_t severity)
+{
+    if (card_items_tagged(next, "amended") < AMENDED_MAX) {
+        Baton__Item *item = card_item_add(request, next, "amended", "");
+        item->name = arena_printf(request->arena, "P%u", severity - 1);
+        item->text = arena_printf(request->arena, "P%u", next->severity - 1);
+        item->by = (char *)(uintptr_t)(request->actor ? request->actor : "");
+        item->at = request->now;
+    }
+}
+
 static Baton__Code
 incident_amend(struct posting *p)
 {
@@ -164,6 +180,7 @@ incident_amend(struct posting *p)
     next->title = given->title[0] ? given->title : next->title;
     next->text = given->text[0] ? given->text : next->text;
     if (given->severity && given->severity != next->severity) {
+        add_amended(p->request, next, given->severity);
         next->severity = given->severity;
         p->then = incident_call;
         return check_room(p);

@@ -149,6 +149,26 @@ tell_rung(const struct core *core, struct core_request *request, Baton__Card *ne
     return 0;
 }
 
+/* Writes down for whom it goes up: who let the clock ring, or has no worker that could answer. */
+static void
+add_missed(const struct core *core, struct core_request *request, Baton__Card *next)
+{
+    bool rang = next->due_at <= request->now;
+    size_t n = next->n_items;
+    for (size_t i = 0; i < n; i++) {
+        const Baton__Item *item = next->items[i];
+        int role = incident_is_unanswered(item) ? role_number(item->name) : -1;
+        bool lonely = role >= 0 && core->roles[role].workers == 0;
+        if (role < 0 || !(rang || (lonely && !card_item(next, "missed", role_names[role])))) {
+            continue;
+        }
+        Baton__Item *missed = card_item_add(request, next, "missed", role_names[role]);
+        missed->at = request->now;
+        missed->value = next->rung;
+        missed->unit = (char *)(uintptr_t)(rang ? "" : "no worker");
+    }
+}
+
 /* One rung up. True: it can't stay there, since nobody is there to answer. */
 static bool
 escalate(struct core *core, struct core_request *request, const struct card *card)
@@ -156,6 +176,7 @@ escalate(struct core *core, struct core_request *request, const struct card *car
     Baton__Card next = board_copy(card);
     bool unknown, reached;
     next.rung++;
+    add_missed(core, request, &next);
     if (next.severity > P0) {
         next.severity--;
         Baton__Item *bump = card_item_add(request, &next, "bump", "");

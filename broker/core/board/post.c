@@ -507,6 +507,16 @@ card_item(const Baton__Card *card, const char *tag, const char *name)
     return NULL;
 }
 
+size_t
+card_items_tagged(const Baton__Card *card, const char *tag)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < card->n_items; i++) {
+        n += strcmp(card->items[i]->tag, tag) == 0;
+    }
+    return n;
+}
+
 void
 card_items_own(struct core_request *request, Baton__Card *next)
 {

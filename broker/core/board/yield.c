@@ -7,7 +7,7 @@
 
 #define YIELD_GRACE_MS INT64_C(120000)
 
-enum { P1 = 2, YIELDS_MAX = 2 /* of one task */ };
+enum { P1 = 2, YIELDS_MAX = 2 /* of one task */, PREEMPTED_MAX = 50 /* that a card names */ };
 
 /* Its label "preemptible" says no: a migration that can't be cut, say. */
 static bool
@@ -65,10 +65,25 @@ level_yields(const struct core *core, const Baton__Card *incident)
     return false;
 }
 
+/* The card names what made way, for the post-mortem. */
+static void
+add_preempted(const struct core *core, struct core_request *request, Baton__Card *next,
+              const struct task *task)
+{
+    if (card_items_tagged(next, "preempted") < PREEMPTED_MAX) {
+        Baton__Item *item = card_item_add(request, next, "preempted", "");
+        item->name = arena_strdup(request->arena, task->id);
+        item->text = core->projects[task->project]->name;
+        item->number = task->key;
+        item->at = request->now;
+    }
+}
+
 void
 incident_yield(struct core *core, struct core_request *request, uint64_t number)
 {
     const Baton__Card *card = board_find(core, number)->message;
+    Baton__Card next = *card;
     if (!level_yields(core, card)) {
         return;
     }
@@ -89,6 +104,10 @@ incident_yield(struct core *core, struct core_request *request, uint64_t number)
                             arena_printf(request->arena, "makes way for incident #%llu",
                                          (unsigned long long)number),
                             YIELD_GRACE_MS);
+            add_preempted(core, request, &next, victim);
         }
+    }
+    if (next.n_items > card->n_items) {
+        board_emit(core, request, &next, BATON__CARD_VERB__CARD_AMEND);
     }
 }
