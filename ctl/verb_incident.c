@@ -2,6 +2,7 @@
 #include "common/alloc.h"
 #include "common/units.h"
 #include "ctl/cards.h"
+#include "ctl/report/postmortem.h"
 #include "ctl/say.h"
 
 #include <inttypes.h>
@@ -179,130 +180,63 @@ incident_show(struct ctl *ctl, int argc, char **argv)
                                               : ctl->status;
 }
 
-/* ---- post-mortem: what a report needs to know of it ---- */
-
-static json_t *
-summoned_json(const struct baton_card *card, const struct baton_item *item)
-{
-    json_t *object = json_object();
-    json_object_set_new(object, "role", ctl_json_text(item->name));
-    json_object_set_new(object, "task", ctl_json_text(item->text));
-    json_object_set_new(object, "answer", item->unit[0] ? json_string(item->unit) : json_null());
-    json_object_set_new(object, "by", item->by[0] ? ctl_json_text(item->by) : json_null());
-    json_object_set_new(object, "answered_after_ms",
-                        item->unit[0] ? json_integer(item->at - card->created_at) : json_null());
-    return object;
-}
-
-static json_t *
-names_json(const struct baton_card *card, const char *tag)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < card->n_items; i++) {
-        const struct baton_item *item = &card->items[i];
-        if (strcmp(item->tag, tag) == 0) {
-            bool contact = strcmp(item->name, "contact") == 0;
-            json_array_append_new(array, ctl_json_text(contact ? item->text : item->name));
-        }
-    }
-    return array;
-}
-
-static json_t *
-postmortem_json(const struct baton_card *card)
-{
-    char severity[16];
-    int64_t end = card->ended_at ? card->ended_at : ctl_now();
-    json_t *object = json_object();
-    json_t *roles = json_array();
-    for (size_t i = 0; i < card->n_items; i++) {
-        if (strcmp(card->items[i].tag, "summoned") == 0) {
-            json_array_append_new(roles, summoned_json(card, &card->items[i]));
-        }
-    }
-    snprintf(severity, sizeof severity, "P%u", card->severity ? card->severity - 1 : 0);
-    json_object_set_new(object, "number", json_integer((json_int_t)card->number));
-    json_object_set_new(object, "title", ctl_json_text(card->title));
-    json_object_set_new(object, "severity", json_string(severity));
-    json_object_set_new(object, "bumped_to", names_json(card, "bump"));
-    json_object_set_new(object, "state", ctl_json_text(baton_card_state_name(card->state)));
-    json_object_set_new(object, "opened_by", ctl_json_text(card->by));
-    json_object_set_new(object, "opened_at", ctl_json_time(card->created_at));
-    json_object_set_new(object, "resolved_at",
-                        card->ended_at ? ctl_json_time(card->ended_at) : json_null());
-    json_object_set_new(object, "lasted_ms", json_integer(end - card->created_at));
-    json_object_set_new(object, "rungs_missed", json_integer(card->rung));
-    json_object_set_new(object, "escalated_to", names_json(card, "escalated"));
-    json_object_set_new(object, "roles", roles);
-    json_object_set_new(object, "cause",
-                        card->outcome[0] ? ctl_json_text(card->outcome) : json_null());
-    json_object_set_new(object, "follow_ups", names_json(card, "follow_up"));
-    return object;
-}
+/* ---- post-mortem ---- */
 
 static void
-say_postmortem(struct ctl *ctl, const struct baton_card *card)
+say_postmortem(struct ctl *ctl, const struct report_data *data, const struct postmortem *pm)
 {
-    int64_t end = card->ended_at ? card->ended_at : ctl_now();
+    const struct report_card *card = pm->card;
     say(ctl, "incident", "#%" PRIu64 " P%u %s", card->number,
         card->severity ? card->severity - 1 : 0, baton_card_state_name(card->state));
     say(ctl, "title", "%s", card->title);
     say_time(ctl, "opened", card->created_at);
     say_time(ctl, "resolved", card->ended_at);
-    say_duration(ctl, "lasted", end - card->created_at);
+    say_duration(ctl, "lasted", pm->end - card->created_at);
+    say(ctl, "answer", "%s", postmortem_answer(pm));
+    for (size_t i = 0; i < pm->n_roles; i++) {
+        char text[128];
+        say(ctl, "role", "%s: %s", pm->roles[i].item->name,
+            postmortem_role_text(&pm->roles[i], text, sizeof text));
+    }
     for (size_t i = 0; i < card->n_items; i++) {
-        const struct baton_item *item = &card->items[i];
-        char after[64] = "";
-        if (strcmp(item->tag, "summoned") == 0) {
-            say(ctl, "role", "%s: %s%s%s", item->name, item->unit[0] ? item->unit : "no answer",
-                item->unit[0] ? " after " : "",
-                item->unit[0] ? duration_format(item->at - card->created_at, after, sizeof after)
-                              : "");
-        } else if (strcmp(item->tag, "area") != 0) {
-            say(ctl, item->tag, "%s", item->text[0] ? item->text : item->name);
+        const char *id = card->items[i].name;
+        const struct report_task *task = report_find(data, card->project, id);
+        if (strcmp(card->items[i].tag, "follow_up") == 0) {
+            say(ctl, "follow-up", "%s%s%s", id, task ? ", " : "",
+                task ? baton_state_name(task->state) : "");
         }
     }
     say_block(ctl, "cause", card->outcome);
-}
-
-struct found {
-    struct ctl *ctl;
-    bool any;
-};
-
-static bool
-put_postmortem(const struct baton_card *card, void *context)
-{
-    struct found *found = context;
-    found->any = true;
-    if (found->ctl->json) {
-        ctl_print_json(found->ctl, postmortem_json(card));
-    } else {
-        say_postmortem(found->ctl, card);
+    for (size_t i = 0; i < pm->n_moments; i++) {
+        char at[40];
+        say(ctl, i ? "" : "timeline", "%s  %s", time_format(pm->moments[i].at, at, sizeof at),
+            pm->moments[i].what);
     }
-    return false;
 }
 
 static int
 incident_postmortem(struct ctl *ctl, int argc, char **argv)
 {
-    static const baton_card_kind kind = BATON_CARD_INCIDENT;
-    struct baton_card_filter filter = {.kinds = &kind, .n_kinds = 1};
-    struct found found = {.ctl = ctl};
-    if (!take_one(ctl, argc, argv, &filter.number)) {
-        return ctl->status;
-    }
-    int status = ctl_connect(ctl);
+    uint64_t number;
+    int status = take_one(ctl, argc, argv, &number) ? ctl_connect(ctl) : ctl->status;
     if (status != CTL_YES) {
         return status;
     }
-    baton_status answer = baton_cards(ctl->baton, &filter, put_postmortem, &found, NULL);
-    if (answer != BATON_OK) {
-        return ctl_fail_status(ctl, answer);
+    struct report_data data = {0};
+    if (report_read_incident(ctl, &data, number)) {
+        struct postmortem pm;
+        postmortem_make(&data, &data.cards[0], &pm);
+        if (ctl->json) {
+            ctl_print_json(ctl, postmortem_json(&pm));
+        } else {
+            say_postmortem(ctl, &data, &pm);
+        }
+        postmortem_fini(&pm);
+    } else {
+        status = ctl->status;
     }
-    return found.any ? CTL_YES
-                     : ctl_fail(ctl, CTL_NO, "not_found", NULL, "there is no incident #%" PRIu64,
-                                filter.number);
+    report_fini(&data);
+    return status;
 }
 
 int

@@ -3,6 +3,7 @@
 
 #include "common/alloc.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,25 @@ take_task(const baton_task *task, void *context)
     return true;
 }
 
+static void
+take_items(struct report_card *to, const struct baton_card *card)
+{
+    to->items = xcalloc(card->n_items + 1, sizeof *to->items);
+    to->n_items = card->n_items;
+    for (size_t i = 0; i < card->n_items; i++) {
+        const struct baton_item *item = &card->items[i];
+        to->items[i] = (struct report_item){
+            .tag = xstrdup(item->tag),
+            .name = xstrdup(item->name),
+            .text = xstrdup(item->text),
+            .by = xstrdup(item->by),
+            .unit = xstrdup(item->unit),
+            .at = item->at,
+            .value = item->value,
+        };
+    }
+}
+
 static bool
 take_card(const struct baton_card *card, void *context)
 {
@@ -68,7 +88,8 @@ take_card(const struct baton_card *card, void *context)
         data->room_cards = data->room_cards ? data->room_cards * 2 : 64;
         data->cards = xreallocarray(data->cards, data->room_cards, sizeof *data->cards);
     }
-    data->cards[data->n_cards++] = (struct report_card){
+    struct report_card *to = &data->cards[data->n_cards++];
+    *to = (struct report_card){
         .kind = card->kind,
         .state = card->state,
         .number = card->number,
@@ -79,6 +100,7 @@ take_card(const struct baton_card *card, void *context)
         .task = xstrdup(card->task),
         .role = xstrdup(card->role),
         .owner = xstrdup(card->owner),
+        .by = xstrdup(card->by),
         .outcome = xstrdup(card->outcome),
         .ended_by = xstrdup(card->ended_by),
         .severity = card->severity,
@@ -88,6 +110,9 @@ take_card(const struct baton_card *card, void *context)
         .due_at = card->due_at,
         .ended_at = card->ended_at,
     };
+    if (card->kind == BATON_CARD_INCIDENT) {
+        take_items(to, card);
+    }
     return true;
 }
 
@@ -153,6 +178,62 @@ report_read(struct ctl *ctl, struct report_data *data)
     return targets_read(ctl, data->metrics, &ctl->project, n_projects, &data->targets);
 }
 
+static void
+items_free(struct report_card *card)
+{
+    for (size_t i = 0; i < card->n_items; i++) {
+        struct report_item *item = &card->items[i];
+        char *const texts[] = {item->tag, item->name, item->text, item->by, item->unit};
+        for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
+            free(texts[k]);
+        }
+    }
+    free(card->items);
+}
+
+/* The tasks that follow from it. */
+static baton_status
+read_follow_ups(struct ctl *ctl, struct report_data *data, const struct report_card *card)
+{
+    struct baton_ref *ids = xcalloc(card->n_items + 1, sizeof *ids);
+    size_t n = 0;
+    for (size_t i = 0; i < card->n_items; i++) {
+        if (strcmp(card->items[i].tag, "follow_up") == 0) {
+            ids[n++] = (struct baton_ref){.project = card->project, .id = card->items[i].name};
+        }
+    }
+    struct baton_filter filter = {.ids = ids, .n_ids = n, .archived = true};
+    baton_status status = n ? baton_list(ctl->baton, &filter, take_task, data, NULL) : BATON_OK;
+    free(ids);
+    return status;
+}
+
+bool
+report_read_incident(struct ctl *ctl, struct report_data *data, uint64_t number)
+{
+    static const baton_card_kind incident = BATON_CARD_INCIDENT, blocker = BATON_CARD_BLOCKER;
+    struct baton_card_filter one = {.kinds = &incident, .n_kinds = 1, .number = number};
+    data->index = json_object();
+    data->until = ctl_now();
+    baton_status status = baton_cards(ctl->baton, &one, take_card, data, NULL);
+    if (status == BATON_OK && data->n_cards == 0) {
+        ctl->status = ctl_fail(ctl, CTL_NO, "not_found", NULL, "there is no incident #%" PRIu64,
+                               number);
+        return false;
+    }
+    if (status == BATON_OK) {
+        const char *project = data->cards[0].project;
+        struct baton_card_filter blockers = {
+            .kinds = &blocker, .n_kinds = 1, .projects = &project, .n_projects = 1};
+        status = baton_cards(ctl->baton, &blockers, take_card, data, NULL);
+    }
+    status = status ? status : read_follow_ups(ctl, data, &data->cards[0]);
+    if (status != BATON_OK) {
+        ctl->status = ctl_fail_status(ctl, status);
+    }
+    return status == BATON_OK;
+}
+
 void
 report_fini(struct report_data *data)
 {
@@ -170,11 +251,13 @@ report_fini(struct report_data *data)
     }
     for (size_t i = 0; i < data->n_cards; i++) {
         struct report_card *card = &data->cards[i];
-        char *const texts[] = {card->project, card->name,  card->title,   card->text,    card->task,
-                               card->role,    card->owner, card->outcome, card->ended_by};
+        char *const texts[] = {card->project, card->name,    card->title, card->text,
+                               card->task,    card->role,    card->owner, card->by,
+                               card->outcome, card->ended_by};
         for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
             free(texts[k]);
         }
+        items_free(card);
     }
     free(data->tasks);
     free(data->cards);

@@ -21,6 +21,12 @@ length(int64_t ms, char out[40])
     return duration_format(ms > 0 ? ms : 0, out, 40);
 }
 
+static const char *
+plural(size_t n, const char *one, const char *many)
+{
+    return n == 1 ? one : many;
+}
+
 static int64_t
 run_ms(const struct report_task *task)
 {
@@ -59,12 +65,13 @@ part_done(json_t *doc, const struct report_data *data)
             doc_cell(section, "%s", baton_state_name(task->state));
             doc_cell(section, "%s", minute(data, task->ended_at, a));
             doc_cell(section, "%s", run_ms(task) ? length(run_ms(task), b) : "-");
-            doc_cell(section, "%u", task->attempt);
+            doc_cell(section, task->attempt ? "%u" : "-", task->attempt);
             doc_cell(section, "%s", task->title);
         }
     }
-    doc_line(section, "%zu tasks are done, %zu of them behind their deadline", n_done, n_late);
-    doc_line(section, "%zu failed, %zu were cancelled", n_failed, n_cancelled);
+    doc_line(section, "%zu %s done, %zu of them late", n_done, plural(n_done, "task", "tasks"),
+             n_late);
+    doc_line(section, "%zu failed, %zu cancelled", n_failed, n_cancelled);
 }
 
 /* ---- blockers ---- */
@@ -102,8 +109,7 @@ part_blockers(json_t *doc, const struct report_data *data)
             doc_cell(section, "%s", card->title);
         }
     }
-    doc_line(section, "%zu are open, %zu of them overdue; %zu were resolved", n_open, n_overdue,
-             n_resolved);
+    doc_line(section, "%zu open, %zu of them overdue; %zu resolved", n_open, n_overdue, n_resolved);
 }
 
 /* ---- targets ---- */
@@ -128,9 +134,11 @@ part_targets(json_t *doc, const struct report_data *data)
             doc_cell(section, "%s", verdict_word(t->verdict));
         }
     }
-    doc_line(section, "%zu of %zu targets are missed", n_missed, data->targets.n);
+    doc_line(section, "%zu of %zu missed", n_missed, data->targets.n);
     if (!data->metrics->since) {
-        doc_line(section, "Measured over everything: the window is no part of the last month");
+        doc_line(section, data->since ? "Measured since the beginning: this report's window goes "
+                                        "back more than 31 days"
+                                      : "Measured since the beginning");
     }
 }
 
@@ -192,7 +200,7 @@ part_slowest(json_t *doc, const struct report_data *data)
     doc_columns(section, "What|Task|Role|How much");
     for (size_t i = 0; i < n && i < REPORT_TOP && run_ms(list[i]); i++) {
         if (doc_row(section)) {
-            doc_cell(section, "ran");
+            doc_cell(section, "run time");
             doc_cell(section, "%s", list[i]->id);
             doc_cell(section, "%s", list[i]->role);
             doc_cell(section, "%s", length(run_ms(list[i]), a));
@@ -296,8 +304,9 @@ part_suggestions(json_t *doc, const struct report_data *data)
     suggest_roles(section, data);
     struct report_task **list = sorted(data, by_held, &n);
     for (size_t i = 0; i < n && i < 3 && list[i]->n_held; i++) {
-        doc_line(section, "%s holds up %zu tasks and is %s: look at it first", list[i]->id,
-                 list[i]->n_held, baton_state_name(list[i]->state));
+        doc_line(section, "%s holds up %zu %s and is %s: look at it first", list[i]->id,
+                 list[i]->n_held, plural(list[i]->n_held, "task", "tasks"),
+                 baton_state_name(list[i]->state));
     }
     qsort(list, n, sizeof(struct report_task *), by_attempts);
     for (size_t i = 0; i < n && i < 3 && list[i]->attempt > 2; i++) {
@@ -345,8 +354,8 @@ part_milestones(json_t *doc, const struct report_data *data)
             n_done += on && on->state == BATON_DONE;
         }
         if (doc_row(section)) {
-            bool late = m->deadline && !baton_state_is_terminal(m->state) &&
-                        m->deadline < data->until;
+            int64_t end = baton_state_is_terminal(m->state) ? m->ended_at : data->until;
+            bool late = m->deadline && m->deadline < end;
             doc_cell(section, "%s", m->id);
             doc_cell(section, "%s", m->project);
             doc_cell(section, "%s%s", baton_state_name(m->state),
@@ -363,39 +372,7 @@ part_milestones(json_t *doc, const struct report_data *data)
     }
 }
 
-/* ---- incidents and decisions ---- */
-
-void
-part_incidents(json_t *doc, const struct report_data *data)
-{
-    json_t *section = doc_section(doc, "Incidents");
-    size_t n = 0, n_missed = 0;
-    char a[40], b[40];
-    doc_columns(section, "Incident|Severity|Opened|Ended|Answer|Cause|Title");
-    for (size_t i = 0; i < data->n_cards; i++) {
-        const struct report_card *card = &data->cards[i];
-        bool open = card->state < BATON_CARD_RESOLVED;
-        if (card->kind != BATON_CARD_INCIDENT ||
-            (!open && !report_in_window(data, card->ended_at))) {
-            continue;
-        }
-        n++;
-        n_missed += card->rung > 0;
-        if (doc_row(section)) {
-            doc_cell(section, "#%" PRIu64, card->number);
-            doc_cell(section, card->severity ? "P%u" : "-", card->severity - 1);
-            doc_cell(section, "%s", minute(data, card->created_at, a));
-            doc_cell(section, "%s", minute(data, card->ended_at, b));
-            doc_cell(section, "%s", card->rung ? "missed" : "in time");
-            doc_cell(section, "%s", card->outcome[0] ? card->outcome : "-");
-            doc_cell(section, "%s", card->title);
-        }
-    }
-    doc_line(section, "%zu incidents; of %zu the answer came too late", n, n_missed);
-    if (n) {
-        doc_line(section, "All of one: baton incident postmortem N");
-    }
-}
+/* ---- decisions ---- */
 
 void
 part_decisions(json_t *doc, const struct report_data *data)

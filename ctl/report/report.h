@@ -11,6 +11,7 @@ enum {
     REPORT_CARDS_MAX = 20 * 1000,
     REPORT_ROWS_MAX = 200, /* of one table; what is left out is said */
     REPORT_TOP = 10,       /* of the slowest and the most retried */
+    REPORT_INCIDENTS = 20, /* whose post-mortem is in one report: the latest */
 };
 
 struct report_edge {
@@ -29,11 +30,19 @@ struct report_task {
     size_t n_held; /* tasks that wait for it now */
 };
 
+struct report_item {
+    char *tag, *name, *text, *by, *unit; /* owned */
+    int64_t at;
+    double value;
+};
+
 struct report_card {
     baton_card_kind kind;
     baton_card_state state;
     uint64_t number;
-    char *project, *name, *title, *text, *task, *role, *owner, *outcome, *ended_by; /* owned */
+    char *project, *name, *title, *text, *task, *role, *owner, *by, *outcome, *ended_by; /* owned */
+    struct report_item *items; /* owned; of incidents */
+    size_t n_items;
     uint32_t severity, rung;
     int64_t created_at, changed_at, due_at, ended_at;
 };
@@ -54,6 +63,8 @@ struct report_data {
 
 /* False: reported. */
 bool report_read(struct ctl *ctl, struct report_data *data);
+/* What the post-mortem of one incident is made of; it is the first card. False: reported. */
+bool report_read_incident(struct ctl *ctl, struct report_data *data, uint64_t number);
 void report_fini(struct report_data *data);
 struct report_task *report_find(const struct report_data *data, const char *project,
                                 const char *id);
@@ -70,7 +81,7 @@ void doc_columns(json_t *section, const char *titles);
 bool doc_row(json_t *section);
 void doc_cell(json_t *section, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* ---- parts.c, success.c: sections ---- */
+/* ---- parts.c, postmortem.c, success.c: sections ---- */
 
 void part_done(json_t *doc, const struct report_data *data);
 void part_blockers(json_t *doc, const struct report_data *data);

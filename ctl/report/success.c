@@ -69,7 +69,7 @@ agents(json_t *doc, const struct report_data *data)
     doc_columns(section, "What|Wanted|Is|Verdict");
     rate_row(section, data, "Task completion rate", 0, 90);
     rate_row(section, data, "Handoff success rate", 1, 95);
-    snprintf(is, sizeof is, "%zu of %zu", n_long, n_critical);
+    snprintf(is, sizeof is, n_critical ? "%zu of %zu" : "0", n_long, n_critical);
     row(section, "Critical (P0) blockers lasting more than 4 hours", "0", is,
         n_long ? "missed" : "met");
     rate_row(section, data, "Test coverage", 3, 80);

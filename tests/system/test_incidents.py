@@ -64,6 +64,9 @@ class Incidents(SystemTest):
     def open(self, severity, *args, **fields):
         return self.ok("incident", "open", severity, "--title", "it burns", *args, **fields).json()
 
+    def said(self, report):
+        return [moment["what"] for moment in report["timeline"]]
+
     def show(self, number):
         return self.ok("incident", "show", number).json()
 
@@ -125,6 +128,26 @@ class Incidents(SystemTest):
         self.assertEqual([b["name"] for b in self.items(card, "bump")], ["P1", "P0"])
         self.assertEqual([e["name"] for e in self.items(card, "escalated")], ["integration"])
         self.assertEqual(set(self.roles(card)), {"backend", "integration", "infra"})
+        report = self.ok("incident", "postmortem", number).json()
+        self.assertEqual(self.said(report), [
+            "opened as P2 by " + report["opened_by"],
+            f"backend is called: INC-{number}-backend",
+            "backend has not answered in time: escalated",
+            "raised to P1",
+            "escalated to integration",
+            f"integration is called: INC-{number}-integration",
+            "backend has not answered in time: escalated",
+            "integration has not answered in time: escalated",
+            "raised to P0",
+            f"infra is called: INC-{number}-infra",
+        ])
+        rungs = [m["after_ms"] for m in report["timeline"] if m["what"].startswith("raised")]
+        self.assertLess(900, rungs[0])
+        self.assertLess(rungs[0] + 900, rungs[1])
+        called = {r["role"]: r["called_after_ms"] for r in report["roles"]}
+        self.assertEqual(called, {"backend": 0, "integration": rungs[0], "infra": rungs[1]})
+        late = {r["role"]: r["late"] for r in report["roles"]}
+        self.assertEqual(late, {"backend": True, "integration": True, "infra": False})
 
     def test_nobody_there_is_escalated_at_once(self):
         self.levels()
@@ -162,9 +185,12 @@ class Incidents(SystemTest):
         report = self.ok("incident", "postmortem", number).json()
         self.assertEqual((report["cause"], report["follow_ups"], report["severity"]),
                          ("a full disk", ["FIX"], "P0"))
-        self.assertEqual([(r["role"], r["answer"]) for r in report["roles"]],
-                         [("infra", "accepted"), ("backend", None)])
-        self.ok("incident", "postmortem", number, json_out=False)
+        self.assertEqual([(r["role"], r["answer"], r["late"]) for r in report["roles"]],
+                         [("infra", "accepted", False), ("backend", None, False)])
+        self.assertEqual(report["answer"], "not needed")
+        said = self.ok("incident", "postmortem", number, json_out=False).out
+        self.assertRegex(said, "(?m)^follow-up +FIX, ready$")
+        self.assertIn("infra has answered: accepted by", said)
 
     def test_worse_than_thought(self):
         self.workers("infra", "backend", "frontend")
@@ -194,6 +220,43 @@ class Incidents(SystemTest):
         self.assertEqual((low["state"], low["attempt"], low["losses"]), ("done", 2, 0))
         self.assertEqual(low["attempts"][0]["outcome"], "cancelled")
         self.assertEqual((keep["state"], keep["attempt"]), ("running", 1))
+        report = self.ok("incident", "postmortem", number).json()
+        self.assertEqual(report["preempted"], ["LOW"])
+        self.assertIn("LOW makes way", self.said(report))
+
+    def test_a_post_mortem_has_everything_in_its_order(self):
+        self.workers("infra", "backend", "frontend")
+        self.ok("blocker", "raise", "of another time", "--role", "infra")
+        number = self.ok("blocker", "list").lines()[0]["number"]
+        self.ok("blocker", "resolve", number, "gone")
+        number = str(self.open("P1", "--role", "backend")["number"])
+        task, env = self.take("backend")
+        self.ok("started", env=env)
+        blocker = self.ok("blocker", "raise", "no access", "--task", task["id"]).json()["number"]
+        self.ok("blocker", "raise", "in nobody's way", "--role", "frontend")
+        self.ok("incident", "amend", number, "--severity", "P0")
+        self.ok("blocker", "resolve", blocker, "granted")
+        self.ok("incident", "acknowledge", number, "--role", "infra")
+        self.ok("incident", "resolve", number, "a full disk")
+        self.running.restart()
+        report = self.ok("incident", "postmortem", number).json()
+        by = report["opened_by"]
+        worker = [r["by"] for r in report["roles"] if r["role"] == "backend"][0]
+        self.assertEqual(self.said(report), [
+            f"opened as P1 by {by}",
+            f"backend is called: {task['id']}",
+            f"backend has answered: accepted by {worker}",
+            f"blocker #{blocker} on {task['id']}: no access",
+            f"P0 instead of P1, says {by}",
+            f"infra is called: INC-{number}-infra",
+            f"blocker #{blocker} is resolved: granted",
+            f"infra has answered: acknowledged by {by}",
+            f"resolved by {by}: a full disk",
+        ])
+        self.assertEqual(report["answer"], "in time")
+        final = self.ok("report", "daily").json()["sections"]
+        (section,) = [s for s in final if s["title"] == f"Post-mortem of incident #{number}"]
+        self.assertEqual([row[2] for row in section["rows"]], self.said(report))
 
     def test_mistakes_change_nothing(self):
         self.ok("add", "UI", "--role", "frontend")

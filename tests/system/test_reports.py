@@ -71,11 +71,11 @@ class Reports(SystemTest):
     def test_daily_says_what_happened_and_what_to_do(self):
         self.life()
         daily = self.sections("daily")
-        self.assertEqual(list(daily), ["About", "Done", "Blockers", "Targets",
+        self.assertEqual(list(daily), ["About", "Done", "Blockers", "Incidents", "Targets",
                                        "Slowest and most retried", "Waits", "Suggestions"])
         self.assertEqual([(r["Task"], r["State"]) for r in self.rows(daily["Done"])],
                          [("DB", "done"), ("BAD", "failed")])
-        self.assertIn("1 tasks are done, 0 of them behind their deadline", daily["Done"]["lines"])
+        self.assertIn("1 task done, 0 of them late", daily["Done"]["lines"])
         self.assertEqual([r["State"] for r in self.rows(daily["Blockers"])], ["resolved", "open"])
         verdicts = {r["Target"]: r["Verdict"] for r in self.rows(daily["Targets"])}
         self.assertEqual(verdicts, {"task_completion_rate": "missed", "test_coverage": "met"})
@@ -126,7 +126,31 @@ class Reports(SystemTest):
             self.assertEqual(self.baton(self.running, "report", kind, "--html", path).status, 73)
         final = self.sections("final")
         self.assertEqual(len(final["Incidents"]["rows"]), 1)
+        self.assertFalse([title for title in final if "Post-mortem" in title])
         self.assertIn("Decisions", final)
+
+    def test_a_resolved_incident_is_told_in_full(self):
+        self.assertIn("None", self.sections("daily")["Incidents"]["lines"])
+        self.ok("add", "FIX", "--role", "backend", "--title", EVIL)
+        number = self.ok("incident", "open", "P1", "--title", "down " + EVIL, "--role", "backend").json()["number"]
+        self.ok("incident", "acknowledge", number)
+        self.ok("incident", "resolve", number, "a full disk " + EVIL, "--follow-up", "FIX")
+        title = f"Post-mortem of incident #{number}"
+        for kind in ("daily", "weekly", "final"):
+            sections = self.sections(kind)
+            lines = sections[title]["lines"]
+            self.assertIn("Cause: a full disk " + EVIL, lines)
+            self.assertIn("Follow-up: FIX, ready: " + EVIL, lines)
+            self.assertIn("resolved by", sections[title]["rows"][-1][2])
+            self.assertIn(f"## {title}\n", self.ok("report", kind, json_out=False).out)
+            path = self.dir / f"{kind}-incident.html"
+            self.ok("report", kind, "--html", path)
+            page = Page(path.read_text())
+            self.assertIn(title, page.text)
+            self.assertIn("Cause: a full disk " + EVIL, page.text)
+            self.assertFalse(page.tags & {"script", "a"})
+        self.assertNotIn(title, self.sections("daily", "--since", "2020-01-01T00:00:00Z", "--until",
+                                              "2020-02-01T00:00:00Z"))
 
     def test_the_same_data_gives_the_same_report(self):
         self.life()
