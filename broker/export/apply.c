@@ -189,8 +189,7 @@ apply_purge(struct link *link, int64_t cut_ms, uint64_t *cursor, uint64_t *ret_n
     if (*cursor == 0) {
         char sql[SQL_ROOM];
         snprintf(sql, sizeof sql,
-                 "DELETE FROM baton.sample WHERE ctid = ANY (ARRAY(SELECT ctid FROM baton.sample"
-                 "  WHERE at < %s LIMIT %d));"
+                 "SELECT baton.purge_samples(%s, %d);"
                  "DELETE FROM baton.card WHERE number IN (SELECT number FROM baton.card"
                  "  WHERE coalesce(ended_at, removed_at) < %s LIMIT %d)",
                  cut, PURGE_ROWS, cut, PURGE_ROWS);

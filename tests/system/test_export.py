@@ -407,10 +407,13 @@ class Broken(Export):
         self.work(c, 20, "a")
         c.submit([task.Spec(id="open", role="infra")])
         self.wait_exported(c)
-        b.restart()  # it looks at once
+        b.stop()
+        self.pg.sql("INSERT INTO baton.sample VALUES ('2000-01-01', 'infra', 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL)")
+        b.start()  # it looks at once
         wait_until("old rows to go",
                    lambda: self.pg.sql("SELECT string_agg(id, ' ') FROM baton.task") == "open")
         self.assertEqual(self.pg.sql("SELECT count(*) FROM baton.attempt"), "0")
+        self.assertEqual(self.pg.sql("SELECT count(*) FROM baton.sample WHERE at < '2001-01-01'"), "0")
 
     def test_old_rows_are_deleted_while_new_ones_never_cease(self):
         b = self.exporting("--export-keep", "2s")

@@ -116,11 +116,14 @@ CREATE TABLE baton.sample (
     PRIMARY KEY (at, role)
 );
 
--- Only samples: the other rows are found by number, and a hypertable must have the time in its key.
+-- Only samples: the other rows are found by number, and a hypertable must have the time in its key. The extension's
+-- functions are in whatever schema it was made in.
 DO $$
+DECLARE
+    home text := (SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'timescaledb');
 BEGIN
-    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
-        PERFORM create_hypertable('baton.sample', 'at');
+    IF home IS NOT NULL THEN
+        EXECUTE format('SELECT %s.create_hypertable(''baton.sample'', ''at'')', home);
     END IF;
 EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'baton.sample stays a plain table: %', SQLERRM;
