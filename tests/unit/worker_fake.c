@@ -38,6 +38,7 @@ static struct {
     size_t n_expected;
     size_t n_reports;
     uint32_t credit;
+    bool has_signalled; /* nothing comes until the worker has looked for signals */
     uint64_t held[FAKE_TASKS_MAX];
     size_t n_held;
     bool up;
@@ -284,6 +285,7 @@ about_task(uint64_t token, struct task *task, struct baton_worker_event *event)
         task->told = true;
         if (task->signal) {
             kill(getpid(), task->signal);
+            fake.has_signalled = true;
         }
         if (task->stop || task->lose) {
             *event = (struct baton_worker_event){
@@ -315,6 +317,10 @@ baton_worker_next(baton_worker *worker, int64_t timeout_ms, struct baton_worker_
         struct task *task = task_of(token);
         if (about_task(token, task, ret_event)) {
             return BATON_OK;
+        }
+        if (fake.has_signalled) {
+            fake.has_signalled = false;
+            return BATON_TIMEOUT;
         }
         if (token <= fake.n && !task->given && fake.credit > 0) {
             assign(token, task, ret_event);
