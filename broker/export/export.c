@@ -252,22 +252,11 @@ follow(struct exporter *e)
     }
 }
 
-/* Is the store still there for us? The look-up of a name may have taken longer than our owner
- * waited. */
-static bool
-is_wanted(struct exporter *e)
-{
-    pthread_mutex_lock(&e->mutex);
-    bool is_wanted = !e->is_abandoned;
-    pthread_mutex_unlock(&e->mutex);
-    return is_wanted && !e->link.is_stopped;
-}
-
 static bool
 session(struct exporter *e)
 {
     struct position position;
-    if (!link_open(&e->link) || !is_wanted(e) || !schema_migrate(&e->link) ||
+    if (!link_open(&e->link) || !schema_migrate(&e->link) ||
         !apply_begin(&e->link, store_id(e->store), &position)) {
         return false;
     }
@@ -298,11 +287,11 @@ exporter_main(void *arg)
 {
     struct exporter *e = arg;
     int64_t backoff_ms = BACKOFF_FIRST_MS;
-    while (is_wanted(e)) {
+    while (!e->link.is_stopped) {
         uint64_t batches = e->status.batches;
         (void)session(e); /* it ends only when something is wrong */
         link_close(&e->link);
-        if (!is_wanted(e)) {
+        if (e->link.is_stopped) {
             break;
         }
         note_failure(e);
@@ -341,8 +330,8 @@ export_start(const struct export_config *config, struct store *store)
         snprintf(e->status.error, sizeof e->status.error, "cannot start its thread: %s",
                  strerror(failed));
         e->status.state = "failing";
-        e->is_abandoned = true;
     }
+    e->has_thread = !failed;
     return e;
 }
 
@@ -355,22 +344,17 @@ join(struct exporter *e)
     return pthread_timedjoin_np(e->thread, NULL, &until) == 0;
 }
 
-void
+bool
 export_stop(struct exporter *e)
 {
     if (!e) {
-        return;
+        return true;
     }
-    if (!e->is_abandoned) {
+    if (e->has_thread) {
         ssize_t written = write(e->stop_fd, &(uint64_t){1}, sizeof(uint64_t));
         (void)written;
         if (!join(e)) {
-            /* It looks up a host's name. It will find that it is not wanted; the process is about
-             * to end anyway. */
-            pthread_mutex_lock(&e->mutex);
-            e->is_abandoned = true;
-            pthread_mutex_unlock(&e->mutex);
-            return;
+            return false;
         }
     }
     close(e->stop_fd);
@@ -378,6 +362,7 @@ export_stop(struct exporter *e)
     rows_fini(&e->rows);
     free(e->samples);
     free(e);
+    return true;
 }
 
 void

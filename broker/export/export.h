@@ -19,8 +19,9 @@ struct export_config {
 /* After tail_begin and store_start. Copies. */
 struct exporter *export_start(const struct export_config *config, struct store *store);
 /* Ends it in the middle of whatever it does: the position stays with the rows. NULL is fine.
- * Before store_close. */
-void export_stop(struct exporter *exporter);
+ * Before store_close. False: its thread is where it can't be told, such as in the look-up of a
+ * host's name. It may yet use the store: nothing is freed, and the process is to end as it is. */
+bool export_stop(struct exporter *exporter) MUST_CHECK;
 
 /* The queue of one role at a moment; names that live as long as the process. */
 struct export_sample {

@@ -14,6 +14,7 @@ struct exporter {
     struct export_config config;
     struct store *store;
     pthread_t thread;
+    bool has_thread; /* else it could not be made */
     int stop_fd;
 
     /* The thread's own. */
@@ -26,7 +27,6 @@ struct exporter {
     uint64_t purge_cursor;
 
     pthread_mutex_t mutex; /* of the rest */
-    bool is_abandoned;     /* nobody waits for the thread any more: the store may be gone */
     struct export_status status;
     int64_t current_at_ms; /* monotonic: when it had everything */
     struct export_sample *samples;

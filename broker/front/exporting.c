@@ -18,11 +18,12 @@ exporting_begin(struct front *front)
     front->sample_at = front->now;
 }
 
-void
+bool
 exporting_end(struct front *front)
 {
-    export_stop(front->exporter);
+    bool has_ended = export_stop(front->exporter);
     front->exporter = NULL;
+    return has_ended;
 }
 
 static void

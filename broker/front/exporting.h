@@ -11,7 +11,8 @@ enum { EXPORT_LOOK_MS = 1000 };
 void exporting_begin(struct front *front);
 /* Once a turn. */
 void exporting_run(struct front *front);
-void exporting_end(struct front *front);
+/* False: its thread did not end, and may yet use the store. */
+bool exporting_end(struct front *front) MUST_CHECK;
 /* For the status, in the turn's arena; NULL: it is off. */
 Baton__ExporterStatus *exporting_view(struct front *front);
 

@@ -341,6 +341,35 @@ class Broken(Export):
             self.assertEqual(self.exporter(c).state, "connecting")
             b.stop()
 
+    def test_a_look_up_that_hangs_holds_up_no_stop_and_loses_no_row(self):
+        """A name server that says nothing: the one place where the thread can't be told to stop."""
+        if os.geteuid() != 0:
+            print("SKIPPED: only root gives a process a resolv.conf of its own", flush=True)
+            self.skipTest("not root")
+        asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(asked.close)
+        asked.bind(("127.0.0.77", 53))
+        asked.settimeout(60)
+        resolv = self.dir / "resolv.conf"
+        resolv.write_text("nameserver 127.0.0.77\noptions timeout:30 attempts:1\n")
+        mount = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
+        b = self.exporting()
+        for i in range(2):
+            self.work(self.client(b), 100, f"told{i}")
+            self.check_same(self.client(b))
+            b.stop()
+            self.assertNotIn("export.impatient", b.process.output())
+            b.env = {**self.pg.env, "PGHOST": "database.example"}
+            b.start(prefix=["unshare", "-m", "sh", "-c", mount, resolv])
+            asked.recv(512)
+            self.work(self.client(b), 100, f"untold{i}")
+            self.assertEqual(self.exporter(self.client(b)).state, "connecting")
+            b.stop()  # fails unless it ends, and with 0
+            self.assertIn("export.impatient", b.process.output())
+            b.env = self.pg.env
+            b.start()
+            self.check_same(self.client(b))
+
     def test_a_plain_role_with_a_password(self):
         self.pg.sql("CREATE ROLE exporter LOGIN PASSWORD 'right';"
                     "GRANT CREATE ON DATABASE baton TO exporter")
