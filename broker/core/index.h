@@ -41,6 +41,14 @@ typedef bool slotset_equal_fn(const void *context, uint32_t slot);
 
 uint32_t slotset_find(const struct slotset *set, uint32_t hash, slotset_equal_fn *equal,
                       const void *context);
+/* It will be looked up soon: the place comes to the cache meanwhile. */
+static inline void
+slotset_fetch(const struct slotset *set, uint32_t hash)
+{
+    if (set->room) {
+        __builtin_prefetch(&set->entries[hash & (set->room - 1)]);
+    }
+}
 void slotset_add(struct slotset *set, uint32_t slot, uint32_t hash);
 void slotset_remove(struct slotset *set, uint32_t slot, uint32_t hash);
 void slotset_fini(struct slotset *set);

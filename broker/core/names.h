@@ -79,8 +79,13 @@ task_spec(const struct task *task)
     return (const uint8_t *)task->id + strlen(task->id) + 1;
 }
 struct task *task_find(const struct core *core, uint32_t project, const char *id); /* NULL */
-struct task *task_by_key(const struct core *core, uint64_t key);                   /* NULL */
-struct task *task_by_token(const struct core *core, uint64_t token);               /* NULL */
+/* The same in two steps, for who looks for many: the memory that the second one needs comes while
+ * the first is done for others. */
+uint32_t task_hash(const struct core *core, uint32_t project, const char *id);
+struct task *task_find_hashed(const struct core *core, uint32_t hash, uint32_t project,
+                              const char *id);
+struct task *task_by_key(const struct core *core, uint64_t key);     /* NULL */
+struct task *task_by_token(const struct core *core, uint64_t token); /* NULL */
 struct task *task_new(struct core *core, uint32_t project, const char *id);
 void task_free(struct core *core, struct task *task);
 /* Sets the id's block: the id is copied, and the packed spec but for what task_spec leaves out. */

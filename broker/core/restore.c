@@ -148,19 +148,42 @@ course_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
     }
 }
 
+/* A task that was read and is not made yet. */
+struct reading {
+    const Baton__TaskRecord *record;
+    const Baton__Spec *spec;
+    uint32_t project;
+    uint32_t hash;
+};
+
+/* What can be said of the record alone. The spec is the scratch's. */
 static bool
-task_restore(struct core *core, const Baton__TaskRecord *r)
+reading_begin(struct core *core, const Baton__TaskRecord *r, struct reading *ret)
 {
     Baton__Spec *spec = unpack_own(&core->scratch, &baton__spec__descriptor, r->spec.len,
                                    r->spec.data);
     if (!spec || !r->key || r->key > core->seq || !spec->id[0] || !spec->project[0] ||
         strlen(spec->id) > ID_BYTES_MAX || strlen(spec->project) > NAME_BYTES_MAX ||
         (unsigned)r->state < WAITING || (unsigned)r->state >= STATES_N ||
-        (spec->role[0] && role_number(spec->role) < 0) || !numbers_are_sane(r, spec) ||
-        task_by_key(core, r->key) || task_find(core, project_find(core, spec->project), spec->id)) {
+        (spec->role[0] && role_number(spec->role) < 0) || !numbers_are_sane(r, spec)) {
         return false;
     }
-    struct task *task = task_new(core, project_make(core, spec->project), spec->id);
+    uint32_t project = project_make(core, spec->project);
+    *ret = (struct reading){
+        .record = r, .spec = spec, .project = project, .hash = task_hash(core, project, spec->id)};
+    return true;
+}
+
+static bool
+task_restore(struct core *core, const struct reading *reading)
+{
+    const Baton__TaskRecord *r = reading->record;
+    const Baton__Spec *spec = reading->spec;
+    if (task_by_key(core, r->key) ||
+        task_find_hashed(core, reading->hash, reading->project, spec->id)) {
+        return false;
+    }
+    struct task *task = task_new(core, reading->project, spec->id);
     task_set_spec(core, task, spec->id, r->spec.data, r->spec.len);
     task->key = r->key;
     task->state = (uint8_t)r->state;
@@ -186,6 +209,27 @@ task_restore(struct core *core, const Baton__TaskRecord *r)
         return false;
     }
     return !task_has_lease(task) || run_restore(core, task, r, spec);
+}
+
+/* Some are read before the first of them is made: the index of names is as large as a cache is not,
+ * and a look-up in it takes as long as reading a task. */
+static bool
+tasks_restore(struct core *core, Baton__TaskRecord *const *records, size_t n)
+{
+    enum { TOGETHER = 16 };
+    struct reading readings[TOGETHER];
+    bool ok = true;
+    for (size_t i = 0; ok && i < n; i += TOGETHER) {
+        size_t some = MIN(n - i, (size_t)TOGETHER);
+        for (size_t k = 0; ok && k < some; k++) {
+            ok = reading_begin(core, records[i + k], &readings[k]);
+        }
+        for (size_t k = 0; ok && k < some; k++) {
+            ok = task_restore(core, &readings[k]);
+        }
+        arena_reset(&core->scratch);
+    }
+    return ok;
 }
 
 static bool
@@ -323,10 +367,7 @@ core_restore_chunk(struct core *core, const uint8_t *data, size_t bytes)
         ok = state_is_terminal((unsigned)t->state) && (unsigned)t->state < STATES_N;
         tombstone_add(core, t->hash_hi, t->hash_lo, t->key, t->state);
     }
-    for (size_t i = 0; ok && i < chunk->n_tasks; i++) {
-        ok = task_restore(core, chunk->tasks[i]);
-        arena_reset(&core->scratch);
-    }
+    ok = ok && tasks_restore(core, chunk->tasks, chunk->n_tasks);
     arena_fini(&arena);
     return ok;
 }

@@ -58,6 +58,14 @@ id_hash(const struct core *core, uint32_t project, const char *id)
     return (uint32_t)XXH3_64bits_withSeed(id, strlen(id), core->config.hash_seed ^ project);
 }
 
+uint32_t
+task_hash(const struct core *core, uint32_t project, const char *id)
+{
+    uint32_t hash = id_hash(core, project, id);
+    slotset_fetch(&core->by_id, hash);
+    return hash;
+}
+
 struct id_probe {
     const struct core *core;
     uint32_t project;
@@ -73,14 +81,17 @@ id_equal(const void *context, uint32_t slot)
 }
 
 struct task *
+task_find_hashed(const struct core *core, uint32_t hash, uint32_t project, const char *id)
+{
+    struct id_probe probe = {.core = core, .project = project, .id = id};
+    uint32_t slot = slotset_find(&core->by_id, hash, id_equal, &probe);
+    return slot ? task_at(core, slot) : NULL;
+}
+
+struct task *
 task_find(const struct core *core, uint32_t project, const char *id)
 {
-    if (project == 0) {
-        return NULL;
-    }
-    struct id_probe probe = {.core = core, .project = project, .id = id};
-    uint32_t slot = slotset_find(&core->by_id, id_hash(core, project, id), id_equal, &probe);
-    return slot ? task_at(core, slot) : NULL;
+    return project ? task_find_hashed(core, id_hash(core, project, id), project, id) : NULL;
 }
 
 struct task *
