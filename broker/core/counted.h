@@ -30,8 +30,10 @@ void budgets_end(struct core *core, struct task *task, unsigned outcome, struct 
                  int64_t at);
 /* A budget keeps the ready task back. */
 bool budgets_keep(const struct core *core, const struct task *task);
-/* Something that runs must be stopped: the tick does it. */
-bool budgets_are_due(const struct core *core);
+/* Time that runs comes to a level, or something that runs must be stopped: when, and what follows.
+ * O(budgets). */
+int64_t budgets_next_at(const struct core *core);
+void budgets_count(struct core *core, struct core_request *request);
 void budgets_tick(struct core *core, struct core_request *request);
 Baton__BudgetView **budgets_of_task(const struct core *core, struct arena *arena,
                                     const struct task *task, size_t max, size_t *ret_n);

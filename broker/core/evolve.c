@@ -104,6 +104,9 @@ evolve(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out
     case BATON__FACT__WHAT_ALERTED:
         evolve_alerted(core, fact, out);
         break;
+    case BATON__FACT__WHAT_BUDGET_TIMED:
+        evolve_budget_timed(core, fact, out);
+        break;
     case BATON__FACT__WHAT__NOT_SET:
     case _BATON__FACT__WHAT__CASE_IS_INT_SIZE:
     default:

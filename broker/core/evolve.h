@@ -52,6 +52,7 @@ void evolve_lock_released(struct core *core, const Baton__Fact *fact, struct cor
 
 void evolve_ended(struct core *core, const Baton__Fact *fact, struct core_out *out);
 void evolve_due(struct core *core, const Baton__Fact *fact, struct core_out *out);
+void evolve_budget_timed(struct core *core, const Baton__Fact *fact, struct core_out *out);
 void evolve_alerted(struct core *core, const Baton__Fact *fact, struct core_out *out);
 void evolve_hold_set(struct core *core, const Baton__Fact *fact, struct core_out *out);
 void evolve_revived(struct core *core, const Baton__Fact *fact, struct core_out *out);

@@ -435,6 +435,9 @@ core_link(struct core *core)
         if (task_is_live(all[i])) {
             park_count_child(core, all[i], 1, NULL, 0);
         }
+        if (all[i]->course->run) {
+            worker_list_add(core, all[i]); /* budgets count what runs */
+        }
     }
     board_link(core);
     order_all(core);
@@ -443,11 +446,8 @@ core_link(struct core *core)
         if (task->state == READY) {
             queue_enter(core, task);
         }
-        if (task->course->run) {
-            worker_list_add(core, task);
-            if (task->ext) {
-                resource_take(core, task->ext->claims, task->ext->n_claims);
-            }
+        if (task->course->run && task->ext) {
+            resource_take(core, task->ext->claims, task->ext->n_claims);
         }
         timer_update(core, task);
     }

@@ -253,6 +253,7 @@ void
 core_tick(struct core *core, struct core_request *request)
 {
     core->queue_now = request->now;
+    budgets_count(core, request);
     for (int i = 0; i < TICK_TASKS; i++) {
         struct task *task = timer_first(core);
         if (!task || task->course->timer_at > request->now) {
@@ -272,7 +273,7 @@ int64_t
 core_next_at(struct core *core)
 {
     int64_t at = MIN(MIN(answers_next_at(core), archive_next_at(core)), board_next_at(core));
-    at = budgets_are_due(core) ? 0 : at;
+    at = MIN(at, budgets_next_at(core));
     const struct task *first = timer_first(core);
     at = first ? MIN(at, first->course->timer_at) : at;
     for (const struct pause *pause = core->pauses; pause; pause = pause->next) {

@@ -308,7 +308,7 @@ board_take_event(struct world *w, const Baton__Event *e)
 int64_t
 board_check_due(struct world *w)
 {
-    int64_t next = INT64_MAX;
+    int64_t next = budget_check_due(w);
     for (int i = 0; i < w->m->n_cards; i++) {
         const struct m_card *card = &w->m->cards[i];
         if (!model_card_is_open(card) || !card->rings_at) {

@@ -158,6 +158,59 @@ budget_time(struct model *m, int t)
     }
 }
 
+/* When the budget's time comes to its next level, as far as is known now. */
+static int64_t
+time_at(const struct model *m, const struct m_budget *b)
+{
+    int64_t limit = b->limit[TIME], used = b->used[TIME], n = 0;
+    int64_t level = used < limit * 8 / 10 ? limit * 8 / 10 : limit;
+    for (int t = 0; t < m->n_tasks; t++) {
+        const struct m_hold *hold = &m->task[t].hold[b - m->budget][TIME];
+        if (hold->on && covers(m, b, t)) {
+            used += (m->now - hold->since) * 1000000 - hold->counted;
+            n++;
+        }
+    }
+    if (n == 0 || !limit || b->used[TIME] >= limit) {
+        return INT64_MAX;
+    }
+    return used >= level ? m->now : m->now + (level - used + n * 1000000 - 1) / (n * 1000000);
+}
+
+/* The time of all that runs under it is counted. */
+static void
+count_time(struct model *m, struct m_budget *b)
+{
+    for (int t = 0; t < m->n_tasks; t++) {
+        struct m_hold *hold = &m->task[t].hold[b - m->budget][TIME];
+        if (hold->on && covers(m, b, t) && b->limit[TIME]) {
+            int64_t more = (m->now - hold->since) * 1000000 - hold->counted;
+            b->used[TIME] += more;
+            hold->left -= MIN(more, hold->left);
+            hold->counted += more;
+        }
+    }
+    owe(m, b);
+    m->order_valid = false;
+    model_settle(m);
+}
+
+/* After a tick: no budget's time has come to a level that was not counted. When the next one does.
+ */
+int64_t
+budget_check_due(struct world *w)
+{
+    int64_t next = INT64_MAX;
+    for (int i = 0; i < M_BUDGETS; i++) {
+        int64_t at = w->m->budget[i].number ? time_at(w->m, &w->m->budget[i]) : INT64_MAX;
+        if (at <= w->m->now) {
+            sim_fail(w, "the time of budget %d has come to a level, and nobody counted it", i);
+        }
+        next = MIN(next, at);
+    }
+    return next;
+}
+
 void
 budget_end(struct model *m, int t, int outcome)
 {
@@ -359,18 +412,22 @@ void
 budget_take_event(struct world *w, const Baton__Event *e, struct m_card *card)
 {
     struct model *m = w->m;
+    struct m_budget *b = card ? &m->budget[card->name] : NULL; /* NULL: it is being set, or gone */
     if (e->kind == BATON__EVENT__KIND__BUDGET) {
+        if (m->owed_budgets <= 0 && b && time_at(m, b) <= m->now) {
+            count_time(m, b);
+        }
         m->owed_budgets--;
         return;
     }
-    if (e->text[0]) {
+    if (e->text[0] || !b) {
         return;
     }
-    struct m_budget *b = &m->budget[card->name];
     if (!card->rings_at || card->rings_at > m->now) {
         sim_fail(w, "the day of budget %d ends too early", card->name);
     }
     card->rings_at = (m->now / DAY_MS + 1) * DAY_MS;
+    count_time(m, b); /* of the day that ends */
     memset(b->used, 0, sizeof b->used);
     memset(b->told, 0, sizeof b->told);
     m->order_valid = false;

@@ -237,6 +237,7 @@ void decision_take_event(struct world *w, const Baton__Event *e, struct m_card *
 void step_budget(struct world *w);
 void budget_take_event(struct world *w, const Baton__Event *e, struct m_card *card);
 void budget_check_told(struct world *w);
+int64_t budget_check_due(struct world *w);
 void budget_check(struct world *w);
 
 /* ---- measure.c ---- */

@@ -157,6 +157,19 @@ class Budgets(SystemTest):
                          ("cancelled", "budget"))
         self.assertEqual(said.status, 0)
 
+    def test_time_that_is_used_up_stops_a_silent_one(self):
+        self.ok("budget", "set", "b", "time=400ms", "--hard", "--reserve", "time=0")
+        self.add(1)
+        token = self.take()
+        stopped = wait_until("it is told to stop", lambda: (
+            lambda s: s if s["state"] == "cancelling" else None)(self.ok("show", "backend0").json()))
+        self.assertEqual(stopped["reason"], "budget")
+        self.ok("fail", "stopped", "--token", token, "--cancelled")
+        said = self.events()
+        self.assertEqual(len(said), 2, said)
+        self.assertIn("of 400 time", said[1])
+        self.assertGreaterEqual(self.limits("b")["time"][1], 400)
+
     def test_in_a_plan(self):
         path = self.dir / "plan.yaml"
         path.write_text(PLAN)

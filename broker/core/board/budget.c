@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARN_PERCENT = 80 };
-
 #define MICRO 1000000.0
 
 /* ---- amounts ---- */
@@ -186,8 +184,7 @@ regate(struct core *core, struct budget *b)
 static uint32_t
 level_of(const struct budget_limit *l)
 {
-    int64_t warn = l->limit / 100 * WARN_PERCENT + l->limit % 100 * WARN_PERCENT / 100;
-    return l->used >= l->limit ? 100 : l->used >= warn ? WARN_PERCENT : 0;
+    return l->used >= l->limit ? 100 : l->used >= budget_warn_at(l) ? BUDGET_WARN_PERCENT : 0;
 }
 
 static void
@@ -244,22 +241,37 @@ take_limits(struct budget *b, const Baton__Card *card)
     b->n_limits = n;
 }
 
-/* A limit that went and came again has reserves of tasks that run since. */
+void
+budget_weigh_time(const struct budget *b, const struct task *task, struct budget_limit *l,
+                  const struct budget_hold *hold, int by)
+{
+    if (strcmp(l->name, "time") == 0 && budget_covers(b, task)) {
+        l->n_timed += (uint32_t)by;
+        l->counted_to += by * (hold->since + hold->counted / BUDGET_MS);
+    }
+}
+
+/* From what runs: a limit that went and came again, or was restored. */
 static void
-recount_reserved(struct core *core, struct budget *b)
+recount(struct core *core, struct budget *b)
 {
     for (uint32_t k = 0; k < b->n_limits; k++) {
         b->limits[k].reserved = 0;
+        b->limits[k].n_timed = 0;
+        b->limits[k].counted_to = 0;
     }
     for (uint32_t w = 1; w < core->n_workers; w++) {
         for (uint32_t slot = core->workers[w]->first; slot;) {
-            const struct run *run = task_at(core, slot)->course->run;
+            const struct task *task = task_at(core, slot);
+            const struct run *run = task->course->run;
             for (uint32_t i = 0; i < run->n_holds; i++) {
-                struct budget_limit *l = run->holds[i].number == b->number
-                                             ? budget_limit_find(b, run->holds[i].name)
+                const struct budget_hold *hold = &run->holds[i];
+                struct budget_limit *l = hold->number == b->number
+                                             ? budget_limit_find(b, hold->name)
                                              : NULL;
                 if (l) {
-                    l->reserved = budget_plus(l->reserved, run->holds[i].left);
+                    l->reserved = budget_plus(l->reserved, hold->left);
+                    budget_weigh_time(b, task, l, hold, 1);
                 }
             }
             slot = run->next;
@@ -275,13 +287,15 @@ budgets_are_right(struct core *core)
     bool ok = true;
     for (uint32_t i = 0; i < core->n_budgets; i++) {
         struct budget *b = core->budgets[i];
-        int64_t was[BUDGET_LIMITS_MAX];
+        struct budget_limit was[BUDGET_LIMITS_MAX];
         for (uint32_t k = 0; k < b->n_limits; k++) {
-            was[k] = b->limits[k].reserved;
+            was[k] = b->limits[k];
         }
-        recount_reserved(core, b);
+        recount(core, b);
         for (uint32_t k = 0; k < b->n_limits; k++) {
-            ok &= was[k] == b->limits[k].reserved && was[k] >= 0;
+            ok &= was[k].reserved == b->limits[k].reserved && was[k].reserved >= 0 &&
+                  was[k].n_timed == b->limits[k].n_timed &&
+                  was[k].counted_to == b->limits[k].counted_to;
         }
         ok &= b->spent == (b->counts && is_spent(b));
     }
@@ -308,7 +322,7 @@ budget_weigh(struct core *core, const Baton__Card *card, int by)
         regate(core, b);
         return;
     }
-    bool is_new = !b || b->fresh;
+    bool is_known = b != NULL, is_new = !b || b->fresh;
     b = b ? b : budget_make(core, card->number);
     b->fresh = false;
     set_text(&b->name, card->name);
@@ -324,11 +338,11 @@ budget_weigh(struct core *core, const Baton__Card *card, int by)
     if (!is_new && b->rung != card->rung) {
         begin_day(b);
     }
-    if (!is_new) {
-        recount_reserved(core, b);
-    }
     b->rung = card->rung;
     b->counts = true;
+    if (is_known) {
+        recount(core, b);
+    }
     regate(core, b);
 }
 

@@ -1,12 +1,15 @@
 /* A budget as evolve keeps it, private to the files budget*.c: budget.c the state and whom it keeps
- * back, budget_rule.c what a rule may say, budget_use.c what tasks use, budget_view.c what is
- * shown, budget_record.c snapshots. */
+ * back, budget_rule.c what a rule may say, budget_use.c what tasks use, budget_clock.c what time
+ * does, budget_view.c what is shown, budget_record.c snapshots. */
 #ifndef BATON_BROKER_CORE_BOARD_BUDGET_H
 #define BATON_BROKER_CORE_BOARD_BUDGET_H
 
 #include "broker/core/board/board.h"
 
+enum { BUDGET_WARN_PERCENT = 80 };
+
 #define BUDGET_AMOUNT_MAX INT64_C(4000000000000000000)
+#define BUDGET_MS INT64_C(1000000) /* a millisecond, as an amount */
 #define DAY_MS INT64_C(86400000)
 
 struct budget_limit {
@@ -15,10 +18,12 @@ struct budget_limit {
     int64_t limit;
     int64_t reserve; /* for each running task, as given; -1: not given */
     int64_t used;
-    int64_t reserved; /* sum of what the holds have left */
-    uint64_t n_ended; /* attempts that ended under it … */
-    int64_t ended;    /* … and what they used, for the estimate */
-    uint32_t told;    /* percent */
+    int64_t reserved;   /* sum of what the holds have left */
+    uint64_t n_ended;   /* attempts that ended under it … */
+    int64_t ended;      /* … and what they used, for the estimate */
+    uint32_t told;      /* percent */
+    uint32_t n_timed;   /* time: what runs under it … */
+    int64_t counted_to; /* … and the sum of the times up to which theirs is in `used` */
 };
 
 struct budget {
@@ -52,6 +57,9 @@ void budget_drop(struct core *core, uint64_t number);
 struct budget_limit *budget_limit_find(const struct budget *b, const char *name); /* NULL */
 bool budget_covers(const struct budget *b, const struct task *task);
 bool budget_is_used_up(const struct budget *b);
+/* One that runs under its limit of time more (1) or less (-1). */
+void budget_weigh_time(const struct budget *b, const struct task *task, struct budget_limit *l,
+                       const struct budget_hold *hold, int by);
 /* Its numbers changed: tells, and puts tasks where they belong now. */
 void budget_update(struct core *core, struct budget *b, struct core_out *out, int64_t at);
 
@@ -60,7 +68,21 @@ void budget_update(struct core *core, struct budget *b, struct core_out *out, in
 card_verb_fn budget_set, budget_remove;
 void budget_ring(struct core *core, struct core_request *request, const struct card *card);
 
+/* ---- budget_clock.c ---- */
+
+/* Something runs under its limit of time. */
+bool budget_is_timed(const struct budget *b);
+void budget_emit_timed(struct core *core, struct core_request *request, const struct budget *b);
+/* How much of it was used when it is told first. */
+int64_t budget_warn_at(const struct budget_limit *l);
+
 /* ---- budget_use.c ---- */
+
+/* What the running task uses of the limit; NULL: nothing. */
+struct budget_hold *budget_hold_find(const struct task *task, const struct budget *b,
+                                     const struct budget_limit *l);
+/* The task's time is counted up to `at`; budget_update is to follow. False: it does not count. */
+bool budget_count_time(struct task *task, struct budget *b, int64_t at);
 
 /* One more, zeroed; good until the next. */
 struct budget_hold *budget_hold_add(struct run *run);

@@ -106,6 +106,10 @@ budget_remove(struct posting *p)
 void
 budget_ring(struct core *core, struct core_request *request, const struct card *card)
 {
+    const struct budget *b = budget_find(core, card->message->number);
+    if (budget_is_timed(b)) {
+        budget_emit_timed(core, request, b); /* what ran until now is of the day that ends */
+    }
     Baton__Card next = board_copy(card);
     next.rung++;
     next.rings_at = (request->now / DAY_MS + 1) * DAY_MS;

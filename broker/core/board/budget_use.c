@@ -1,5 +1,5 @@
 /* What tasks use of budgets: what is reserved when one is leased, counted when it reports, given
- * back when it ends; and what runs under a hard budget that is used up. */
+ * back when it ends. */
 #include "broker/core/board/budget.h"
 
 #include "common/alloc.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STOPS_A_TICK = 1000, UNKNOWN_SHARE = 10 };
+enum { UNKNOWN_SHARE = 10 };
 
 /* What a running task is expected to use. */
 static int64_t
@@ -25,8 +25,8 @@ estimate(const struct budget_limit *l, const struct task *task)
     return l->n_ended ? l->ended / (int64_t)l->n_ended : l->limit / UNKNOWN_SHARE;
 }
 
-static struct budget_hold *
-hold_find(const struct task *task, const struct budget *b, const struct budget_limit *l)
+struct budget_hold *
+budget_hold_find(const struct task *task, const struct budget *b, const struct budget_limit *l)
 {
     const struct run *run = task->course->run;
     for (uint32_t i = 0; run && i < run->n_holds; i++) {
@@ -62,6 +62,7 @@ budgets_lease(struct core *core, struct task *task, struct core_out *out, int64_
             hold->since = at;
             hold->left = estimate(l, task);
             l->reserved = budget_plus(l->reserved, hold->left);
+            budget_weigh_time(b, task, l, hold, 1);
             if (strcmp(l->name, "tasks") == 0 && task->course->attempt == 1) {
                 l->used = budget_plus(l->used, budget_amount(1));
             }
@@ -72,10 +73,9 @@ budgets_lease(struct core *core, struct task *task, struct core_out *out, int64_
 
 /* The task used so much more (or less: it had said too much). */
 static void
-use(struct core *core, struct task *task, struct budget *b, struct budget_limit *l, int64_t more,
-    struct core_out *out, int64_t at)
+use(const struct task *task, const struct budget *b, struct budget_limit *l, int64_t more)
 {
-    struct budget_hold *hold = hold_find(task, b, l);
+    struct budget_hold *hold = budget_hold_find(task, b, l);
     l->used = MAX(budget_plus(l->used, more), 0);
     if (hold) {
         int64_t less = MIN(MAX(more, 0), hold->left);
@@ -83,7 +83,6 @@ use(struct core *core, struct task *task, struct budget *b, struct budget_limit 
         hold->counted = budget_plus(hold->counted, more);
         l->reserved -= less;
     }
-    budget_update(core, b, out, at);
 }
 
 void
@@ -94,21 +93,31 @@ budgets_measure(struct core *core, struct task *task, const char *name, double w
         struct budget *b = core->budgets[i];
         struct budget_limit *l = budget_covers(b, task) ? budget_limit_find(b, name) : NULL;
         if (l && strcmp(name, "time") != 0 && strcmp(name, "tasks") != 0) {
-            use(core, task, b, l, budget_amount(is) - budget_amount(was), out, at);
+            use(task, b, l, budget_amount(is) - budget_amount(was));
+            budget_update(core, b, out, at);
         }
     }
+}
+
+bool
+budget_count_time(struct task *task, struct budget *b, int64_t at)
+{
+    struct budget_limit *l = budget_covers(b, task) ? budget_limit_find(b, "time") : NULL;
+    const struct budget_hold *hold = l ? budget_hold_find(task, b, l) : NULL;
+    if (hold) {
+        int64_t more = budget_amount((double)(at - hold->since)) - hold->counted;
+        l->counted_to += more / BUDGET_MS;
+        use(task, b, l, more);
+    }
+    return hold != NULL;
 }
 
 void
 budgets_time(struct core *core, struct task *task, struct core_out *out, int64_t at)
 {
     for (uint32_t i = 0; task->course->run->n_holds && i < core->n_budgets; i++) {
-        struct budget *b = core->budgets[i];
-        struct budget_limit *l = budget_covers(b, task) ? budget_limit_find(b, "time") : NULL;
-        const struct budget_hold *hold = l ? hold_find(task, b, l) : NULL;
-        if (hold) {
-            use(core, task, b, l, budget_amount((double)(at - hold->since)) - hold->counted, out,
-                at);
+        if (budget_count_time(task, core->budgets[i], at)) {
+            budget_update(core, core->budgets[i], out, at);
         }
     }
 }
@@ -132,6 +141,7 @@ budgets_end(struct core *core, struct task *task, unsigned outcome, struct core_
         }
         l->reserved -= hold->left;
         hold->left = 0;
+        budget_weigh_time(b, task, l, hold, -1);
         if (worked) {
             l->n_ended++;
             l->ended = budget_plus(l->ended, MAX(hold->counted, 0));
@@ -149,47 +159,4 @@ budgets_keep(const struct core *core, const struct task *task)
     const struct project *project = core->projects[task->project];
     return core->roles[task->role].n_spent || project->n_spent ||
            project->queues[task->role].n_spent;
-}
-
-/* ---- hard ones ---- */
-
-bool
-budgets_are_due(const struct core *core)
-{
-    for (uint32_t i = 0; i < core->n_budgets; i++) {
-        if (core->budgets[i]->stop_due) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-stop_some(struct core *core, struct core_request *request, const struct budget *b)
-{
-    int left = STOPS_A_TICK;
-    const char *text = arena_printf(request->arena, "the budget %s is used up", b->name);
-    for (uint32_t w = 1; w < core->n_workers; w++) {
-        for (uint32_t slot = core->workers[w]->first, next; slot && left; slot = next) {
-            struct task *task = task_at(core, slot);
-            next = task->course->run->next;
-            if ((task->state == LEASED || task->state == RUNNING) && budget_covers(b, task)) {
-                emit_cancelling(core, request, task, BATON__REASON__REASON_BUDGET, text, 0);
-                left--;
-            }
-        }
-    }
-    return left > 0;
-}
-
-void
-budgets_tick(struct core *core, struct core_request *request)
-{
-    for (uint32_t i = 0; i < core->n_budgets; i++) {
-        struct budget *b = core->budgets[i];
-        bool over = b->stop_due && b->counts && b->hard && budget_is_used_up(b);
-        if (b->stop_due && (!over || stop_some(core, request, b))) {
-            b->stop_due = false;
-        }
-    }
 }
