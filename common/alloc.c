@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 void *
 xmalloc(size_t bytes)
@@ -52,21 +51,4 @@ xmemdup(const void *p, size_t bytes)
         memcpy(q, p, bytes);
     }
     return q;
-}
-
-void *
-xmalloc_huge(size_t bytes)
-{
-    void *p = aligned_alloc(HUGE_BYTES, (bytes + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES);
-    CHECK(p);
-    (void)madvise(p, bytes, MADV_HUGEPAGE); /* a wish */
-    return p;
-}
-
-void *
-xcalloc_huge(size_t n, size_t bytes)
-{
-    size_t total;
-    CHECK(!__builtin_mul_overflow(n, bytes, &total));
-    return total < HUGE_BYTES ? xcalloc(n, bytes) : memset(xmalloc_huge(total), 0, total);
 }

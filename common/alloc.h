@@ -13,11 +13,4 @@ void *xreallocarray(void *p, size_t n, size_t bytes);
 char *xstrdup(const char *s);
 void *xmemdup(const void *p, size_t bytes);
 
-enum { HUGE_BYTES = 2 * 1024 * 1024 }; /* of a huge page */
-/* For what is used whole and lasts, some HUGE_BYTES: in huge pages if the kernel has them, so that
- * touching it costs one fault for 512. */
-void *xmalloc_huge(size_t bytes);
-/* As xcalloc; in huge pages when it is that large. */
-void *xcalloc_huge(size_t n, size_t bytes);
-
 #endif

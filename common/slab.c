@@ -2,6 +2,7 @@
 
 #include "common/alloc.h"
 #include "common/check.h"
+#include "common/huge.h"
 
 #include <stdlib.h>
 
@@ -81,7 +82,11 @@ slab_fini(struct slab *slab)
 {
     for (struct slab_region *region = slab->regions, *next; region; region = next) {
         next = region->next;
-        free(region);
+        if (region->bytes == HUGE_BYTES) {
+            xfree_huge(region, region->bytes);
+        } else {
+            free(region);
+        }
     }
     *slab = (struct slab){0};
 }

@@ -1,9 +1,7 @@
 #include "broker/core/index.h"
 
-#include "common/alloc.h"
 #include "common/check.h"
-
-#include <stdlib.h>
+#include "common/huge.h"
 
 enum { ROOM_MIN = 64 };
 
@@ -55,7 +53,7 @@ index64_grow(struct index64 *index)
             *block_place(&bigger, index->blocks[i].base) = index->blocks[i];
         }
     }
-    free(index->blocks);
+    xfree_table(index->blocks, index->room, sizeof *index->blocks);
     *index = bigger;
 }
 
@@ -113,7 +111,7 @@ index64_remove(struct index64 *index, uint64_t key)
 void
 index64_fini(struct index64 *index)
 {
-    free(index->blocks);
+    xfree_table(index->blocks, index->room, sizeof *index->blocks);
     *index = (struct index64){0};
 }
 
@@ -155,7 +153,7 @@ slotset_add(struct slotset *set, uint32_t slot, uint32_t hash)
                 slotset_place(&bigger, set->entries[i]);
             }
         }
-        free(set->entries);
+        xfree_table(set->entries, set->room, sizeof *set->entries);
         *set = bigger;
     }
     slotset_place(set, (struct slotset_entry){.slot = slot, .hash = hash});
@@ -186,6 +184,6 @@ slotset_remove(struct slotset *set, uint32_t slot, uint32_t hash)
 void
 slotset_fini(struct slotset *set)
 {
-    free(set->entries);
+    xfree_table(set->entries, set->room, sizeof *set->entries);
     *set = (struct slotset){0};
 }

@@ -436,7 +436,11 @@ tasks_free_all(struct core *core)
         edges_free(core, task);
     }
     for (uint32_t i = 0; i < core->n_chunks; i++) {
-        free(core->chunks[i]);
+        if (i) {
+            xfree_huge(core->chunks[i], CHUNK_TASKS * sizeof(struct task));
+        } else {
+            free(core->chunks[i]);
+        }
     }
     free(core->chunks);
 }

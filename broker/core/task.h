@@ -13,6 +13,7 @@
 #include "broker/core/tally.h"
 #include "common/alloc.h"
 #include "common/buf.h"
+#include "common/huge.h"
 #include "common/limits.h"
 #include "common/rng.h"
 #include "common/slab.h"

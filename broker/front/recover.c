@@ -2,6 +2,7 @@
 
 #include "broker/front/fields.h"
 #include "broker/store/tail.h"
+#include "common/huge.h"
 #include "common/limits.h"
 
 #include <stdio.h>
@@ -163,7 +164,9 @@ recover(struct front *front, char *error, size_t error_room)
     front->core = core_new(&config);
 
     struct recovery recovery = {.front = front};
+    huge_ahead_begin();
     int failed = load(&recovery, error, error_room);
+    huge_ahead_end();
     if (failed >= 0) {
         return failed;
     }

@@ -1,0 +1,24 @@
+/* Memory in huge pages, for what is used whole and lasts: touching it costs one fault for 512, and
+ * a look-up in it one miss of the TLB less. */
+#ifndef BATON_COMMON_HUGE_H
+#define BATON_COMMON_HUGE_H
+
+#include <stddef.h>
+
+enum { HUGE_BYTES = 2 * 1024 * 1024 }; /* of a huge page */
+
+/* Best some HUGE_BYTES. In huge pages if the kernel has them; zeroed. */
+void *xmalloc_huge(size_t bytes);
+void xfree_huge(void *p, size_t bytes); /* as many as were asked for */
+
+/* For what grows into the size of huge pages: xcalloc below that. */
+void *xcalloc_huge(size_t n, size_t bytes);
+void xfree_table(void *p, size_t n, size_t bytes); /* of xcalloc_huge, with the same numbers */
+
+/* From now on a thread of its own touches the memory that will be asked for next: a program that
+ * fills memory as fast as it can waits a third of its time for the kernel to clear it, and the
+ * other processor has nothing to do. Does nothing where it can't help. */
+void huge_ahead_begin(void);
+void huge_ahead_end(void); /* gives back what was not asked for */
+
+#endif
