@@ -259,8 +259,8 @@ civil_is_valid(const struct civil *c)
 static int64_t
 civil_utc_ms(const struct civil *c)
 {
-    return calendar_days(c->year, c->month, c->day) * DAY_MS + c->hour * HOUR_MS + c->minute * MINUTE_MS +
-           c->second * SECOND_MS;
+    return calendar_days(c->year, c->month, c->day) * DAY_MS + c->hour * HOUR_MS +
+           c->minute * MINUTE_MS + c->second * SECOND_MS;
 }
 
 static bool

@@ -143,10 +143,12 @@ static const char *const card_states[] = {
     [1] = "open",       [2] = "taken",       [3] = "submitted", [4] = "in_force",
     [5] = "stale",      [10] = "resolved",   [11] = "accepted", [12] = "rejected",
     [13] = "withdrawn", [14] = "superseded", [15] = "expired"};
+/* clang-format off */
 static const char *const card_verbs[] = {"",         "raise",  "set",    "take",   "resolve",
                                          "accept",   "reject", "review", "decide", "acknowledge",
                                          "withdraw", "remove", "amend",
                                          [80] = "pause", [81] = "resume", [82] = "run"};
+/* clang-format on */
 static const char *const alerts[] = {"none", "at_risk", "late", "escalated"};
 static const char *const codes[] = {"ok",           "malformed",   "version",
                                     "hello_first",  "invalid",     "too_large",

@@ -15,7 +15,7 @@ enum finding_kind {
 
 struct finding {
     enum finding_kind kind;
-    baton_outcome outcome;    /* with FINDING_SAID: done, failed, fatal, rate_limited, released, parked */
+    baton_outcome outcome;    /* with FINDING_SAID: what it says became of the task */
     char *summary;            /* owned; NULL: none; valid for the broker */
     char *document;           /* owned JSON text; NULL: none */
     int64_t retry_after_ms;   /* 0: not said */

@@ -46,15 +46,15 @@ typedef enum answered handler(struct call *call, Baton__FromBroker *reply);
 handler handle_hello, handle_ping, handle_bye, handle_credit;                         /* session */
 handler handle_submit, handle_change, handle_pause, handle_resources, handle_project; /* queue */
 handler handle_post, handle_cards;                                                    /* board */
-handler handle_times;                                                                 /* schedules */
-handler handle_get, handle_why;                                                       /* query */
-handler handle_list;                                                                  /* list */
-handler handle_status, handle_workers;                                                /* status */
-handler handle_events;                                                                /* events */
-handler handle_gc;                                                                    /* gc */
-handler handle_backup;                                                                /* backup */
-handler handle_lock;                                                                  /* locks */
-handler handle_take, handle_report;                                                   /* work */
-handler handle_metrics, handle_check_token, handle_budgets, handle_context;           /* metrics */
+handler handle_times;                                                       /* schedules */
+handler handle_get, handle_why;                                             /* query */
+handler handle_list;                                                        /* list */
+handler handle_status, handle_workers;                                      /* status */
+handler handle_events;                                                      /* events */
+handler handle_gc;                                                          /* gc */
+handler handle_backup;                                                      /* backup */
+handler handle_lock;                                                        /* locks */
+handler handle_take, handle_report;                                         /* work */
+handler handle_metrics, handle_check_token, handle_budgets, handle_context; /* metrics */
 
 #endif

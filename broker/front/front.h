@@ -56,7 +56,7 @@ struct front {
     size_t n_store_ops;
     uint64_t last_cookie;
     struct snapshot snapshot;
-    struct space space; /* on the disk */
+    struct space space;        /* on the disk */
     struct exporter *exporter; /* NULL: it is off */
     int64_t sample_at;         /* give it a sample of the queue at this time */
     int64_t export_look_at;    /* see how it does at this time */

@@ -1,6 +1,6 @@
 /* Cuts what the snapshot in force made needless: journal rows that it covers whole and no follower
- * needs, and chunks of other generations. What is needless follows from the rows themselves, so a cut that a crash
- * interrupts goes on after the restart. */
+ * needs, and chunks of other generations. What is needless follows from the rows themselves, so a
+ * cut that a crash interrupts goes on after the restart. */
 #include "broker/store/private.h"
 
 /* Deletes journal rows from the oldest on. */

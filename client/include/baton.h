@@ -1126,7 +1126,7 @@ typedef struct baton_lock_reply {
     bool granted;
     bool lingering; /* not granted: a worker that was lost may still use it */
     const struct baton_ref *holders;
-    size_t n_holders; /* at most 100 */
+    size_t n_holders;             /* at most 100 */
     const uint64_t *reservations; /* numbers of the cards that reserve it, but the asker's own */
     size_t n_reservations;
 } baton_lock_reply;
