@@ -193,6 +193,7 @@ query_make(struct record *record, const struct baton_card_filter *filter)
     m->open = filter->open;
     m->since = filter->since;
     m->until = filter->until;
+    m->archived = filter->archived;
     return record->failed ? NULL : m;
 }
 

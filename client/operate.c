@@ -488,8 +488,11 @@ baton_gc(baton *b, bool dry_run, int64_t timeout_ms, struct baton_gc_done *ret_d
         return status;
     }
     const Baton__Collected *m = answer.message->collected;
-    *ret_done = (struct baton_gc_done){
-        .kept = m->kept, .kept_bytes = m->kept_bytes, .to_archive = m->to_archive};
+    *ret_done = (struct baton_gc_done){.cards = m->cards,
+                                       .cards_bytes = m->cards_bytes,
+                                       .kept = m->kept,
+                                       .kept_bytes = m->kept_bytes,
+                                       .to_archive = m->to_archive};
     size_t room = sizeof ret_done->purged / sizeof ret_done->purged[0];
     for (size_t i = 0; i < m->n_purged && ret_done->n_purged < room; i++) {
         ret_done->purged[ret_done->n_purged++] = (struct baton_gc_state){

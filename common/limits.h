@@ -48,6 +48,7 @@ enum {
     FORWARD_TARGET_MS = 24 * 60 * 60 * 1000, /* for a task that others wait for to be added */
     NOTE_BYTES_MAX = 2048,                   /* for the next attempt of a task */
     CARDS_MAX = 20 * 1000,                   /* open cards on the board, rules too */
+    CARDS_PAGE = 1000,                       /* cards of one answer */
     CARDS_ENDED_KEPT = 20 * 1000,            /* ended ones in memory */
     CARD_BYTES_MAX = 256 * 1024,             /* one card, packed */
     CARD_TEXT_BYTES_MAX = 64 * 1024,         /* its text, its outcome, the text of an item */

@@ -418,6 +418,7 @@ card_list_verb(struct ctl *ctl, baton_card_kind kind, unsigned takes, int argc, 
         filter.projects = &ctl->project;
         filter.n_projects = 1;
     }
+    filter.archived = !filter.open;
     return card_list(ctl, &filter);
 }
 

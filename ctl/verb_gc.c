@@ -25,6 +25,8 @@ print_json(struct ctl *ctl, bool dry_run, const struct baton_gc_done *done)
     json_object_set_new(object, "n_purged", json_integer((json_int_t)n));
     json_object_set_new(object, "bytes", json_integer((json_int_t)bytes));
     json_object_set_new(object, "purged", purged);
+    json_object_set_new(object, "n_cards", json_integer((json_int_t)done->cards));
+    json_object_set_new(object, "cards_bytes", json_integer((json_int_t)done->cards_bytes));
     json_object_set_new(object, "n_archived", json_integer((json_int_t)done->to_archive));
     json_object_set_new(object, "n_kept", json_integer((json_int_t)done->kept));
     json_object_set_new(object, "kept_bytes", json_integer((json_int_t)done->kept_bytes));
@@ -39,7 +41,11 @@ print(struct ctl *ctl, bool dry_run, const struct baton_gc_done *done)
         ctl_print(ctl, "%" PRIu64 " %s: %spurged (%" PRIu64 " bytes)\n", done->purged[i].n,
                   baton_state_name(done->purged[i].state), would, done->purged[i].bytes);
     }
-    if (done->n_purged == 0) {
+    if (done->cards) {
+        ctl_print(ctl, "%" PRIu64 " cards: %spurged (%" PRIu64 " bytes)\n", done->cards, would,
+                  done->cards_bytes);
+    }
+    if (done->n_purged == 0 && done->cards == 0) {
         ctl_print(ctl, "nothing in the archive is old enough\n");
     }
     if (done->to_archive) {

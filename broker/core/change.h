@@ -51,6 +51,9 @@ void event_project(struct core *core, struct core_out *out, int64_t at, unsigned
 void event_completed(struct core *core, struct core_out *out, int64_t at,
                      const struct project *project);
 
+/* Room for a record of the archive. */
+struct core_put *put_add(struct core_out *out, uint64_t key);
+
 /* ---- answers.c ---- */
 
 void answers_evolve(struct core *core, const Baton__Answered *answered, int64_t at);

@@ -47,6 +47,7 @@ struct core_config {
     uint32_t crash_limit;     /* [3] */
     uint32_t hot_ended_max;   /* ended tasks kept in memory [100,000] */
     int64_t hot_ended_ms;     /* and for how long [7 d] */
+    uint32_t hot_cards_max;   /* ended cards kept in memory [CARDS_ENDED_KEPT] */
     int64_t answers_ms;       /* answers to numbered requests [7 d] */
     uint32_t answers_max;     /* and how many [262,144] */
     uint32_t tasks_max;       /* [TASKS_MAX] */
@@ -72,7 +73,8 @@ struct core_out {
     } * stops;
     size_t n_stops, room_stops;
     struct core_put { /* a record for the archive */
-        uint64_t key;
+        bool is_card;
+        uint64_t key;    /* of the task; number of the card */
         uint8_t *record; /* malloced; whoever takes it sets this to NULL */
         size_t bytes;
     } * puts;
@@ -114,6 +116,11 @@ Baton__Code core_post(struct core *core, struct core_request *request, const Bat
 /* A page of cards. They are the board's own: good until the next verb. */
 void core_cards(const struct core *core, struct core_request *request, const Baton__Cards *query,
                 Baton__CardList *ret);
+
+/* A record of the archive of cards. NULL: it can't be read. In the arena. */
+Baton__Card *core_card_record(struct arena *arena, const uint8_t *record, size_t bytes);
+/* Would core_cards show the card? */
+bool core_card_matches(const Baton__Cards *query, const Baton__Card *card);
 
 /* ---- schedules: recurring work (board/schedule.c). The core knows no zones: its caller looks up
  * the times ---- */

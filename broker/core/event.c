@@ -179,6 +179,18 @@ event_completed(struct core *core, struct core_out *out, int64_t at, const struc
     event_project(core, out, at, BATON__EVENT__KIND__COMPLETED, project, "", text);
 }
 
+struct core_put *
+put_add(struct core_out *out, uint64_t key)
+{
+    if (out->n_puts == out->room_puts) {
+        out->room_puts = out->room_puts ? out->room_puts * 2 : 64;
+        out->puts = xreallocarray(out->puts, out->room_puts, sizeof *out->puts);
+    }
+    struct core_put *put = &out->puts[out->n_puts++];
+    *put = (struct core_put){.key = key};
+    return put;
+}
+
 void
 core_out_clear(struct core_out *out)
 {

@@ -213,12 +213,7 @@ put_record(struct core *core, const struct task *task, struct core_out *out)
     Baton__TaskRecord record;
     record_make(core, task, &core->scratch, &record);
     record.worker_name = (char *)(uintptr_t)core_worker_name(core, task->course->worker);
-    if (out->n_puts == out->room_puts) {
-        out->room_puts = out->room_puts ? out->room_puts * 2 : 64;
-        out->puts = xreallocarray(out->puts, out->room_puts, sizeof *out->puts);
-    }
-    struct core_put *put = &out->puts[out->n_puts++];
-    put->key = task->key;
+    struct core_put *put = put_add(out, task->key);
     put->record = pack_new(&core->packing, &record.base, &put->bytes);
 }
 

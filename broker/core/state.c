@@ -26,6 +26,7 @@ config_defaults(struct core_config *c)
     DEFAULT(crash_limit, 3);
     DEFAULT(hot_ended_max, 100 * 1000);
     DEFAULT(hot_ended_ms, INT64_C(7) * 24 * 3600 * 1000);
+    DEFAULT(hot_cards_max, CARDS_ENDED_KEPT);
     DEFAULT(answers_ms, INT64_C(7) * 24 * 3600 * 1000);
     DEFAULT(answers_max, 262144);
     DEFAULT(tasks_max, TASKS_MAX);

@@ -99,12 +99,15 @@ apply_begin_load(struct link *link, uint64_t lost_after, uint64_t lost_before)
 {
     char sql[SQL_ROOM] = "";
     delete_between(sql, lost_after, lost_before);
-    return link_run(link, "BEGIN; UPDATE baton.position SET loading = true, at = now()", NULL) &&
+    return link_run(link,
+                    "BEGIN; TRUNCATE card_seen;"
+                    "UPDATE baton.position SET loading = true, at = now()",
+                    NULL) &&
            (!lost_before || link_run(link, sql, NULL)) && link_run(link, "COMMIT", NULL);
 }
 
-static bool
-load(struct link *link, const struct rows *rows, const char *more)
+bool
+apply_load(struct link *link, const struct rows *rows)
 {
     return link_run(link, "BEGIN", NULL) &&
            link_copy(link, "COPY worker_load FROM STDIN", &rows->worker_load) &&
@@ -112,31 +115,11 @@ load(struct link *link, const struct rows *rows, const char *more)
            link_copy(link, "COPY attempt_load FROM STDIN", &rows->attempt_load) &&
            link_copy(link, "COPY measure_in FROM STDIN", &rows->measure_in) &&
            link_copy(link, "COPY card_in FROM STDIN", &rows->card_in) &&
-           link_run(link, export_sql_load, NULL) && (!*more || link_run(link, more, NULL)) &&
-           link_run(link, "COMMIT", NULL);
+           link_run(link, export_sql_load, NULL) && link_run(link, "COMMIT", NULL);
 }
 
-bool
-apply_load(struct link *link, const struct rows *rows)
-{
-    return load(link, rows, "");
-}
-
-bool
-apply_load_cards(struct link *link, const struct rows *rows, uint64_t seq)
-{
-    char sql[SQL_ROOM];
-    snprintf(
-        sql, sizeof sql,
-        "DELETE FROM baton.card c USING card_in i WHERE c.number = i.number;"
-        "INSERT INTO baton.card SELECT * FROM card_in;"
-        "UPDATE baton.card SET removed_at = now() WHERE removed_at IS NULL AND number <= %" PRIu64
-        " AND number NOT IN (SELECT number FROM card_in)",
-        seq);
-    return load(link, rows, sql);
-}
-
-/* What stands behind the snapshot comes again, out of the journal. */
+/* What stands behind the snapshot comes again, out of the journal. A card that is neither in it nor
+ * in the archive was removed, or is purged. */
 bool
 apply_end_load(struct link *link, uint64_t seq)
 {
@@ -144,6 +127,8 @@ apply_end_load(struct link *link, uint64_t seq)
     char sql[SQL_ROOM];
     delete_between(deletes, seq, INT64_MAX);
     snprintf(sql, sizeof sql,
+             "UPDATE baton.card c SET removed_at = now() WHERE removed_at IS NULL AND"
+             " NOT EXISTS (SELECT FROM card_seen s WHERE s.number = c.number);"
              "UPDATE baton.position SET loading = false, seq = %" PRIu64 ", at = now(); COMMIT",
              seq);
     return link_run(link, "BEGIN", NULL) && link_run(link, deletes, NULL) &&

@@ -25,8 +25,6 @@ bool apply_rows(struct link *link, const struct rows *rows, uint64_t from, uint6
  * (numbers above lost_after and below lost_before) go. */
 bool apply_begin_load(struct link *link, uint64_t lost_after, uint64_t lost_before) MUST_CHECK;
 bool apply_load(struct link *link, const struct rows *rows) MUST_CHECK;
-/* The same, and cards up to `seq` that are not among them have left the board. */
-bool apply_load_cards(struct link *link, const struct rows *rows, uint64_t seq) MUST_CHECK;
 bool apply_end_load(struct link *link, uint64_t seq) MUST_CHECK;
 
 /* Deletes some of what ended before `cut_ms`. *cursor: where to go on, 0 when it is through. */

@@ -1,15 +1,16 @@
 /* Beginning again: when the database is new, or what it needs of the journal was cut. First the
- * snapshot in force, then the archive, so that a task that moves from one to the other meanwhile is
- * seen in either; the facts behind the snapshot come after that, as ever. Whole rows go over what
- * is there, so a load that is cut short is simply begun again. */
+ * snapshot in force, then the archives, so that a task that moves from one to the other meanwhile
+ * is seen in either; the facts behind the snapshot come after that, as ever. Whole rows go over
+ * what is there, so a load that is cut short is simply begun again. */
 #include "broker/export/private.h"
 
-/* A page of either; waits for the storage thread. */
+/* A page of this archive, or of the snapshot; waits for the storage thread. */
 static enum tail_status
-next_page(struct exporter *e, bool archive, uint64_t a, uint64_t b, struct tail_page *page)
+next_page(struct exporter *e, const enum store_archive *archive, uint64_t a, uint64_t b,
+          struct tail_page *page)
 {
     for (;;) {
-        enum tail_status status = archive ? tail_records(e->store, a, page)
+        enum tail_status status = archive ? tail_records(e->store, *archive, a, page)
                                           : tail_chunks(e->store, a, b, page);
         if (status != TAIL_LATER) {
             return status;
@@ -34,7 +35,7 @@ load_snapshot(struct exporter *e, uint64_t *ret_seq)
     uint64_t generation = 0, n_chunks = 1;
     for (uint64_t chunk = 0; chunk < n_chunks;) {
         struct tail_page page;
-        enum tail_status status = next_page(e, false, generation, chunk, &page);
+        enum tail_status status = next_page(e, NULL, generation, chunk, &page);
         if (status != TAIL_PAGE) {
             tail_page_fini(&page);
             (void)(status == TAIL_GONE || e->link.error[0] || damaged(e));
@@ -49,8 +50,7 @@ load_snapshot(struct exporter *e, uint64_t *ret_seq)
             ok = rows_add_chunk(&e->rows, page.seq, page.rows[i].data, page.rows[i].bytes) ||
                  damaged(e);
         }
-        ok = ok && (chunk == 0 ? apply_load_cards(&e->link, &e->rows, page.seq)
-                               : apply_load(&e->link, &e->rows));
+        ok = ok && apply_load(&e->link, &e->rows);
         chunk += page.n;
         tail_page_fini(&page);
         if (!ok) {
@@ -61,11 +61,11 @@ load_snapshot(struct exporter *e, uint64_t *ret_seq)
 }
 
 static bool
-load_archive(struct exporter *e, uint64_t seq)
+load_archive(struct exporter *e, enum store_archive archive, uint64_t seq)
 {
     for (uint64_t after = 0;;) {
         struct tail_page page;
-        enum tail_status status = next_page(e, true, after, 0, &page);
+        enum tail_status status = next_page(e, &archive, after, 0, &page);
         if (status != TAIL_PAGE) {
             tail_page_fini(&page);
             return status == TAIL_NOTHING || (e->link.error[0] ? false : damaged(e));
@@ -73,7 +73,9 @@ load_archive(struct exporter *e, uint64_t seq)
         rows_clear(&e->rows);
         bool ok = true;
         for (size_t i = 0; ok && i < page.n; i++) {
-            ok = rows_add_record(&e->rows, seq, page.rows[i].data, page.rows[i].bytes) ||
+            ok = (archive == STORE_CARDS
+                      ? rows_add_card(&e->rows, page.rows[i].data, page.rows[i].bytes)
+                      : rows_add_record(&e->rows, seq, page.rows[i].data, page.rows[i].bytes)) ||
                  damaged(e);
         }
         after = page.rows[page.n - 1].seq;
@@ -98,7 +100,8 @@ exporter_load(struct exporter *e, uint64_t lost_after, uint64_t lost_before)
     enum tail_status status;
     while ((status = load_snapshot(e, &seq)) == TAIL_GONE) {
     }
-    if (status != TAIL_PAGE || !load_archive(e, seq) || !apply_end_load(&e->link, seq)) {
+    if (status != TAIL_PAGE || !load_archive(e, STORE_TASKS, seq) ||
+        !load_archive(e, STORE_CARDS, seq) || !apply_end_load(&e->link, seq)) {
         return false;
     }
     e->position = seq;

@@ -117,7 +117,7 @@ put_items(struct buf *row, struct buf *json, const Baton__Card *card)
 }
 
 void
-record_put_card(struct buf *row, struct buf *json, const Baton__Card *card)
+record_put_card(struct buf *row, struct buf *json, const Baton__Card *card, int64_t removed_at)
 {
     copy_number(row, (int64_t)card->number);
     copy_text(row, card_kind_name((int)card->kind));
@@ -141,6 +141,6 @@ record_put_card(struct buf *row, struct buf *json, const Baton__Card *card)
     copy_text_or_null(row, card->outcome);
     copy_text_or_null(row, card->ended_by);
     put_items(row, json, card);
-    copy_null(row);
+    copy_time(row, removed_at);
     copy_end(row);
 }

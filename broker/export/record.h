@@ -21,6 +21,8 @@ void record_put_state(struct buf *row, Baton__TaskState state, Baton__Reason rea
 void record_put_measure(struct buf *row, uint64_t task, uint64_t token, const char *name,
                         double value, const char *unit, int64_t at);
 /* A whole row. */
-void record_put_card(struct buf *row, struct buf *json, const Baton__Card *card);
+/* `removed_at` 0: it is on the board. */
+void record_put_card(struct buf *row, struct buf *json, const Baton__Card *card,
+                     int64_t removed_at);
 
 #endif

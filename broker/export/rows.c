@@ -442,6 +442,6 @@ rows_finish(struct rows *rows)
         put_attempt(rows, rows->attempts[i]);
     }
     for (size_t i = 0; i < rows->n_cards; i++) {
-        record_put_card(&rows->card_in, &rows->json, rows->cards[i]);
+        record_put_card(&rows->card_in, &rows->json, rows->cards[i], 0);
     }
 }

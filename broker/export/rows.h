@@ -47,5 +47,7 @@ void rows_finish(struct rows *rows);
  * and tasks, are left to the facts. False: they can't be read. */
 bool rows_add_chunk(struct rows *rows, uint64_t seq, const uint8_t *data, size_t bytes);
 bool rows_add_record(struct rows *rows, uint64_t seq, const uint8_t *data, size_t bytes);
+/* … of the archive of cards. */
+bool rows_add_card(struct rows *rows, const uint8_t *data, size_t bytes);
 
 #endif

@@ -98,6 +98,18 @@ rows_add_record(struct rows *rows, uint64_t seq, const uint8_t *data, size_t byt
     return record && put_record(rows, seq, record);
 }
 
+/* When it left the board is not known: not before its end. */
+bool
+rows_add_card(struct rows *rows, const uint8_t *data, size_t bytes)
+{
+    const Baton__Card *card = unpack_own(&rows->arena, &baton__card__descriptor, bytes, data);
+    if (!card) {
+        return false;
+    }
+    record_put_card(&rows->card_in, &rows->json, card, card->changed_at);
+    return true;
+}
+
 bool
 rows_add_chunk(struct rows *rows, uint64_t seq, const uint8_t *data, size_t bytes)
 {
@@ -112,7 +124,7 @@ rows_add_chunk(struct rows *rows, uint64_t seq, const uint8_t *data, size_t byte
         copy_end(&rows->worker_load);
     }
     for (size_t i = 0; i < chunk->n_cards; i++) {
-        record_put_card(&rows->card_in, &rows->json, chunk->cards[i]);
+        record_put_card(&rows->card_in, &rows->json, chunk->cards[i], 0);
     }
     for (size_t i = 0; i < chunk->n_tasks; i++) {
         if (!put_record(rows, seq, chunk->tasks[i])) {

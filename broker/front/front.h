@@ -75,7 +75,10 @@ struct front {
     uint64_t seq_handed; /* newest fact handed to the store */
     bool is_stopping;    /* no new leases */
     int64_t gc_at;       /* look through the archive at this time; 0: not decided */
-    uint64_t *purges;    /* keys of records to delete with the batch of this turn */
+    struct purge {
+        enum store_archive archive;
+        uint64_t key;
+    } * purges; /* records to delete with the batch of this turn */
     size_t n_purges, room_purges;
 
     bool assign_wanted;     /* something changed since work was last handed out */

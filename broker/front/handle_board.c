@@ -1,4 +1,4 @@
-/* Post and Cards: the board. */
+/* Post: something is done with a card. */
 #include "broker/front/schedules.h"
 
 enum answered
@@ -19,15 +19,4 @@ handle_post(struct call *call, Baton__FromBroker *reply)
     reply->op_case = BATON__FROM_BROKER__OP_POSTED;
     reply->posted = posted;
     return call->message->post->dry_run ? ANSWER_NOW_FORGET : ANSWER_NOW;
-}
-
-enum answered
-handle_cards(struct call *call, Baton__FromBroker *reply)
-{
-    struct core_request request = front_request(call->front, call->actor);
-    Baton__CardList *list = arena_alloc(&call->front->arena, sizeof *list);
-    core_cards(call->front->core, &request, call->message->cards, list);
-    reply->op_case = BATON__FROM_BROKER__OP_CARDS;
-    reply->cards = list;
-    return ANSWER_NOW;
 }

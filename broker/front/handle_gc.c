@@ -1,7 +1,7 @@
-/* Gc: records of the archive that have been kept long enough are deleted; when somebody asks, and
- * once a day. The archive is looked through a page at a time, each asked for when the one before
- * has been dealt with, and what a page has to give is deleted with the batch of the turn: so a
- * commit waits for no more than one page. Tombstones stay with the core. */
+/* Gc: records of the archives (tasks, then cards) that have been kept long enough are deleted; when
+ * somebody asks, and once a day. The archive is looked through a page at a time, each asked for
+ * when the one before has been dealt with, and what a page has to give is deleted with the batch of
+ * the turn: so a commit waits for no more than one page. Tombstones stay with the core. */
 #include "broker/front/gc.h"
 
 #include "common/alloc.h"
@@ -29,17 +29,35 @@ static void
 scan_on(struct front *front, struct store_op *op)
 {
     op->n_awaiting = 1;
-    store_scan_archive(front->store, op->gc.scanned, GC_RECORDS, op->cookie);
+    store_scan_archive(front->store, op->gc.archive, op->gc.scanned, GC_RECORDS, op->cookie);
 }
 
 static void
-purge(struct front *front, uint64_t key)
+purge(struct front *front, enum store_archive archive, uint64_t key)
 {
     if (front->n_purges == front->room_purges) {
         front->room_purges = front->room_purges ? front->room_purges * 2 : GC_RECORDS;
         front->purges = xreallocarray(front->purges, front->room_purges, sizeof *front->purges);
     }
-    front->purges[front->n_purges++] = key;
+    front->purges[front->n_purges++] = (struct purge){archive, key};
+}
+
+/* A card is kept as long as a done task. */
+static void
+look_at_card(struct front *front, struct store_op *op, const struct store_record *record)
+{
+    struct gc_op *gc = &op->gc;
+    const Baton__Card *card = core_card_record(&front->arena, record->data, record->bytes);
+    if (!card || front->now - card->changed_at < front->options->keep_ended_ms) {
+        gc->kept++;
+        gc->kept_bytes += record->bytes;
+        return;
+    }
+    gc->n_cards++;
+    gc->cards_bytes += record->bytes;
+    if (!gc->dry_run) {
+        purge(front, STORE_CARDS, record->key);
+    }
 }
 
 static void
@@ -57,7 +75,7 @@ look_at(struct front *front, struct store_op *op, const struct store_record *rec
     gc->n[(unsigned)view.state - FIRST_TERMINAL]++;
     gc->bytes[(unsigned)view.state - FIRST_TERMINAL] += record->bytes;
     if (!gc->dry_run) {
-        purge(front, record->key);
+        purge(front, STORE_TASKS, record->key);
     }
 }
 
@@ -83,6 +101,9 @@ finish(struct front *front, struct store_op *op)
     collected.kept = gc->kept;
     collected.kept_bytes = gc->kept_bytes;
     collected.to_archive = gc->to_archive;
+    collected.cards = gc->n_cards;
+    collected.cards_bytes = gc->cards_bytes;
+    n += gc->n_cards;
     if (n > 0 && !gc->dry_run) {
         log_event(LOG_LEVEL_NOTICE, "archive.purged", "records=%llu kept=%llu",
                   (unsigned long long)n, (unsigned long long)gc->kept);
@@ -102,13 +123,17 @@ gc_continue(struct front *front, struct store_op *op, const struct store_answer 
         return;
     }
     for (size_t i = 0; i < answer->n_records; i++) {
-        look_at(front, op, &answer->records[i]);
+        (op->gc.archive == STORE_CARDS ? look_at_card : look_at)(front, op, &answer->records[i]);
         op->gc.scanned = answer->records[i].key;
     }
-    if (answer->n_records == 0) {
-        finish(front, op);
-    } else {
+    if (answer->n_records > 0) {
         scan_on(front, op);
+    } else if (op->gc.archive == STORE_TASKS) {
+        op->gc.archive = STORE_CARDS;
+        op->gc.scanned = 0;
+        scan_on(front, op);
+    } else {
+        finish(front, op);
     }
 }
 

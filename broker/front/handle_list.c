@@ -175,7 +175,7 @@ static void
 scan_on(struct front *front, struct store_op *op)
 {
     op->n_awaiting = 1;
-    store_scan_archive(front->store, op->list.scanned, SCAN_RECORDS, op->cookie);
+    store_scan_archive(front->store, STORE_TASKS, op->list.scanned, SCAN_RECORDS, op->cookie);
 }
 
 /* True when the page can be made. */
@@ -238,7 +238,7 @@ read_named(struct front *front, struct store_op *op, const struct core_request *
         if (core_get(front->core, &get, list->ids[i], &view, &key) != BATON__CODE__CODE_OK &&
             key > list->after) {
             op->n_awaiting++;
-            store_read_archive(front->store, key, op->cookie);
+            store_read_archive(front->store, STORE_TASKS, key, op->cookie);
         }
     }
     return op->n_awaiting > 0;

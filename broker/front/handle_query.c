@@ -14,7 +14,7 @@ ask_archive(struct call *call, const Baton__Ref *ref, uint64_t key, enum store_o
     op->get.ref.project = arena_strdup(&op->arena, ref->project[0] ? ref->project : "default");
     op->get.state = core_archived_state(call->front->core, ref);
     op->n_awaiting = 1;
-    store_read_archive(call->front->store, key, op->cookie);
+    store_read_archive(call->front->store, STORE_TASKS, key, op->cookie);
     return ANSWER_LATER;
 }
 

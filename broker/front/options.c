@@ -89,6 +89,9 @@ static const struct config_key keys[] = {
      .help = "Before the second attempt of a failed task; doubles with each"},
     {"hot-ended", CONFIG_NUMBER, RARELY, AT(core.hot_ended_max), .min = 1, .standard = "100000",
      .shown = "N", .help = "Ended tasks kept in memory; older ones are in the archive"},
+    {"hot-cards", CONFIG_NUMBER, RARELY, AT(core.hot_cards_max), .min = 1, .standard = "20000",
+     .shown = "N",
+     .help = "Ended cards of the board kept in memory; older ones are in the archive"},
     {"snapshot-bytes", CONFIG_SIZE, CONFIG_RARE | CONFIG_LIVE, AT(snapshot_bytes), .shown = "SIZE",
      .help = "Length of the journal at which a new snapshot is written, if it is longer than the "
              "snapshot, too [32M, or an eighth of the disk if that is less]"},

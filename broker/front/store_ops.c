@@ -108,6 +108,9 @@ store_ops_run(struct front *front)
             case STORE_OP_LIST:
                 list_continue(front, op, &answer);
                 break;
+            case STORE_OP_CARDS:
+                cards_continue(front, op, &answer);
+                break;
             case STORE_OP_GC:
                 gc_continue(front, op, &answer);
                 break;

@@ -4,7 +4,14 @@
 
 #include "broker/front/dispatch.h"
 
-enum store_op_kind { STORE_OP_GET, STORE_OP_WHY, STORE_OP_LIST, STORE_OP_BACKUP, STORE_OP_GC };
+enum store_op_kind {
+    STORE_OP_GET,
+    STORE_OP_WHY,
+    STORE_OP_LIST,
+    STORE_OP_CARDS,
+    STORE_OP_BACKUP,
+    STORE_OP_GC
+};
 
 enum { GC_STATES = 5 }; /* the terminal ones, from done on */
 
@@ -18,7 +25,9 @@ struct store_op {
     uint64_t seq;        /* BACKUP: facts up to here are in it */
     struct gc_op {
         bool dry_run;
-        uint64_t scanned; /* keys up to here were looked at */
+        enum store_archive archive;
+        uint64_t scanned; /* keys of it up to here were looked at */
+        uint64_t n_cards, cards_bytes;
         uint64_t n[GC_STATES], bytes[GC_STATES];
         uint64_t kept, kept_bytes, to_archive;
     } gc;
@@ -37,6 +46,16 @@ struct store_op {
         unsigned n_pages;
         bool is_exhausted; /* the archive has no more */
     } list;
+    struct cards_op {
+        Baton__Cards *query;    /* the question; in the arena */
+        Baton__CardList memory; /* what the core knew; its cards are copied into the arena */
+        Baton__Card **found;    /* in the archive, by number; in the arena */
+        size_t n_found, room;
+        uint64_t bound;   /* as of lists */
+        uint64_t scanned; /* … */
+        unsigned n_pages;
+        bool is_exhausted;
+    } cards;
     struct store_op *prev, *next;
 };
 
@@ -60,6 +79,7 @@ void store_ops_fini(struct front *front);
 /* What each kind does with its answer: answers in the end. */
 void get_continue(struct front *front, struct store_op *op, const struct store_answer *answer);
 void list_continue(struct front *front, struct store_op *op, const struct store_answer *answer);
+void cards_continue(struct front *front, struct store_op *op, const struct store_answer *answer);
 void gc_continue(struct front *front, struct store_op *op, const struct store_answer *answer);
 void backup_continue(struct front *front, struct store_op *op, const struct store_answer *answer);
 

@@ -39,12 +39,16 @@ take_puts(struct front *front, struct store_batch *batch)
     batch->puts = xreallocarray(NULL, out->n_puts + front->n_purges, sizeof *batch->puts);
     batch->n_puts = out->n_puts;
     for (size_t i = 0; i < out->n_puts; i++) {
-        batch->puts[i] = (struct store_put){
-            .key = out->puts[i].key, .record = out->puts[i].record, .bytes = out->puts[i].bytes};
+        batch->puts[i] = (struct store_put){.archive = out->puts[i].is_card ? STORE_CARDS
+                                                                            : STORE_TASKS,
+                                            .key = out->puts[i].key,
+                                            .record = out->puts[i].record,
+                                            .bytes = out->puts[i].bytes};
         out->puts[i].record = NULL;
     }
     for (size_t i = 0; i < front->n_purges; i++) {
-        batch->puts[batch->n_puts++] = (struct store_put){.key = front->purges[i]};
+        batch->puts[batch->n_puts++] = (struct store_put){.archive = front->purges[i].archive,
+                                                          .key = front->purges[i].key};
     }
     front->n_purges = 0;
 }

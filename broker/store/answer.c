@@ -57,17 +57,20 @@ question_new(enum store_answer_kind kind, uint64_t cookie)
 }
 
 void
-store_read_archive(struct store *store, uint64_t key, uint64_t cookie)
+store_read_archive(struct store *store, enum store_archive archive, uint64_t key, uint64_t cookie)
 {
     struct question *question = question_new(STORE_ANSWER_RECORD, cookie);
+    question->archive = archive;
     question->key = key;
     question_push(store, question);
 }
 
 void
-store_scan_archive(struct store *store, uint64_t after, uint32_t limit, uint64_t cookie)
+store_scan_archive(struct store *store, enum store_archive archive, uint64_t after, uint32_t limit,
+                   uint64_t cookie)
 {
     struct question *question = question_new(STORE_ANSWER_SCAN, cookie);
+    question->archive = archive;
     question->key = after;
     question->limit = limit;
     question_push(store, question);

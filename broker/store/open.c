@@ -178,9 +178,10 @@ begin_life(struct store *store, uint64_t epoch)
     rc = rc ? rc : meta_set(store, META_COPY, 0);
     if (!rc && is_older) {
         rc = meta_set(store, META_FOLLOWED, store->tail.position);
-        rc = rc ? rc : schema_set_format(store);
+        rc = rc ? rc : schema_upgrade(store);
     }
     rc = rc ? rc : schema_commit(store);
+    rc = rc || !is_older ? rc : schema_prepare(store);
     return !rc && is_older ? write_back(store) : rc;
 }
 

@@ -14,8 +14,9 @@
 #include <sys/types.h>
 
 enum {
-    STORE_FORMAT = 2,               /* user_version; docs/store.md has what each brought */
+    STORE_FORMAT = 3,               /* user_version; docs/store.md has what each brought */
     STORE_FORMAT_FOLLOWED = 2,      /* the first one with META_FOLLOWED */
+    STORE_FORMAT_CARDS = 3,         /* the first one with archive_card */
     STORE_APPLICATION = 0x4261746f, /* application_id: "Bato" */
     STORE_PAGE_BYTES = 4096,        /* 2, 8 KiB: no faster, measured; a small commit is one page */
     STORE_CACHE_KIB = 4096,         /* the journal is written, hardly read */
@@ -65,6 +66,11 @@ enum statement {
     SQL_ARCHIVE_DELETE,
     SQL_ARCHIVE_GET,
     SQL_ARCHIVE_SCAN,
+    SQL_CARD_INSERT, /* as the five above */
+    SQL_CARD_UPDATE,
+    SQL_CARD_DELETE,
+    SQL_CARD_GET,
+    SQL_CARD_SCAN,
     SQL_TAIL_FACTS,
     SQL_TAIL_JUMP,
     SQL_TAIL_CHUNKS,
@@ -88,6 +94,7 @@ struct entry {
 struct question {
     enum store_answer_kind kind;
     uint64_t cookie;
+    enum store_archive archive;
     uint64_t key;    /* RECORD: it; SCAN: keys above it */
     uint32_t limit;  /* SCAN */
     char *path;      /* BACKUP; owned */
@@ -104,7 +111,7 @@ struct backup; /* backup.c */
 
 /* What the follower asks of the storage thread. */
 struct tail_question {
-    enum tail_kind { TAIL_IS_QUIET, TAIL_FACTS, TAIL_CHUNKS, TAIL_RECORDS } kind;
+    enum tail_kind { TAIL_IS_QUIET, TAIL_FACTS, TAIL_CHUNKS, TAIL_RECORDS, TAIL_CARDS } kind;
     uint64_t a, b;
 };
 
@@ -247,8 +254,10 @@ enum store_status schema_create(const char *dir, const char *path, char *error,
 int schema_configure(sqlite3 *db) MUST_CHECK;
 /* Same tables, same roots, b-trees in order. */
 enum store_status schema_verify(struct store *store, char *error, size_t error_room) MUST_CHECK;
-/* Makes it ours; inside a transaction. */
-int schema_set_format(struct store *store) MUST_CHECK;
+/* Adds what an older format has not, and makes it ours; inside a transaction. */
+int schema_upgrade(struct store *store) MUST_CHECK;
+/* The statements, but for those of tables that are not there before schema_upgrade; again after it.
+ */
 int schema_prepare(struct store *store) MUST_CHECK;
 void schema_finalize(struct store *store);
 /* Runs a prepared statement that returns no rows, and resets it. SQLITE_OK or an error. */
@@ -277,6 +286,11 @@ size_t batch_bytes(const struct store_batch *batch);
 int trim_step(struct store *store, size_t bytes) MUST_CHECK;
 
 /* ---- archive.c ---- */
+/* The statement `which` (SQL_ARCHIVE_…) of this archive. */
+sqlite3_stmt *archive_statement(const struct store *store, enum store_archive archive,
+                                enum statement which);
+/* What begins the bytes of a record's checksum. */
+char archive_letter(enum store_archive archive);
 int archive_put(struct store *store, const struct store_put *put) MUST_CHECK;
 void archive_answer(struct store *store, const struct question *question,
                     struct store_answer *answer);

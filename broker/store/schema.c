@@ -34,6 +34,11 @@ static const char *const SQL[N_STATEMENTS] = {
     [SQL_ARCHIVE_DELETE] = "DELETE FROM archive WHERE key=?",
     [SQL_ARCHIVE_GET] = "SELECT key,crc,record FROM archive WHERE key=?",
     [SQL_ARCHIVE_SCAN] = "SELECT key,crc,record FROM archive WHERE key>? ORDER BY key",
+    [SQL_CARD_INSERT] = "INSERT OR IGNORE INTO archive_card(key,crc,record) VALUES(?,?,?)",
+    [SQL_CARD_UPDATE] = "UPDATE archive_card SET crc=?2,record=?3 WHERE key=?1",
+    [SQL_CARD_DELETE] = "DELETE FROM archive_card WHERE key=?",
+    [SQL_CARD_GET] = "SELECT key,crc,record FROM archive_card WHERE key=?",
+    [SQL_CARD_SCAN] = "SELECT key,crc,record FROM archive_card WHERE key>? ORDER BY key",
     [SQL_TAIL_FACTS] = "SELECT seq,n,epoch,crc,facts FROM journal WHERE seq>="
                        "ifnull((SELECT max(seq) FROM journal WHERE seq<=?),0) ORDER BY seq",
     [SQL_TAIL_JUMP] = "SELECT seq,after FROM jump WHERE seq>?1 AND after<=?1 ORDER BY seq",
@@ -143,15 +148,17 @@ schema_create(const char *dir, const char *path, char *error, size_t error_room)
     return status;
 }
 
-/* All that sqlite_schema says, as text; NULL when it cannot be read. */
+/* All that sqlite_schema says, as text; NULL when it cannot be read. The root of a table that came
+ * later is wherever there was room. */
 static char *
 schema_text(sqlite3 *db, int *ret_rc)
 {
     sqlite3_stmt *statement = NULL;
     char *text = NULL;
     int rc = sqlite3_prepare_v2(db,
-                                "SELECT group_concat(type||'|'||name||'|'||tbl_name||'|'||rootpage"
-                                "||'|'||ifnull(sql,''),';') FROM (SELECT * FROM sqlite_schema "
+                                "SELECT group_concat(type||'|'||name||'|'||tbl_name||'|'||"
+                                "iif(name='archive_card','',rootpage)||'|'||ifnull(sql,''),';') "
+                                "FROM (SELECT * FROM sqlite_schema "
                                 "ORDER BY rowid)",
                                 -1, &statement, NULL);
     if (!rc && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
@@ -165,12 +172,15 @@ schema_text(sqlite3 *db, int *ret_rc)
 }
 
 static char *
-expected_text(void)
+expected_text(int format)
 {
     sqlite3 *db = NULL;
     char *text = NULL;
     int rc = sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE, NULL);
     rc = rc ? rc : sqlite3_exec(db, schema_sql, NULL, NULL, NULL);
+    if (format < STORE_FORMAT_CARDS) {
+        rc = rc ? rc : sqlite3_exec(db, "DROP TABLE archive_card", NULL, NULL, NULL);
+    }
     if (!rc) {
         text = schema_text(db, &rc);
     }
@@ -227,11 +237,19 @@ get_format(struct store *store)
 }
 
 int
-schema_set_format(struct store *store)
+schema_upgrade(struct store *store)
 {
     char sql[60];
+    int rc = SQLITE_OK;
+    if (store->format < STORE_FORMAT_CARDS) {
+        const char *table = strstr(schema_sql, "CREATE TABLE archive_card");
+        CHECK(table);
+        rc = sqlite3_exec(store->db, table, NULL, NULL, NULL);
+    }
     snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", STORE_FORMAT);
-    return sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+    rc = rc ? rc : sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+    store->format = STORE_FORMAT;
+    return rc;
 }
 
 enum store_status
@@ -246,13 +264,13 @@ schema_verify(struct store *store, char *error, size_t error_room)
         free(text);
         return status_newer(store->path, (uint32_t)store->format, error, error_room);
     }
-    char *expected = expected_text();
+    char *expected = expected_text(store->format);
     bool same = text && strcmp(text, expected) == 0;
     free(text);
     free(expected);
     if (!same) {
         return status_corrupt(store->path, error, error_room,
-                              "its tables are not those of format %d", STORE_FORMAT);
+                              "its tables are not those of format %d", store->format);
     }
     return quick_check(store, error, error_room);
 }
@@ -262,6 +280,11 @@ schema_prepare(struct store *store)
 {
     int rc = SQLITE_OK;
     for (int i = 0; !rc && i < N_STATEMENTS; i++) {
+        bool is_later = i >= SQL_CARD_INSERT && i <= SQL_CARD_SCAN &&
+                        store->format < STORE_FORMAT_CARDS;
+        if (is_later || store->statements[i]) {
+            continue;
+        }
         rc = sqlite3_prepare_v3(store->db, SQL[i], -1, SQLITE_PREPARE_PERSISTENT,
                                 &store->statements[i], NULL);
     }

@@ -1,4 +1,4 @@
--- The tables of a Baton store, formats 1 and 2. docs/store.md says what each column means, to the byte.
+-- The tables of a Baton store, formats 1 to 3. docs/store.md says what each column means, to the byte.
 -- The text is part of the format: what a store holds is compared with it, word by word, when it is opened.
 
 CREATE TABLE meta(
@@ -31,6 +31,13 @@ CREATE TABLE snapshot(
 ) STRICT;
 
 CREATE TABLE archive(
+    key INTEGER NOT NULL PRIMARY KEY,
+    crc INTEGER NOT NULL,
+    record BLOB NOT NULL
+) STRICT;
+
+-- Of format 3; last, since older stores are given it when they are started.
+CREATE TABLE archive_card(
     key INTEGER NOT NULL PRIMARY KEY,
     crc INTEGER NOT NULL,
     record BLOB NOT NULL

@@ -1,5 +1,5 @@
-/* The durable store: a journal of facts, snapshots behind it, and an archive of ended tasks, in one
- * SQLite database (WAL, synchronous=FULL, locking_mode=EXCLUSIVE, one connection, no mmap).
+/* The durable store: a journal of facts, snapshots behind it, and an archive of what has ended, in
+ * one SQLite database (WAL, synchronous=FULL, locking_mode=EXCLUSIVE, one connection, no mmap).
  *
  * Before store_start everything happens on the caller's thread (open, load). After it the
  * connection belongs to the storage thread; the caller hands batches over and goes on. All batches
@@ -16,6 +16,7 @@
  *   jump(seq, after, crc)               the only gaps: at the first batch after a restore
  *   snapshot(id, crc, data)             the chunks of one moment; written beside the one in force
  *   archive(key, crc, record)           ended tasks that left the memory
+ *   archive_card(key, crc, record)      ended cards, the same
  * docs/store.md has it to the byte.
  *
  * Restoring a backup is putting the copy as baton.db into an empty directory. The copy knows that
@@ -88,7 +89,11 @@ enum store_status store_start(struct store *store, uint64_t epoch, char *error,
 
 /* ---- running ---- */
 
+/* Each has keys of its own. */
+enum store_archive { STORE_TASKS, STORE_CARDS };
+
 struct store_put {
+    enum store_archive archive;
     uint64_t key;    /* at most INT64_MAX */
     uint8_t *record; /* malloced; the store takes it; NULL: the key's record is deleted */
     size_t bytes;
@@ -133,10 +138,12 @@ const char *store_error(struct store *store, enum store_status *ret_status);
 
 /* Reads are answered in order of asking, after all batches submitted before them are durable; what
  * was submitted a little later may show. `cookie` comes back. */
-void store_read_archive(struct store *store, uint64_t key, uint64_t cookie);
+void store_read_archive(struct store *store, enum store_archive archive, uint64_t key,
+                        uint64_t cookie);
 /* Up to `limit` records with keys above `after`, in order of keys; fewer when they are large (an
  * answer ends with the record that passes 16 MiB). None: there are no more. */
-void store_scan_archive(struct store *store, uint64_t after, uint32_t limit, uint64_t cookie);
+void store_scan_archive(struct store *store, enum store_archive archive, uint64_t after,
+                        uint32_t limit, uint64_t cookie);
 /* A consistent copy, complete in itself, checked and synced, at a path that must not exist (nor
  * PATH.part). Commits go on meanwhile; reads do not wait for it. One at a time, in order of asking.
  * Closing the store ends one under way. */
@@ -173,7 +180,7 @@ struct store_stats {
     uint64_t commit_counts[STORE_COMMIT_BOUNDS + 1]; /* up to each bound; the last: longer */
     uint64_t journal_bytes;                          /* of the rows behind the snapshot in force */
     uint64_t snapshot_bytes;                         /* of the snapshot in force */
-    uint64_t archived;                               /* records */
+    uint64_t archived;                               /* records of tasks */
     uint64_t free_bytes; /* on the disk, as of the last look (at most a second old) */
     bool low;            /* less free than the reserve: take no new work, finish the old */
 };

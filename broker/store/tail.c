@@ -241,9 +241,12 @@ tail_chunks(struct store *store, uint64_t generation, uint64_t from, struct tail
 }
 
 enum tail_status
-tail_records(struct store *store, uint64_t after, struct tail_page *ret_page)
+tail_records(struct store *store, enum store_archive archive, uint64_t after,
+             struct tail_page *ret_page)
 {
-    return ask_locked(store, (struct tail_question){.kind = TAIL_RECORDS, .a = after}, ret_page);
+    struct tail_question question = {.kind = archive == STORE_CARDS ? TAIL_CARDS : TAIL_RECORDS,
+                                     .a = after};
+    return ask_locked(store, question, ret_page);
 }
 
 /* ---- the storage thread's side ---- */
@@ -393,12 +396,12 @@ read_chunks(struct store *store, const struct tail_question *question, struct ta
 }
 
 static int
-read_records(struct store *store, uint64_t after, struct tail_page *page,
-             enum tail_status *ret_status)
+read_records(struct store *store, enum store_archive archive, uint64_t after,
+             struct tail_page *page, enum tail_status *ret_status)
 {
-    sqlite3_stmt *rows = store->statements[SQL_ARCHIVE_SCAN];
+    sqlite3_stmt *rows = archive_statement(store, archive, SQL_ARCHIVE_SCAN);
     int rc = sqlite3_bind_int64(rows, 1, (int64_t)after);
-    rc = rc ? rc : read_keyed(rows, 'a', page);
+    rc = rc ? rc : read_keyed(rows, archive_letter(archive), page);
     *ret_status = page->n ? TAIL_PAGE : TAIL_NOTHING;
     return rc;
 }
@@ -417,7 +420,10 @@ answer(struct store *store, const struct tail_question *question)
         rc = read_chunks(store, question, &page, &status);
         break;
     case TAIL_RECORDS:
-        rc = read_records(store, question->a, &page, &status);
+        rc = read_records(store, STORE_TASKS, question->a, &page, &status);
+        break;
+    case TAIL_CARDS:
+        rc = read_records(store, STORE_CARDS, question->a, &page, &status);
         break;
     case TAIL_IS_QUIET:
         break;

@@ -66,7 +66,8 @@ enum tail_status tail_facts(struct store *store, uint64_t after, struct tail_pag
  * now on the rows behind it are kept), else GONE when another is in force now. */
 enum tail_status tail_chunks(struct store *store, uint64_t generation, uint64_t from,
                              struct tail_page *ret_page);
-/* Records of the archive with keys above `after`. */
-enum tail_status tail_records(struct store *store, uint64_t after, struct tail_page *ret_page);
+/* Records of an archive with keys above `after`. */
+enum tail_status tail_records(struct store *store, enum store_archive archive, uint64_t after,
+                              struct tail_page *ret_page);
 
 #endif

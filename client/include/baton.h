@@ -961,7 +961,8 @@ struct baton_card_filter {
     bool open;
     int64_t since;
     int64_t until;
-    size_t limit; /* 0: all */
+    size_t limit;  /* 0: all */
+    bool archived; /* those of the archive too; one by its number is found there without it */
 };
 
 /* False: no more, please. */
@@ -993,6 +994,8 @@ struct baton_gc_done {
     uint64_t kept; /* records that stay */
     uint64_t kept_bytes;
     uint64_t to_archive; /* ended tasks that leave the memory for the archive by themselves now */
+    uint64_t cards;      /* cards that went */
+    uint64_t cards_bytes;
 };
 BATON_API BATON_MUST_CHECK baton_status baton_gc(baton *baton, bool dry_run, int64_t timeout_ms,
                                                  struct baton_gc_done *ret_done);

@@ -63,7 +63,8 @@ read_cards(struct mirror *mirror, baton_card_kind kind, bool open, baton_card_fn
            void *context)
 {
     struct ctl *ctl = mirror->ctl;
-    struct baton_card_filter filter = {.kinds = &kind, .n_kinds = 1, .open = open};
+    struct baton_card_filter filter = {
+        .kinds = &kind, .n_kinds = 1, .open = open, .archived = !open};
     if (ctl->project_given) {
         filter.projects = &ctl->project;
         filter.n_projects = 1;

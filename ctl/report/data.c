@@ -80,6 +80,9 @@ static bool
 take_card(const struct baton_card *card, void *context)
 {
     struct report_data *data = context;
+    if (card->ended_at && card->ended_at < data->since) {
+        return true; /* of an earlier report; the archive may be full of those */
+    }
     if (data->n_cards == REPORT_CARDS_MAX) {
         data->cut = true;
         return false;
@@ -163,8 +166,11 @@ report_read(struct ctl *ctl, struct report_data *data)
     size_t n_projects = ctl->project_given ? 1 : 0;
     struct baton_filter filter = {
         .projects = &ctl->project, .n_projects = n_projects, .archived = true};
-    struct baton_card_filter cards = {
-        .kinds = kinds, .n_kinds = 3, .projects = &ctl->project, .n_projects = n_projects};
+    struct baton_card_filter cards = {.kinds = kinds,
+                                      .n_kinds = 3,
+                                      .projects = &ctl->project,
+                                      .n_projects = n_projects,
+                                      .archived = true};
     struct baton_metrics_query query = {.projects = &ctl->project, .n_projects = n_projects};
     data->index = json_object();
     baton_status status = baton_list(ctl->baton, &filter, take_task, data, NULL);

@@ -8,7 +8,7 @@
 
 enum {
     REPORT_TASKS_MAX = 100 * 1000, /* read for one report */
-    REPORT_CARDS_MAX = 20 * 1000,
+    REPORT_CARDS_MAX = 100 * 1000,
     REPORT_ROWS_MAX = 200, /* of one table; what is left out is said */
     REPORT_TOP = 10,       /* of the slowest and the most retried */
     REPORT_INCIDENTS = 20, /* whose post-mortem is in one report: the latest */

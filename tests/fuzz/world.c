@@ -160,8 +160,9 @@ check_records(struct world *world)
     for (size_t i = 0; i < world->out.n_puts; i++) {
         const struct core_put *put = &world->out.puts[i];
         Baton__TaskView view = BATON__TASK_VIEW__INIT;
-        CHECK(!put->record ||
-              core_view_record(world->core, &world->arena, put->record, put->bytes, &view));
+        CHECK(put->is_card
+                  ? core_card_record(&world->arena, put->record, put->bytes) != NULL
+                  : core_view_record(world->core, &world->arena, put->record, put->bytes, &view));
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/limits.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct m_card *
@@ -309,8 +310,10 @@ int64_t
 board_check_due(struct world *w)
 {
     int64_t next = budget_check_due(w);
+    uint32_t n_ended = 0;
     for (int i = 0; i < w->m->n_cards; i++) {
         const struct m_card *card = &w->m->cards[i];
+        n_ended += !model_card_is_open(card);
         if (!model_card_is_open(card) || !card->rings_at) {
             continue;
         }
@@ -320,13 +323,73 @@ board_check_due(struct world *w)
         }
         next = card->rings_at < next ? card->rings_at : next;
     }
+    if (n_ended > w->m->config.hot_cards_max) {
+        sim_fail(w, "%u ended cards are on the board, and the tick left them", n_ended);
+    }
     return next;
 }
 
-/* The whole board, as a client reads it. */
+/* A card leaves the board for the archive: of those that have ended, and are too many, the oldest.
+ */
+void
+board_take_put(struct world *w, struct core_put *put)
+{
+    struct model *m = w->m;
+    struct m_card *card = model_card(m, put->key);
+    uint32_t n_ended = 0;
+    if (!card || model_card_is_open(card)) {
+        sim_fail(w, "card %llu goes to the archive, and has not ended",
+                 (unsigned long long)put->key);
+    }
+    for (int i = 0; i < m->n_cards; i++) {
+        bool has_ended = !model_card_is_open(&m->cards[i]);
+        n_ended += has_ended;
+        if (has_ended && m->cards[i].number < put->key) {
+            sim_fail(w, "card %llu goes to the archive before card %llu",
+                     (unsigned long long)put->key, (unsigned long long)m->cards[i].number);
+        }
+    }
+    if (n_ended <= m->config.hot_cards_max) {
+        sim_fail(w, "card %llu goes to the archive too early", (unsigned long long)put->key);
+    }
+    const Baton__Card *record = core_card_record(&w->arena, put->record, put->bytes);
+    if (!record || record->number != card->number || record->state != card->state ||
+        record->kind != card->kind) {
+        sim_fail(w, "the record of card %llu for the archive is not what it was",
+                 (unsigned long long)put->key);
+    }
+    m->n_cards--;
+    memmove(card, card + 1, (size_t)(&m->cards[m->n_cards] - card) * sizeof *card);
+    free(put->record);
+    put->record = NULL;
+}
+
+/* The whole board, as a client reads it: no ended card is on it that the archive was given. */
+static void
+check_ended(struct world *w)
+{
+    Baton__Cards query = BATON__CARDS__INIT;
+    Baton__CardList list;
+    uint32_t n_ended = 0, n_seen = 0;
+    for (int i = 0; i < w->m->n_cards; i++) {
+        n_ended += !model_card_is_open(&w->m->cards[i]);
+    }
+    do {
+        core_cards(w->core, world_request(w, "agent@desk"), &query, &list);
+        for (size_t i = 0; i < list.n_cards; i++) {
+            n_seen += list.cards[i]->state >= BATON__CARD_STATE__CARD_RESOLVED;
+        }
+        query.after = list.next;
+    } while (query.after);
+    if (n_seen != n_ended && w->m->config.hot_cards_max < M_CARDS_MAX / 4) {
+        sim_fail(w, "%u ended cards are on the board instead of %u", n_seen, n_ended);
+    }
+}
+
 void
 board_check(struct world *w)
 {
+    check_ended(w);
     Baton__Cards query = BATON__CARDS__INIT;
     Baton__CardList list;
     uint32_t n_open = 0, n_seen = 0;

@@ -715,7 +715,8 @@ check_step(struct world *w)
     signal_check(w);
     check_projects(w);
     for (size_t i = 0; i < w->out.n_puts; i++) {
-        take_put(w, &w->out.puts[i]);
+        struct core_put *put = &w->out.puts[i];
+        (put->is_card ? board_take_put : take_put)(w, put);
     }
     if (w->ticked) {
         check_due(w);

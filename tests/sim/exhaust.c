@@ -231,6 +231,7 @@ begin(struct world *w)
                                        .crash_limit = 2,
                                        .hot_ended_max = 1000,
                                        .hot_ended_ms = INT64_C(7) * 86400000,
+                                       .hot_cards_max = 1000,
                                        .answers_ms = INT64_C(7) * 86400000,
                                        .answers_max = 1000,
                                        .tasks_max = 1000,

@@ -197,6 +197,7 @@ void board_take_event(struct world *w, const Baton__Event *e);
 /* After a tick: no clock is due any more. When the next one rings. */
 int64_t board_check_due(struct world *w);
 void board_check(struct world *w);
+void board_take_put(struct world *w, struct core_put *put);
 /* Room for one more card in the model. False: there is none. */
 bool board_make_room(struct model *m);
 Baton__Code board_post(struct world *w, Baton__Post *message, Baton__Posted *ret, codes expected);

@@ -98,12 +98,16 @@ make_config(struct world *w)
                               .crash_limit = 3,
                               .hot_ended_max = 100000,
                               .hot_ended_ms = INT64_C(7) * 86400000,
+                              .hot_cards_max = 20000,
                               .answers_ms = INT64_C(7) * 86400000,
                               .answers_max = 262144,
                               .tasks_max = 1000000,
                               .hash_seed = w->seed * 77 + 1};
     if (pick(w, 2)) {
         c->hot_ended_max = 1 + (uint32_t)pick(w, 60);
+    }
+    if (pick(w, 2)) {
+        c->hot_cards_max = 1 + (uint32_t)pick(w, 60);
     }
     if (pick(w, 4) == 0) {
         c->hot_ended_ms = 1000 + (int64_t)pick(w, 3600000);

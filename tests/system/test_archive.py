@@ -1,10 +1,11 @@
-"""Tasks that left the memory for the archive: found one by one, in lists between those in memory, and
-after a restart."""
+"""Tasks and cards that left the memory for the archive: found one by one, in lists between those in
+memory, and after a restart."""
 
+import sqlite3
 import unittest
 
 from harness import SystemTest, wait_until
-from messages import task, wire
+from messages import card, task, wire
 
 N = 120
 IDS = [f"t{i:03}" for i in range(N)]
@@ -118,6 +119,107 @@ class Gc(SystemTest):
         self.assertEqual(self.c.get("next").state, task.STATE_READY)
         answer = self.c.submit([task.Spec(id="d000", role="backend")])
         self.assertEqual(answer.created, 0)
+
+
+class Cards(SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.b = self.broker(args=["--hot-cards", "5"])
+        self.c = self.client(self.b)
+        self.numbers = []
+        self.open = {self.post(title="stays open").number}
+        for i in range(60):
+            self.resolve(self.post(title=f"b{i}", text=f"says {i}").number)
+        self.open.add(self.post(title="is new").number)
+        self.wait_archived(55)
+
+    def post(self, verb=card.CARD_RAISE, **fields):
+        made = card.Card(kind=card.CARD_BLOCKER, role="infra", **fields)
+        answer = self.c.request("post", wire.Post(verb=verb, card=made)).posted.card
+        self.numbers.append(answer.number)
+        return answer
+
+    def resolve(self, number):
+        self.c.request("post", wire.Post(verb=card.CARD_RESOLVE,
+                                         card=card.Card(number=number, outcome="is done")))
+
+    def cards(self, **fields):
+        seen, after = [], 0
+        while True:
+            page = self.c.request("cards", wire.Cards(after=after, **fields)).cards
+            seen += page.cards
+            if not page.next:
+                return seen
+            self.assertGreater(page.next, after)
+            after = page.next
+
+    def wait_archived(self, n):
+        wait_until("cards to leave the memory",
+                   lambda: len(self.cards()) == len(self.numbers) - n)
+
+    def in_the_store(self):
+        """Of a broker that does not run."""
+        db = sqlite3.connect(self.b.data / "baton.db")
+        rows = [row[0] for row in db.execute("SELECT key FROM archive_card ORDER BY key")]
+        db.close()
+        return rows
+
+    def test_pages_of_any_size_hold_each_card_once(self):
+        for limit in (1, 7, 0):
+            seen = self.cards(archived=True, limit=limit)
+            self.assertEqual([c.number for c in seen], self.numbers)
+        self.assertEqual({c.number for c in self.cards(archived=True, open=True)}, self.open)
+        ended = self.cards(archived=True, states=[card.CARD_RESOLVED])
+        self.assertEqual([c.title for c in ended], [f"b{i}" for i in range(60)])
+        self.assertEqual(self.cards(archived=True, roles=["qa"]), [])
+        since = ended[-2].changed_at
+        self.assertLess(len(self.cards(archived=True, since=since)), 62)
+
+    def test_commands_find_them(self):
+        listed = self.baton(self.b, "blocker", "list", "--all").lines()
+        self.assertEqual([c["number"] for c in listed], self.numbers)
+        self.assertEqual(len(self.baton(self.b, "blocker", "list").lines()), 2)
+        shown = self.baton(self.b, "blocker", "show", self.numbers[1]).json()
+        self.assertEqual((shown["title"], shown["outcome"]), ("b0", "is done"))
+        self.assertEqual(self.baton(self.b, "decision", "show", self.numbers[1]).status, 1)
+        self.assertEqual(self.baton(self.b, "blocker", "show", 999999).status, 1)
+        report = self.baton(self.b, "report", "daily", json_out=False).out
+        self.assertIn("b0", report)
+        out = self.dir / "mirror"
+        self.assertEqual(self.baton(self.b, "mirror", out, "--once", json_out=False).status, 0)
+        self.assertIn("b0", (out / "status" / "blockers.md").read_text())
+
+    def test_each_is_there_once_whatever_kills_the_broker(self):
+        for i in range(5):
+            for _ in range(12):
+                self.resolve(self.post(title=f"again{i}").number)
+            self.b.kill()
+            self.b.start()
+            self.c = self.client(self.b)
+            self.assertEqual([c.number for c in self.cards(archived=True)], self.numbers)
+        wait_until("the surplus to go", lambda: len(self.cards()) == 7)
+        self.b.stop()
+        ended = sorted(set(self.numbers) - self.open)
+        self.assertEqual(self.in_the_store(), ended[:-5])
+        self.b.start()
+
+    def test_gc_deletes_by_age(self):
+        would = self.baton(self.b, "gc").json()
+        self.assertEqual((would["n_cards"], would["n_kept"]), (0, 55))
+        self.b.stop()
+        self.b.start(args=["--keep-ended", "1ms"])
+        self.c = self.client(self.b)
+        would = self.baton(self.b, "gc", "--dry-run").json()
+        self.assertEqual((would["n_cards"], would["n_purged"]), (55, 0))
+        self.assertGreater(would["cards_bytes"], 55 * 10)
+        self.assertIn("55 cards", self.baton(self.b, "gc", "--dry-run", json_out=False).out)
+        self.assertEqual(self.baton(self.b, "gc").json()["n_cards"], 55)
+        self.assertEqual(self.baton(self.b, "gc").json()["n_cards"], 0)
+        self.assertEqual([c.number for c in self.cards(archived=True)],
+                         [c.number for c in self.cards()])
+        self.b.stop()
+        self.assertEqual(self.in_the_store(), [])
+        self.b.start()
 
 
 if __name__ == "__main__":

@@ -265,6 +265,25 @@ class Away(Export):
         self.assertEqual(self.exporter(c).loads, 1)
         self.check_same(c)
 
+    def test_cards_of_the_archive_are_loaded_too(self):
+        options = ["--hot-cards", "3", "--snapshot-bytes", "4K"]
+        b = self.broker(args=options)
+        numbers = []
+        for i in range(12):
+            raised = self.baton(b, "blocker", "raise", f"b{i}", "--role", "infra")
+            numbers.append(raised.json()["number"])
+            self.assertEqual(self.baton(b, "blocker", "resolve", numbers[-1]).status, 0)
+        self.work(self.client(b), 200, "more")  # a snapshot
+        wait_until("a snapshot", lambda: "snapshot.written" in b.process.tail(400))
+        b.stop()
+        b = self.exporting(*options)
+        c = self.client(b)
+        self.wait_exported(c)
+        rows = self.pg.rows("SELECT number, state, removed_at FROM baton.card ORDER BY number")
+        self.assertEqual([r["number"] for r in rows], numbers)
+        self.assertEqual({r["state"] for r in rows}, {"resolved"})
+        self.assertEqual([r["removed_at"] is not None for r in rows], [True] * 9 + [False] * 3)
+
     def test_a_restored_backup_takes_back_what_came_after_it(self):
         b = self.exporting()
         c = self.client(b)

@@ -100,7 +100,7 @@ test_backup_opens_as_a_store(void **state)
     assert_int_equal(found.first, 1);
     assert_true(found.last >= before && found.last < f->seq);
     assert_string_equal(store_id(restored), store_id(f->store));
-    store_read_archive(restored, found.last - 1, 1);
+    store_read_archive(restored, STORE_TASKS, found.last - 1, 1);
     answer = help_answer(restored);
     assert_int_equal(answer.n_records, 1);
     store_answer_fini(&answer);

@@ -116,7 +116,7 @@ static void
 expect_archive(struct store *store)
 {
     for (uint64_t key = 1; key <= KEYS; key++) {
-        store_read_archive(store, key, key);
+        store_read_archive(store, STORE_TASKS, key, key);
         struct store_answer answer = help_answer(store);
         if (answer.status == STORE_OK) {
             assert_int_equal(answer.n_records, 1);
@@ -277,10 +277,14 @@ test_rows_that_do_not_fit(void **state)
         {"DELETE FROM meta WHERE name='snapshot_gen'", "meta row 'snapshot_gen' is missing"},
         {"UPDATE meta SET name='x' WHERE name='archived'", "meta row 'archived' is missing"},
         {"DELETE FROM meta WHERE name='followed'", "meta row 'followed' is missing"},
-        {"UPDATE meta SET value='9' WHERE name='followed'; PRAGMA user_version=1",
+        {"UPDATE meta SET value='9' WHERE name='followed'; DROP TABLE archive_card; PRAGMA "
+         "user_version=1",
          "meta row 'followed' is wrong"},
         {"CREATE TABLE more(x)", "its tables are not those"},
         {"CREATE TRIGGER t AFTER INSERT ON journal BEGIN DELETE FROM archive; END",
+         "its tables are not those"},
+        {"DROP TABLE archive_card", "its tables are not those of format 3"},
+        {"DROP TABLE archive_card; CREATE TABLE archive_card(key INTEGER PRIMARY KEY, crc, record)",
          "its tables are not those"},
         {"DROP TABLE jump", "its tables are not those"},
     };
@@ -323,7 +327,7 @@ test_archived_record_that_rotted(void **state)
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     struct found found;
     struct store *store = help_start(dir, &found);
-    store_read_archive(store, 5, 5);
+    store_read_archive(store, STORE_TASKS, 5, 5);
     struct store_answer answer = help_answer(store);
     assert_int_equal(answer.status, STORE_CORRUPT);
     assert_int_equal(answer.n_records, 0);

@@ -81,7 +81,7 @@ expect_failed_for_ever(struct store *store, uint64_t seq, enum store_status expe
         assert_true(store_submit(store, &batch) > durable);
     }
     store_backup(store, "/tmp/never", 3);
-    store_read_archive(store, 1, 4);
+    store_read_archive(store, STORE_TASKS, 1, 4);
     for (int i = 0; i < 2; i++) {
         struct store_answer answer = help_answer(store);
         assert_int_not_equal(answer.status, STORE_OK);

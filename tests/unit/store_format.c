@@ -49,7 +49,8 @@ setup(void **state)
     struct store_batch batch = help_batch(1, 5, 100);
     assert_true(help_wait(store, store_submit(store, &batch)));
     store_close(store);
-    change("DELETE FROM meta WHERE name='followed'; PRAGMA user_version=1");
+    change("DROP TABLE archive_card; DELETE FROM meta WHERE name='followed';"
+           "PRAGMA user_version=1");
     *state = dir;
     return 0;
 }
@@ -87,7 +88,7 @@ test_start_makes_it_ours(void **state)
     struct found found;
     struct store *store = help_start(*state, &found);
     assert_int_equal(found.last, 5);
-    assert_int_equal(format_in_the_file(), 2);
+    assert_int_equal(format_in_the_file(), 3);
     struct store_batch batch = help_batch(6, 1, 0);
     assert_true(help_wait(store, store_submit(store, &batch)));
     store_close(store);
@@ -115,14 +116,54 @@ test_older_backup_is_restored(void **state)
     store_close(store);
     char *original = path;
     path = copy;
-    change("DELETE FROM meta WHERE name='followed'; PRAGMA user_version=1");
+    change("DROP TABLE archive_card; DELETE FROM meta WHERE name='followed';"
+           "PRAGMA user_version=1");
     store = help_start(copies, &found);
     assert_int_equal(found.last, 5);
-    assert_int_equal(format_in_the_file(), 2);
+    assert_int_equal(format_in_the_file(), 3);
     store_close(store);
     path = original;
     free(copy);
     help_remove(copies);
+}
+
+/* A store of format 2, whose archive of tasks has grown to where a new one's root would be: it is
+ * read as it is, and can archive cards once it is started. */
+static void
+test_cards_come_with_the_start(void **state)
+{
+    struct found found;
+    struct store *store = help_start(*state, &found);
+    struct store_batch batch = help_batch(6, 1, 0);
+    for (uint64_t key = 1; key <= 40; key++) {
+        help_add_put(&batch, key, 5000);
+    }
+    assert_true(help_wait(store, store_submit(store, &batch)));
+    store_close(store);
+    change("DROP TABLE archive_card; PRAGMA user_version=2");
+    assert_int_equal(help_load(*state, &store, &found, error, sizeof(error)), STORE_OK);
+    store_close(store);
+    assert_int_equal(format_in_the_file(), 2);
+    for (uint64_t seq = 7; seq < 9; seq++) {
+        store = help_start(*state, &found);
+        assert_int_equal(found.last, seq - 1);
+        assert_int_equal(format_in_the_file(), 3);
+        batch = help_batch(seq, 1, 0);
+        help_add_put(&batch, seq, 300);
+        batch.puts[0].archive = STORE_CARDS;
+        assert_true(help_wait(store, store_submit(store, &batch)));
+        store_scan_archive(store, STORE_CARDS, 0, 9, 1);
+        struct store_answer answer = help_answer(store);
+        assert_int_equal(answer.status, STORE_OK);
+        assert_int_equal(answer.n_records, seq - 6);
+        store_answer_fini(&answer);
+        store_close(store);
+    }
+    /* An older program's tables in a store that says it is newer, and the other way round. */
+    change("PRAGMA user_version=2");
+    assert_int_equal(help_load(*state, &store, &found, error, sizeof(error)), STORE_CORRUPT);
+    change("DROP TABLE archive_card; PRAGMA user_version=3");
+    assert_int_equal(help_load(*state, &store, &found, error, sizeof(error)), STORE_CORRUPT);
 }
 
 int
@@ -131,6 +172,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_reading_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_start_makes_it_ours, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cards_come_with_the_start, setup, teardown),
         cmocka_unit_test_setup_teardown(test_older_backup_is_restored, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

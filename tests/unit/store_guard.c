@@ -139,7 +139,7 @@ test_foreign_and_newer_are_untouched(void **state)
     expect_untouched(*state, (const uint8_t *)"hello\n", 6, STORE_FOREIGN);
     data[63]++; /* user_version */
     expect_untouched(*state, data, bytes, STORE_NEWER);
-    assert_non_null(strstr(error, "format 3"));
+    assert_non_null(strstr(error, "format 4"));
     data[63]--;
     data[68]++; /* application_id */
     expect_untouched(*state, data, bytes, STORE_FOREIGN);
@@ -179,7 +179,7 @@ test_file_without_its_log_is_refused(void **state)
     assert_int_equal(store_start(store, 1, error_start, sizeof(error_start)), STORE_OK);
     struct store_batch batch = help_batch(1, 1, 30000);
     assert_true(help_wait(store, store_submit(store, &batch)));
-    store_read_archive(store, 1, 1); /* answered after that */
+    store_read_archive(store, STORE_TASKS, 1, 1); /* answered after that */
     struct store_answer answer = help_answer(store);
     store_answer_fini(&answer);
     help_copy(from, to);

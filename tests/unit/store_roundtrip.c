@@ -190,7 +190,7 @@ test_space_is_used_again(void **state)
 static void
 expect_record(struct store *store, uint64_t key, size_t n, size_t bytes)
 {
-    store_read_archive(store, key, key + 1000);
+    store_read_archive(store, STORE_TASKS, key, key + 1000);
     struct store_answer answer = help_answer(store);
     assert_int_equal(answer.kind, STORE_ANSWER_RECORD);
     assert_int_equal(answer.status, STORE_OK);
@@ -234,7 +234,7 @@ test_archive(void **state)
     expect_record(store, INT64_MAX, 1, 1);
     assert_int_equal(archived(store), 100);
 
-    store_scan_archive(store, 490, 3, 9);
+    store_scan_archive(store, STORE_TASKS, 490, 3, 9);
     struct store_answer answer = help_answer(store);
     assert_int_equal(answer.kind, STORE_ANSWER_SCAN);
     assert_int_equal(answer.n_records, 3);
@@ -242,7 +242,7 @@ test_archive(void **state)
     assert_int_equal(answer.records[1].key, 520);
     assert_int_equal(answer.records[2].key, 530);
     store_answer_fini(&answer);
-    store_scan_archive(store, INT64_MAX, 3, 9);
+    store_scan_archive(store, STORE_TASKS, INT64_MAX, 3, 9);
     answer = help_answer(store);
     assert_int_equal(answer.n_records, 0);
     store_answer_fini(&answer);
@@ -255,6 +255,38 @@ test_archive(void **state)
     store_close(store);
 }
 
+/* Cards have keys of their own, and are not counted as tasks. */
+static void
+test_two_archives(void **state)
+{
+    struct found found;
+    struct store *store = help_start(*state, &found);
+    struct store_batch batch = {0};
+    for (uint64_t key = 5; key <= 7; key++) {
+        help_add_put(&batch, key, key * 10);
+        batch.puts[batch.n_puts - 1].archive = STORE_CARDS;
+    }
+    help_add_put(&batch, 6, 600);
+    submit(store, batch);
+    batch = (struct store_batch){0};
+    help_add_put(&batch, 7, 0);
+    batch.puts[0].archive = STORE_CARDS;
+    submit(store, batch);
+    for (int life = 0; life < 2; life++) {
+        expect_record(store, 6, 1, 600);
+        expect_record(store, 5, 0, 0);
+        assert_int_equal(archived(store), 1);
+        store_scan_archive(store, STORE_CARDS, 0, 9, 1);
+        struct store_answer answer = help_answer(store);
+        assert_int_equal(answer.n_records, 2);
+        assert_int_equal(answer.records[1].key, 6);
+        assert_int_equal(answer.records[1].bytes, 60);
+        store_answer_fini(&answer);
+        store_close(store);
+        store = life ? NULL : help_start(*state, &found);
+    }
+}
+
 static void
 test_reads_follow_the_batches_before_them(void **state)
 {
@@ -264,7 +296,7 @@ test_reads_follow_the_batches_before_them(void **state)
         struct store_batch batch = {0};
         help_add_put(&batch, key, 50);
         submit(store, batch);
-        store_read_archive(store, key, key);
+        store_read_archive(store, STORE_TASKS, key, key);
     }
     for (uint64_t key = 1; key <= 200; key++) {
         struct store_answer answer = help_answer(store);
@@ -302,6 +334,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_snapshot_cuts_what_it_covers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_space_is_used_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_archive, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_two_archives, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reads_follow_the_batches_before_them, setup, teardown),
         cmocka_unit_test_setup_teardown(test_low_follows_the_reserve, setup, teardown),
     };

@@ -3,6 +3,7 @@
 #include "broker/core/board/board.h"
 
 #include "common/alloc.h"
+#include "common/pack.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -177,7 +178,7 @@ struct card *
 board_surplus(const struct core *core)
 {
     const struct heap *ended = &core->board.ended;
-    return ended->n > CARDS_ENDED_KEPT ? board_at(core, heap_top(ended)) : NULL;
+    return ended->n > core->config.hot_cards_max ? board_at(core, heap_top(ended)) : NULL;
 }
 
 int64_t
@@ -423,6 +424,11 @@ evolve_card_gone(struct core *core, const Baton__Fact *fact, struct core_out *ou
     struct card *card = board_find(core, fact->card_gone->number);
     CHECK(card);
     Baton__Card *message = message_copy(card->message, &core->scratch);
+    if (card_has_ended(message) && out) {
+        struct core_put *put = put_add(out, message->number);
+        put->is_card = true;
+        put->record = pack_new(&core->packing, &message->base, &put->bytes);
+    }
     weigh(core, message, -1);
     card_free(core, card);
     if (!card_has_ended(message)) { /* a rule that was removed */

@@ -1,9 +1,11 @@
 /* Looking at the board. */
 #include "broker/core/board/board.h"
 
+#include "common/unpack.h"
+
 #include <string.h>
 
-enum { CARDS_PAGE = 1000, CARDS_LOOKED_AT = 20000 };
+enum { CARDS_LOOKED_AT = 20000 };
 
 static bool
 is_one_of(const char *text, char *const *texts, size_t n)
@@ -27,8 +29,8 @@ has_number(const int *numbers, size_t n, int number)
     return n == 0;
 }
 
-static bool
-matches(const Baton__Cards *q, const Baton__Card *card)
+bool
+core_card_matches(const Baton__Cards *q, const Baton__Card *card)
 {
     return has_number((const int *)q->kinds, q->n_kinds, (int)card->kind) &&
            has_number((const int *)q->states, q->n_states, (int)card->state) &&
@@ -80,7 +82,7 @@ core_cards(const struct core *core, struct core_request *request, const Baton__C
             ret->next = board_at(core, board_at(core, slot)->prev)->message->number;
             return;
         }
-        if (matches(query, card)) {
+        if (core_card_matches(query, card)) {
             ret->cards[ret->n_cards++] = card;
             bytes += baton__card__get_packed_size(card);
         }
@@ -88,4 +90,10 @@ core_cards(const struct core *core, struct core_request *request, const Baton__C
             return;
         }
     }
+}
+
+Baton__Card *
+core_card_record(struct arena *arena, const uint8_t *record, size_t bytes)
+{
+    return unpack_own(arena, &baton__card__descriptor, bytes, record);
 }

@@ -13,3 +13,6 @@ SET worker = excluded.worker, started_at = excluded.started_at, ended_at = exclu
     output_bytes = coalesce(excluded.output_bytes, a.output_bytes);
 INSERT INTO baton.measure SELECT task, token, name, value, unit, at FROM measure_in
 ON CONFLICT (task, token, name) DO UPDATE SET value = excluded.value, unit = excluded.unit;
+DELETE FROM baton.card c USING card_in i WHERE c.number = i.number;
+INSERT INTO baton.card SELECT * FROM card_in;
+INSERT INTO card_seen SELECT number FROM card_in ON CONFLICT DO NOTHING;

@@ -22,6 +22,8 @@ CREATE TEMP TABLE measure_in (
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE card_in (LIKE baton.card) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE gone_in (number bigint, at timestamptz) ON COMMIT DELETE ROWS;
+-- Cards that a load has found.
+CREATE TEMP TABLE card_seen (number bigint PRIMARY KEY);
 -- Whole rows, of a snapshot or the archive.
 CREATE TEMP TABLE worker_load (LIKE baton.worker) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE task_load (LIKE baton.task) ON COMMIT DELETE ROWS;
