@@ -19,6 +19,9 @@ int
 gate_name_kind(const char *id, const char **ret_name)
 {
     for (size_t i = 0; i < ARRAY_LEN(gates); i++) {
+        if (id[0] != gates[i].prefix[0]) {
+            continue; /* most ids, and each is asked about some times */
+        }
         size_t bytes = strlen(gates[i].prefix);
         if (strncmp(id, gates[i].prefix, bytes) == 0) {
             if (ret_name) {

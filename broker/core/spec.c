@@ -35,6 +35,7 @@ refuse(struct core_request *request, Baton__Code code, const char *field, const 
 struct checker {
     struct core_request *request;
     const char *prefix;
+    size_t element; /* of the field that is looked at, from 1; 0: the field is none of many */
     Baton__Code code;
 };
 
@@ -42,8 +43,12 @@ static void
 bad(struct checker *c, Baton__Code code, const char *field, const char *what)
 {
     if (c->code == BATON__CODE__CODE_OK) {
-        char place[256];
-        snprintf(place, sizeof place, "%s%s%s", c->prefix, c->prefix[0] ? "." : "", field);
+        char place[256], element[32] = "";
+        if (c->element) {
+            snprintf(element, sizeof element, "[%zu]", c->element - 1);
+        }
+        snprintf(place, sizeof place, "%s%s%s%s", c->prefix, c->prefix[0] ? "." : "", field,
+                 element);
         c->code = refuse(c->request, code, place, "%s: %s", place, what);
     }
 }
@@ -145,17 +150,16 @@ check_edges(struct checker *c, const Baton__Spec *spec)
     }
     for (size_t i = 0; i < spec->n_after; i++) {
         const Baton__Edge *edge = spec->after[i];
-        char field[64];
-        snprintf(field, sizeof field, "after[%zu]", i);
-        check_name(c, field, edge->id, ID_BYTES_MAX, true);
-        check_name(c, field, edge->project, NAME_BYTES_MAX, false);
-        check_enum(c, field, (int)edge->condition, BATON__CONDITION__CONDITION_STARTED);
-        check_enum(c, field, (int)edge->policy, BATON__POLICY__POLICY_IGNORE);
-        check_gate(c, field, edge);
+        c->element = i + 1;
+        check_name(c, "after", edge->id, ID_BYTES_MAX, true);
+        check_name(c, "after", edge->project, NAME_BYTES_MAX, false);
+        check_enum(c, "after", (int)edge->condition, BATON__CONDITION__CONDITION_STARTED);
+        check_enum(c, "after", (int)edge->policy, BATON__POLICY__POLICY_IGNORE);
+        check_gate(c, "after", edge);
         bool same = !edge->project[0] || strcmp(edge->project, spec->project) == 0;
         if (c->code == BATON__CODE__CODE_OK && same && spec->id[0] &&
             strcmp(edge->id, spec->id) == 0) {
-            bad(c, BATON__CODE__CODE_CYCLE, field,
+            bad(c, BATON__CODE__CODE_CYCLE, "after",
                 "the task depends on itself: remove that dependency");
             char **path = arena_alloc(c->request->arena, 2 * sizeof *path);
             path[0] = path[1] = arena_strdup(c->request->arena, spec->id);
@@ -163,6 +167,7 @@ check_edges(struct checker *c, const Baton__Spec *spec)
             c->request->error.path = path;
         }
     }
+    c->element = 0;
 }
 
 int
@@ -205,34 +210,35 @@ check_claims(struct checker *c, const Baton__Spec *spec)
     }
     for (size_t i = 0; i < spec->n_claims; i++) {
         const Baton__Claim *claim = spec->claims[i];
-        char field[64];
-        snprintf(field, sizeof field, "claims[%zu]", i);
+        c->element = i + 1;
         char name[RESOURCE_NAME_ROOM];
         const char *wrong = resource_name_read(claim->name, name);
         if (wrong) {
             bool is_long = strlen(claim->name) > NAME_BYTES_MAX;
-            bad(c, is_long ? BATON__CODE__CODE_TOO_LARGE : BATON__CODE__CODE_INVALID, field, wrong);
-            return;
+            bad(c, is_long ? BATON__CODE__CODE_TOO_LARGE : BATON__CODE__CODE_INVALID, "claims",
+                wrong);
+            break;
         }
         if (claim->amount > CAPACITY_MAX) {
-            bad(c, BATON__CODE__CODE_INVALID, field, "an amount is at most 1,000,000");
+            bad(c, BATON__CODE__CODE_INVALID, "claims", "an amount is at most 1,000,000");
         }
         if (claim->shared && claim->amount > 1) {
-            bad(c, BATON__CODE__CODE_INVALID, field, "shared or an amount, not both");
+            bad(c, BATON__CODE__CODE_INVALID, "claims", "shared or an amount, not both");
         }
         for (size_t j = 0; j < i; j++) {
             if (strcmp(spec->claims[j]->name, claim->name) == 0) {
-                bad(c, BATON__CODE__CODE_INVALID, field, "this resource is claimed twice");
+                bad(c, BATON__CODE__CODE_INVALID, "claims", "this resource is claimed twice");
             } else if (path_names_meet(spec->claims[j]->name, claim->name)) {
-                bad(c, BATON__CODE__CODE_INVALID, field,
+                bad(c, BATON__CODE__CODE_INVALID, "claims",
                     "this path and another that is claimed lie in each other: claim the upper one");
             }
         }
         if (path_name_is(claim->name) && claim->amount > 1) {
-            bad(c, BATON__CODE__CODE_UNSATISFIABLE, field,
+            bad(c, BATON__CODE__CODE_UNSATISFIABLE, "claims",
                 "a path has no amounts: it is held whole, or shared");
         }
     }
+    c->element = 0;
 }
 
 static int

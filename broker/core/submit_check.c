@@ -252,7 +252,8 @@ submission_check_projects(const struct submission *s)
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++) {
         const Baton__Spec *spec = s->submit->tasks[i];
-        if (!project_find(s->core, spec->project)) {
+        bool again = n && strcmp(names[n - 1], spec->project) == 0; /* most plans are of one */
+        if (!again && !project_find(s->core, spec->project)) {
             names[n++] = spec->project;
         }
         for (size_t e = 0; e < spec->n_after; e++) {
