@@ -13,8 +13,9 @@
 
 static struct {
     struct sockaddr_un address;
-    socklen_t address_bytes; /* 0: nobody listens */
-    int64_t watchdog_us;     /* between two signs of life; 0: nobody wants them */
+    socklen_t address_bytes;
+    int fd; /* kept: to say so takes no descriptor when there is none; 0: nobody listens */
+    int64_t watchdog_us; /* between two signs of life; 0: nobody wants them */
     int64_t last_us;
 } state;
 
@@ -32,6 +33,11 @@ notify_begin(void)
         state.address.sun_path[0] = 0;
     }
     state.address_bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd <= 0) {
+        return;
+    }
+    state.fd = fd;
 
     const char *pid = getenv("WATCHDOG_PID");
     const char *usec = getenv("WATCHDOG_USEC");
@@ -43,17 +49,12 @@ notify_begin(void)
 void
 notify_send(const char *text)
 {
-    if (state.address_bytes == 0) {
-        return;
-    }
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
+    if (state.fd == 0) {
         return;
     }
     /* Not told is not fatal: the manager acts on its own time limit. */
-    (void)!sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT,
+    (void)!sendto(state.fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT,
                   (const struct sockaddr *)&state.address, state.address_bytes);
-    close(fd);
 }
 
 void

@@ -2,6 +2,7 @@
 #include "common/log.h"
 #include "common/notify.h"
 #include "common/streams.h"
+#include "worker/limits.h"
 #include "worker/loop.h"
 #include "worker/options.h"
 #include "worker/scope.h"
@@ -13,6 +14,20 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+/* Found out now and not by an attempt, or by ZeroMQ, which ends the process. */
+static bool
+has_descriptors(const struct options *options)
+{
+    uint64_t allowed = spawn_raise_files();
+    uint64_t needed = WORKER_FILES + (uint64_t)options->slots * SLOT_FILES_MAX;
+    if (allowed < needed) {
+        log_event(LOG_LEVEL_ERROR, "worker.no_descriptors", "allowed=%llu needed=%llu do=%s",
+                  (unsigned long long)allowed, (unsigned long long)needed,
+                  log_quote("raise LimitNOFILE (ulimit -Hn), or take fewer --slots").s);
+    }
+    return allowed >= needed;
+}
 
 static int
 work(struct options *options)
@@ -35,7 +50,9 @@ work(struct options *options)
                       .s);
         return EX_CONFIG;
     }
-    spawn_raise_files();
+    if (!has_descriptors(options)) {
+        return EX_CONFIG;
+    }
     struct worker worker;
     int status = worker_open(&worker, options);
     if (status < 0) {

@@ -265,13 +265,14 @@ spawn_reserve_descriptors(void)
     }
 }
 
-void
+uint64_t
 spawn_raise_files(void)
 {
     struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        nofile_before = files.rlim_cur;
-        files.rlim_cur = files.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &files);
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return UINT64_MAX;
     }
+    nofile_before = files.rlim_cur;
+    files.rlim_cur = files.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : nofile_before;
 }

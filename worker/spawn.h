@@ -4,6 +4,7 @@
 #define BATON_WORKER_SPAWN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct spawn {
@@ -40,7 +41,7 @@ void child_close(struct child *child);
 /* No descriptor numbers 0 to 6 may be handed out to something of ours later: call first in main. */
 bool spawn_reserve_descriptors(void);
 
-/* Raises the number of open files to what is allowed; agents get back what it was. */
-void spawn_raise_files(void);
+/* Raises the number of open files to what is allowed, and says it; agents get back what it was. */
+uint64_t spawn_raise_files(void);
 
 #endif

@@ -18,6 +18,7 @@
     X(TASKS_GIVEN_BACK, "tasks_given_back")                                                        \
     X(REPORT_LINES, "report_lines")                                                                \
     X(REPORTS_STALE, "reports_stale")                                                              \
+    X(CONNECTIONS_REFUSED, "connections_refused")                                                  \
     X(SESSIONS_OPENED, "sessions_opened")                                                          \
     X(SESSIONS_LOST, "sessions_lost")                                                              \
     X(EVENTS_PUBLISHED, "events_published")                                                        \

@@ -86,6 +86,8 @@ struct front {
     uint64_t assign_seq;    /* core_seq when work was last handed out */
     int64_t drain_check_at; /* compare who is drained with what they were told */
     bool is_low_logged;     /* the disk is low, and that was logged */
+    bool is_full_logged;    /* the same of connections */
+    int64_t refused_at;     /* when one was last refused */
     char feed_endpoint[128];
 };
 

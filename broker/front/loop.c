@@ -7,6 +7,7 @@
  * pays for the broker's own slowness: when a turn came late, sessions are forgiven that time, and
  * the core's clockwork waits until the workers have had time to speak. */
 #include "broker/front/loop.h"
+#include "broker/front/admission.h"
 #include "broker/front/gc.h"
 
 #include "broker/front/assign.h"
@@ -426,6 +427,7 @@ turn(struct loop *loop)
     locks_run(front);
     assign_run(front);
     exporting_run(front);
+    admission_look(front);
     turn_end(front);
     arena_reset(&front->arena);
     front_count(front, COUNT_TURNS, 1);

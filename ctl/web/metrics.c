@@ -247,6 +247,8 @@ static const struct {
     {"report_lines", "baton_report_lines", "Lines of workers' reports."},
     {"reports_stale", "baton_fence_rejected",
      "Lines of reports under a lease that was no longer theirs."},
+    {"connections_refused", "baton_connections_refused",
+     "Connections for which there was no descriptor."},
     {"sessions_opened", "baton_sessions_opened", "Workers that came."},
     {"sessions_lost", "baton_sessions_lost", "Workers that were silent for too long."},
     {"events_published", "baton_events_published", "Events sent on the feed."},

@@ -6,11 +6,12 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import unittest
 
-from harness import SystemTest, wait_until
+from harness import Process, SystemTest, program, wait_until
 from messages import task, wire
 from protocol_client import NoAnswer, Refused
 
@@ -19,14 +20,14 @@ def spec(id, **fields):
     return task.Spec(id=id, role="backend", **fields)
 
 
-def strace(inject, log="/dev/null"):
-    """A prefix that makes the program's own syncs fail or last. The tracer is a grandchild (-D), so
+def strace(inject, log="/dev/null", calls="fdatasync,fsync"):
+    """A prefix that makes the program's own syncs (or other calls) fail or last. The tracer is a grandchild (-D), so
     that the process started is the program itself."""
     path = shutil.which("strace")
     if path is None:
         raise unittest.SkipTest("strace is missing: apt-get install strace")
     arguments = [path, "-D", "-f", "-qq", "-ttt", "-T", "-o", log]
-    return [*arguments, "-e", "trace=fdatasync,fsync", "-e", f"inject=fdatasync,fsync:{inject}"]
+    return [*arguments, "-e", f"trace={calls}", "-e", f"inject={calls}:{inject}"]
 
 
 def good_syncs(log):
@@ -298,6 +299,111 @@ class Backup(SystemTest):
                     self.backup(client, bad)
         self.assertEqual(path.read_text(), "precious")
         client.ping()
+
+
+def limited(n):
+    """A prefix: the program may have n descriptors."""
+    return ["prlimit", f"--nofile={n}:{n}"]
+
+
+class Descriptors(SystemTest):
+    def fill(self, broker):
+        """Clients, until one more is not let in; that one waits outside."""
+        inside = []
+        while True:
+            client = self.client(broker)
+            try:
+                client.ping(1)
+            except NoAnswer:
+                return inside, client
+            inside.append(client)
+
+    def test_a_full_broker_turns_connections_away_and_goes_on(self):
+        broker = self.broker(start=False)
+        broker.start(prefix=limited(96))
+        first = self.client(broker)
+        first.submit([spec("before")])
+        inside, outside = self.fill(broker)
+        self.assertGreater(len(inside), 10)
+        wait_until("a line in the log", lambda: "connections.full" in broker.process.output())
+        # Those who are in notice nothing, and what needs a descriptor has one.
+        inside[-1].submit([spec(f"t{i}") for i in range(200)])
+        tokens = [a.token for a in inside[0].take(["backend"], max=100, worker="w")]
+        replies = first.report([wire.Line(token=t, result=task.Result(outcome=task.OUTCOME_DONE)) for t in tokens])
+        self.assertEqual({r.code for r in replies}, {wire.CODE_OK})
+        first.request("backup", wire.Backup(path=str(self.dir / "copy.db")), 20)
+        self.assertGreater(first.counter("connections_refused"), 0)
+        # Room for one: it comes in by itself.
+        inside.pop().close()
+        outside.ping(20)
+        wait_until("a line in the log", lambda: "connections.ok" in broker.process.output(), 30)
+        states = {v.spec.id: v.state for v in first.tasks()}
+        broker.kill()
+        broker.start()
+        self.assertEqual({v.spec.id: v.state for v in self.client(broker).tasks()}, states)
+        self.assertEqual(list(states.values()).count(task.STATE_DONE), 100)
+
+    def worker_with(self, broker, n, slots, agent):
+        argv = [*limited(n), program("baton-worker"), "--role", "backend", "--slots", slots, "--name", "w", "--state",
+                self.dir / "state", "--", "sh", "-c", agent]
+        return self.own(Process(argv, self.dir / f"worker-{n}.log", env={"BATON_ENDPOINT": broker.endpoint}))
+
+    def test_a_worker_knows_at_its_start_whether_its_descriptors_are_enough(self):
+        broker = self.broker()
+        client = self.client(broker)
+        needed = 96 + 20 * 10
+        worker = self.worker_with(broker, needed - 1, 20, "true")
+        self.assertEqual(worker.wait(), os.EX_CONFIG)
+        self.assertRegex(worker.output(), f"no_descriptors allowed={needed - 1} needed={needed}")
+        # With just so many all slots run at once, twice over, and no attempt is in vain.
+        gate = self.dir / "gate"
+        os.mkfifo(gate)
+        client.submit([spec(f"t{i}") for i in range(40)])
+        worker = self.worker_with(broker, needed, 20, f"read line < {gate}; echo '{{\"outcome\":\"done\"}}' > $BATON_RESULT_FILE")
+        wait_until("all slots to run", lambda: sum(v.state == task.STATE_RUNNING for v in client.tasks()) == 20, 30)
+        self.assertLess(len(os.listdir(f"/proc/{worker.pid}/fd")), needed)
+        with open(gate, "r+b", buffering=0) as opener:
+            def let_go():
+                opener.write(b"go\n")
+                return all(v.state == task.STATE_DONE for v in client.tasks())
+            wait_until("all to be done", let_go, 60)
+        self.assertEqual({v.attempt for v in client.tasks()}, {1})
+
+
+class Watchdog(SystemTest):
+    """A loop that is stuck is seen by the service manager, whatever its other threads do."""
+
+    def setUp(self):
+        super().setUp()
+        self.manager = self.own(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        self.manager.bind(str(self.dir / "notify"))
+        self.env = {"NOTIFY_SOCKET": str(self.dir / "notify"), "WATCHDOG_USEC": "200000"}
+        # Of all threads only the loop polls; ZeroMQ's have epoll.
+        self.stuck = strace("delay_enter=600000000:when=60+", calls="poll")
+
+    def check_silence(self):
+        self.manager.settimeout(20)
+        words = [self.manager.recv(1000) for _ in range(6)]
+        self.assertIn(b"WATCHDOG=1", words)
+        self.manager.settimeout(3)
+        with self.assertRaises(TimeoutError):
+            while True:
+                self.manager.recv(1000)
+
+    def test_of_a_broker(self):
+        broker = self.broker(start=False, env=self.env)
+        broker.spawn(prefix=self.stuck)
+        self.check_silence()
+        self.assertTrue(broker.is_running())
+
+    def test_of_a_worker(self):
+        broker = self.broker()
+        argv = [*self.stuck, program("baton-worker"), "--role", "backend", "--name", "w", "--state", self.dir / "state",
+                "--", "true"]
+        env = {"BATON_ENDPOINT": broker.endpoint, **self.env}
+        worker = self.own(Process(argv, self.dir / "worker.log", env=env))
+        self.check_silence()
+        self.assertTrue(worker.is_running())
 
 
 if __name__ == "__main__":
