@@ -46,6 +46,22 @@ sift_down(struct heap *heap, const struct heap_class *class, const void *context
     set(heap, class, context, i, slot);
 }
 
+/* One is gone from i: the first of its children takes its place, and so on down to a leaf, where
+ * the hole is then. What is put there belongs near it most often, so this asks half of what sifting
+ * it down would. */
+static uint32_t
+hole_down(struct heap *heap, const struct heap_class *class, const void *context, uint32_t i)
+{
+    for (uint32_t child; (child = 2 * i + 1) < heap->n; i = child) {
+        if (child + 1 < heap->n &&
+            class->before(context, heap->slots[child + 1], heap->slots[child])) {
+            child++;
+        }
+        set(heap, class, context, i, heap->slots[child]);
+    }
+    return i;
+}
+
 void
 heap_add(struct heap *heap, const struct heap_class *class, const void *context, uint32_t slot)
 {
@@ -75,8 +91,9 @@ heap_remove(struct heap *heap, const struct heap_class *class, const void *conte
     *class->position(context, slot) = 0;
     uint32_t last = heap->slots[--heap->n];
     if (last != slot) {
-        set(heap, class, context, i, last);
-        heap_fix(heap, class, context, last);
+        i = hole_down(heap, class, context, i);
+        heap->slots[i] = last;
+        sift_up(heap, class, context, i);
     }
     if (heap->room > 1024 && heap->n < heap->room / 4) {
         heap->room /= 2;
