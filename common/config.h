@@ -43,7 +43,7 @@ struct config_list {
 };
 
 enum config_trait {
-    CONFIG_LIVE = 1,       /* may change at run time; no text, list or command */
+    CONFIG_LIVE = 1,       /* may change at run time; others wait for a restart */
     CONFIG_RARE = 2,       /* --help has it under the seldom needed */
     CONFIG_FLAG_ONLY = 4,  /* of the command line only */
     CONFIG_SECRET = 8,     /* never printed */
@@ -117,10 +117,12 @@ struct config *config_again(const struct config *config);
 /* What is wrong, a line each; NULL: nothing. */
 const char *config_errors(struct config *config);
 
-/* Takes into `running` what differs in `fresh`, which `config` came to, and may change; logs what
- * was taken and what waits for a restart. False: something is wrong, which was logged, and nothing
- * is changed. */
-bool config_take_over(struct config *config, void *running, const void *fresh);
+/* Takes into `running`, the values of `config`, what differs in those of `again` and may change;
+ * logs what was taken and what waits for a restart. False: something is wrong in `again`, which was
+ * logged, and nothing is changed. Texts and lists are copied into `config`, and those that they
+ * replace stay there: whoever has one of them keeps it. */
+bool config_take_over(struct config *config, void *running, struct config *again,
+                      const void *fresh);
 
 /* Where the file is; "" if there is none. */
 const char *config_path(const struct config *config);

@@ -213,6 +213,13 @@ config_finish(struct config *config)
 
 /* ---- printing ---- */
 
+/* When a change counts. */
+static const char *
+changes(const struct config_key *key)
+{
+    return key->traits & CONFIG_LIVE ? "at run time" : "at a restart";
+}
+
 void
 config_print_effective(const struct config *config)
 {
@@ -234,12 +241,12 @@ config_print_effective(const struct config *config)
         for (size_t i = 0; is_list && best > RANK_OWN && i < config->n; i++) {
             const struct config_setting *setting = &config->settings[i];
             if (setting->key == key && setting->rank == best) {
-                printf("%s\t%s\t%s\n", key->name, setting->origin,
+                printf("%s\t%s\t%s\t%s\n", key->name, setting->origin, changes(key),
                        key->traits & CONFIG_SECRET ? "(hidden)" : setting->text);
             }
         }
         if (!(key->traits & CONFIG_FLAG_ONLY) && !(is_list && best > RANK_OWN)) {
-            printf("%s\t%s\t%s\n", key->name, origin,
+            printf("%s\t%s\t%s\t%s\n", key->name, origin, changes(key),
                    text && key->traits & CONFIG_SECRET ? "(hidden)"
                    : text                              ? text
                                                        : "");
@@ -347,6 +354,6 @@ config_print_manual(const struct config_program *program)
                key->type == CONFIG_LIST ? " May be given again; a line without a value forgets "
                                           "those before it."
                                         : "",
-               key->traits & CONFIG_LIVE ? " Changes at run time." : "");
+               key->traits & CONFIG_LIVE ? " Changes at run time." : " A change needs a restart.");
     }
 }

@@ -48,11 +48,33 @@ is_equal(const struct config_key *key, const void *a, const void *b)
     return bytes ? memcmp(a, b, bytes) == 0 : lists_are_equal(a, b);
 }
 
+static void
+take(struct config *config, const struct config_key *key, void *field, const void *wanted)
+{
+    if (key->type == CONFIG_TEXT) {
+        const char *text = *(const char *const *)wanted;
+        *(const char **)field = text ? arena_strdup(&config->arena, text) : NULL;
+        return;
+    }
+    size_t bytes = field_bytes(key);
+    if (bytes) {
+        memcpy(field, wanted, bytes);
+        return;
+    }
+    const struct config_list *list = wanted;
+    const char **items = arena_calloc(&config->arena, list->n + 1, sizeof *items);
+    for (size_t i = 0; i < list->n; i++) {
+        items[i] = arena_strdup(&config->arena, list->items[i]);
+    }
+    *(struct config_list *)field = (struct config_list){items, list->n};
+}
+
 /* Names of what was taken and of what waits, with spaces between. */
 static void
-take_live(const struct config_program *program, void *running, const void *fresh, struct buf *taken,
+take_live(struct config *config, void *running, const void *fresh, struct buf *taken,
           struct buf *waiting)
 {
+    const struct config_program *program = config->program;
     for (size_t i = 0; i < program->n_keys; i++) {
         const struct config_key *key = &program->keys[i];
         char *field = (char *)running + key->at;
@@ -63,16 +85,15 @@ take_live(const struct config_program *program, void *running, const void *fresh
         struct buf *names = key->traits & CONFIG_LIVE ? taken : waiting;
         buf_printf(names, "%s%s", names->bytes ? " " : "", key->name);
         if (key->traits & CONFIG_LIVE) {
-            CHECK(field_bytes(key) > 0);
-            memcpy(field, wanted, field_bytes(key));
+            take(config, key, field, wanted);
         }
     }
 }
 
 bool
-config_take_over(struct config *config, void *running, const void *fresh)
+config_take_over(struct config *config, void *running, struct config *again, const void *fresh)
 {
-    const char *errors = config_errors(config);
+    const char *errors = config_errors(again);
     for (const char *line = errors; line && *line;) {
         char one[sizeof((struct quoted *)0)->s];
         size_t bytes = strcspn(line, "\n");
@@ -84,7 +105,7 @@ config_take_over(struct config *config, void *running, const void *fresh)
         return false;
     }
     struct buf taken = {0}, waiting = {0};
-    take_live(config->program, running, fresh, &taken, &waiting);
+    take_live(config, running, fresh, &taken, &waiting);
     log_event(LOG_LEVEL_NOTICE, "config.loaded", "changed=%s waiting_for_restart=%s",
               log_quote(buf_text(&taken)).s, log_quote(buf_text(&waiting)).s);
     buf_fini(&taken);

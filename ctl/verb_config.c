@@ -71,30 +71,37 @@ run(char *const *argv, struct buf *answer)
     return WIFEXITED(status) ? WEXITSTATUS(status) : CTL_BUG;
 }
 
-/* A line is KEY, tab, where from, tab, value. */
+/* A line is KEY, tab, where from, tab, when a change counts, tab, value. */
 static void
 print(struct ctl *ctl, char *text)
 {
-    static const struct table_column columns[] = {
-        {.title = "KEY"}, {.title = "VALUE", .shrink = true}, {.title = "FROM", .shrink = true}};
+    static const struct table_column columns[] = {{.title = "KEY"},
+                                                  {.title = "VALUE", .shrink = true},
+                                                  {.title = "CHANGES"},
+                                                  {.title = "FROM", .shrink = true}};
     struct table table;
     table_init(&table, columns, ARRAY_LEN(columns));
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
         char *origin = line + strcspn(line, "\t");
         origin += *origin != 0;
-        char *value = origin + strcspn(origin, "\t");
+        char *changes = origin + strcspn(origin, "\t");
+        changes += *changes != 0;
+        char *value = changes + strcspn(changes, "\t");
         value += *value != 0;
         line[strcspn(line, "\t")] = 0;
         origin[strcspn(origin, "\t")] = 0;
+        changes[strcspn(changes, "\t")] = 0;
         if (ctl->json) {
             json_t *object = json_object();
             json_object_set_new(object, "key", ctl_json_text(line));
             json_object_set_new(object, "value", ctl_json_text(value));
             json_object_set_new(object, "from", ctl_json_text(origin));
+            json_object_set_new(object, "changes", ctl_json_text(changes));
             ctl_print_json(ctl, object);
         } else {
             table_add(&table, line);
             table_add(&table, value);
+            table_add(&table, changes);
             table_add(&table, origin);
         }
     }

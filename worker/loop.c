@@ -111,6 +111,8 @@ reload(struct worker *worker)
     notify_reloading();
     if (options_reload(worker->options)) {
         log_set_level(worker->options->level);
+        bool is_good = worker_renew_limits(worker);
+        CHECK(is_good); /* patterns were compiled when they were read, and are not too many */
     }
     notify_send("READY=1");
 }

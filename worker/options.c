@@ -133,18 +133,19 @@ static const struct config_key keys[] = {
              "/var/lib/baton-worker/NAME]"},
     {"workdir", CONFIG_TEXT, AT(workdir), .letter = 'w', .shown = "DIR",
      .help = "Run the command here [a directory of its own for each attempt]"},
-    {"command", CONFIG_COMMAND, AT(command), .shown = "LINE", .max = ARGS_MAX,
+    {"command", CONFIG_COMMAND, CONFIG_LIVE, AT(command), .shown = "LINE", .max = ARGS_MAX,
      .help = "COMMAND as one line of words, with quotes as in a shell but no shell. What stands on "
              "the command line behind the options comes before it"},
-    {"env", CONFIG_LIST, AT(pass), .shown = "NAME", .max = WORKER_NAMES_MAX, .take = take_variable,
+    {"env", CONFIG_LIST, CONFIG_LIVE, AT(pass), .shown = "NAME", .max = WORKER_NAMES_MAX,
+     .take = take_variable,
      .wanted = "the NAME of a variable that does not begin with BATON_ (set-env in a file sets "
                "one)",
      .help = "Pass this variable of the worker's environment on to the agent; repeatable"},
-    {"set-env", CONFIG_LIST, CONFIG_FILE_ONLY | CONFIG_SECRET, AT(set_env), .shown = "NAME=VALUE",
-     .max = WORKER_NAMES_MAX, .take = take_set_variable,
+    {"set-env", CONFIG_LIST, CONFIG_LIVE | CONFIG_FILE_ONLY | CONFIG_SECRET, AT(set_env),
+     .shown = "NAME=VALUE", .max = WORKER_NAMES_MAX, .take = take_set_variable,
      .wanted = "NAME=VALUE of a variable that does not begin with BATON_",
      .help = "Set this variable for the agent. Not an option, since everybody sees a command line"},
-    {"task-commands", CONFIG_SWITCH, AT(task_commands), .standard = "yes",
+    {"task-commands", CONFIG_SWITCH, CONFIG_LIVE, AT(task_commands), .standard = "yes",
      .help = "run a task's own command and check, and set its variables, instead of COMMAND"},
     {"log-level", CONFIG_WORD, CONFIG_LIVE, AT(level), .standard = "info", .shown = "LEVEL",
      .take = take_level, .wanted = "error, warning, notice, info or debug",
@@ -157,15 +158,15 @@ static const struct config_key keys[] = {
     {"idle", CONFIG_DURATION, CONFIG_LIVE | CONFIG_ZERO, AT(idle_ms), .shown = "D",
      .standard = "none",
      .help = "End a run that writes nothing and reports no progress for so long"},
-    {"memory-max", CONFIG_SIZE, CONFIG_ZERO, AT(scope.memory_bytes), .shown = "SIZE",
+    {"memory-max", CONFIG_SIZE, CONFIG_LIVE | CONFIG_ZERO, AT(scope.memory_bytes), .shown = "SIZE",
      .standard = "none",
      .help = "Memory of a run, all of its processes together; one that wants more is ended. Like "
              "tasks-max and cpu-weight, this needs a worker that is a service of systemd, on a "
              "machine with control groups of version 2"},
-    {"tasks-max", CONFIG_NUMBER, CONFIG_ZERO, AT(scope.tasks), .shown = "N", .standard = "none",
-     .help = "Processes and threads of a run"},
-    {"cpu-weight", CONFIG_NUMBER, CONFIG_ZERO, AT(scope.cpu_weight), .shown = "N", .max = 10000,
-     .standard = "none",
+    {"tasks-max", CONFIG_NUMBER, CONFIG_LIVE | CONFIG_ZERO, AT(scope.tasks), .shown = "N",
+     .standard = "none", .help = "Processes and threads of a run"},
+    {"cpu-weight", CONFIG_NUMBER, CONFIG_LIVE | CONFIG_ZERO, AT(scope.cpu_weight), .shown = "N",
+     .max = 10000, .standard = "none",
      .help = "Share of the processors for a run beside others, 1 to 10000; the usual is 100"},
     {"grace", CONFIG_DURATION, CONFIG_LIVE | CONFIG_ZERO, AT(grace_ms), .shown = "D",
      .standard = "10s", .help = "Between TERM and KILL"},
@@ -175,16 +176,17 @@ static const struct config_key keys[] = {
      .max = OUTPUT_KEPT_MAX, .wanted = "a size up to 64M (bytes, or with K or M)",
      .help = "Of each output stream, kept from its beginning and from its end, up to 64M"},
 
-    {"adapter", CONFIG_WORD, AT(adapter), .shown = "A", .standard = "none", .take = take_adapter,
+    {"adapter", CONFIG_WORD, CONFIG_LIVE, AT(adapter), .shown = "A", .standard = "none",
+     .take = take_adapter,
      .wanted = "none, claude-json, codex-jsonl, openhands-jsonl or last-json-line",
      .help = "Read the agent's output as proof of its work: none, claude-json, codex-jsonl, "
              "openhands-jsonl or last-json-line"},
-    {"check", CONFIG_LIST, AT(check), .shown = "ARG", .max = ARGS_MAX,
+    {"check", CONFIG_LIST, CONFIG_LIVE, AT(check), .shown = "ARG", .max = ARGS_MAX,
      .help = "A command to run after each task to prove it, an argument each time it is given"},
-    {"check-command", CONFIG_TEXT, AT(check_line), .shown = "LINE",
+    {"check-command", CONFIG_TEXT, CONFIG_LIVE, AT(check_line), .shown = "LINE",
      .help = "The same as a line for /bin/sh"},
-    {"rate-limit-pattern", CONFIG_LIST, AT(patterns), .shown = "RE", .max = WORKER_PATTERNS_MAX,
-     .take = take_pattern, .wanted = "an extended regular expression",
+    {"rate-limit-pattern", CONFIG_LIST, CONFIG_LIVE, AT(patterns), .shown = "RE",
+     .max = WORKER_PATTERNS_MAX, .take = take_pattern, .wanted = "an extended regular expression",
      .help = "Output that means: the provider takes no more for now. An extended regular "
              "expression; repeatable"},
 };
@@ -210,8 +212,11 @@ default_name(const struct options *options, struct buf *name)
         host[sizeof host - 1] = 0;
         host[strcspn(host, ".")] = 0;
     }
-    const char *p = host + strspn(host, "-");
-    for (; *p; p++) {
+    const char *p = host; /* "(none)" where nobody has set one */
+    while (*p && !isalnum((unsigned char)*p)) {
+        p++;
+    }
+    for (p = *p ? p : "localhost"; *p; p++) {
         buf_add(name, isalnum((unsigned char)*p) || *p == '-' ? p : "-", 1);
     }
     for (size_t i = 0; i < options->roles.n; i++) {
@@ -313,7 +318,7 @@ read_all(struct options *options)
 /* ---- checks of more than one value ---- */
 
 static void
-check_all(struct options *options, bool has_argument)
+check_all(struct options *options)
 {
     struct config *config = options->config;
     if (config_errors(config)) {
@@ -325,7 +330,7 @@ check_all(struct options *options, bool has_argument)
     if (!options->state) {
         config_wrong(config, EX_USAGE, "--state DIR is needed where HOME is not set");
     }
-    if (options->command.n == 0 && !has_argument && !options->task_commands) {
+    if (options->command.n == 0 && !options->has_argument && !options->task_commands) {
         config_wrong(config, EX_USAGE, "--no-task-commands needs a COMMAND");
     }
 }
@@ -340,11 +345,12 @@ options_read(struct options *options, int argc, char **argv)
         return status;
     }
     read_all(options);
-    if (optind < argc) {
+    options->has_argument = optind < argc;
+    if (options->has_argument) {
         options->command = (struct config_list){(const char *const *)(argv + optind),
                                                 (size_t)(argc - optind)};
     }
-    check_all(options, optind < argc);
+    check_all(options);
     status = config_finish(options->config);
     if (status < 0) {
         resolve_program(options);
@@ -366,11 +372,21 @@ options_fini(struct options *options)
 bool
 options_reload(struct options *options)
 {
-    struct options fresh = {.config = config_again(options->config)};
+    struct options fresh = {.config = config_again(options->config),
+                            .has_argument = options->has_argument};
     read_all(&fresh);
-    check_all(&fresh, true);
-    fresh.command = fresh.command.n ? fresh.command : options->command;
-    bool ok = config_take_over(fresh.config, options, &fresh);
+    check_all(&fresh);
+    if (options->has_argument) {
+        fresh.command = options->command;
+    } else {
+        resolve_program(&fresh);
+    }
+    const char *lacks;
+    if (!config_errors(fresh.config) && scope_change(&fresh.scope, &lacks) == SCOPE_LACKS) {
+        config_wrong(fresh.config, EX_CONFIG,
+                     "memory-max, tasks-max and cpu-weight can't be held here: %s", lacks);
+    }
+    bool ok = config_take_over(options->config, options, fresh.config, &fresh);
     options_fini(&fresh);
     return ok;
 }

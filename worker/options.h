@@ -38,6 +38,7 @@ struct options {
     enum adapter adapter;
     enum log_level level;
     bool task_commands;
+    bool has_argument; /* the command is of the command line */
     bool verbose;
 };
 

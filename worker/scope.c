@@ -126,33 +126,40 @@ enable(const char *controller)
 }
 
 enum scope_status
-scope_begin(const struct scope_limits *limits, const char **ret_lacks)
+scope_change(const struct scope_limits *limits, const char **ret_lacks)
 {
-    state.limits = *limits;
-    bool wanted = limits->memory_bytes || limits->tasks || limits->cpu_weight;
-    state.directory = open_own();
-    if (state.directory >= 0 && !step_aside()) {
-        close(state.directory);
-        state.directory = -1;
-    }
-    if (state.directory < 0) {
-        *ret_lacks = "control groups of version 2 that are given to this worker (as a service of "
-                     "systemd, with Delegate=)";
-        return wanted ? SCOPE_LACKS : SCOPE_NONE;
-    }
     const struct {
         const char *controller;
         bool wanted;
     } needs[] = {{"memory", limits->memory_bytes > 0},
                  {"pids", limits->tasks > 0},
                  {"cpu", limits->cpu_weight > 0}};
+    bool wanted = false;
     for (size_t i = 0; i < ARRAY_LEN(needs); i++) {
-        if (needs[i].wanted && !enable(needs[i].controller)) {
+        wanted |= needs[i].wanted;
+        if (state.directory >= 0 && needs[i].wanted && !enable(needs[i].controller)) {
             *ret_lacks = needs[i].controller;
             return SCOPE_LACKS;
         }
     }
-    return SCOPE_READY;
+    if (state.directory < 0 && wanted) {
+        *ret_lacks = "control groups of version 2 that are given to this worker (as a service of "
+                     "systemd, with Delegate=)";
+        return SCOPE_LACKS;
+    }
+    state.limits = *limits;
+    return state.directory < 0 ? SCOPE_NONE : SCOPE_READY;
+}
+
+enum scope_status
+scope_begin(const struct scope_limits *limits, const char **ret_lacks)
+{
+    state.directory = open_own();
+    if (state.directory >= 0 && !step_aside()) {
+        close(state.directory);
+        state.directory = -1;
+    }
+    return scope_change(limits, ret_lacks);
 }
 
 /* ---- a run ---- */

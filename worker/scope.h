@@ -23,6 +23,9 @@ enum scope_status {
  * the runs. Copies the limits. *ret_lacks, with SCOPE_LACKS: what is missing; static. */
 enum scope_status scope_begin(const struct scope_limits *limits, const char **ret_lacks);
 
+/* Other limits for the runs that begin later. SCOPE_LACKS: nothing is changed. */
+enum scope_status scope_change(const struct scope_limits *limits, const char **ret_lacks);
+
 /* Makes the group of a run; whoever writes "0" to the descriptor is in it. Without groups the
  * descriptor is of /dev/null. -1: errno says why. */
 int scope_open(uint64_t token);

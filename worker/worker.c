@@ -74,20 +74,22 @@ open_workdir(struct worker *worker)
     return -1;
 }
 
-static int
-make_limits(struct worker *worker)
+bool
+worker_renew_limits(struct worker *worker)
 {
     const struct options *options = worker->options;
     size_t number = 0;
-    worker->limits = adapter_limits_new(options->adapter, options->patterns.items,
-                                        options->patterns.n, &number);
-    if (!worker->limits) {
+    struct adapter_limits *limits = adapter_limits_new(options->adapter, options->patterns.items,
+                                                       options->patterns.n, &number);
+    if (!limits) {
         log_event(LOG_LEVEL_ERROR, "worker.bad_pattern", "pattern=%s do=%s",
                   log_quote(options->patterns.items[number]).s,
                   log_quote("give an extended regular expression").s);
-        return EX_USAGE;
+        return false;
     }
-    return -1;
+    adapter_limits_free(worker->limits);
+    worker->limits = limits;
+    return true;
 }
 
 int
@@ -100,7 +102,7 @@ worker_open(struct worker *worker, struct options *options)
     strays_init(&worker->strays);
     brake_init(&worker->rate, BRAKE_RATE_FIRST_MS);
     brake_init(&worker->starts, BRAKE_START_FIRST_MS);
-    int status = make_limits(worker);
+    int status = worker_renew_limits(worker) ? -1 : EX_USAGE;
     status = status < 0 ? open_workdir(worker) : status;
     status = status < 0 ? open_state(worker) : status;
     if (status >= 0) {

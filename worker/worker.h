@@ -52,6 +52,9 @@ struct worker {
  * the exit status to end with. */
 int worker_open(struct worker *worker, struct options *options);
 void worker_close(struct worker *worker);
+/* What of the options is compiled: how output tells that the provider takes no more. False: a
+ * pattern is wrong, which was logged, and nothing is changed. */
+bool worker_renew_limits(struct worker *worker) MUST_CHECK;
 
 /* ---- for the slots ---- */
 

@@ -56,6 +56,8 @@ struct core_config {
 
 struct core *core_new(const struct core_config *config); /* copies */
 void core_free(struct core *core);
+/* What follows from now on; the seed of hashes stays. Times that run already run on. */
+void core_configure(struct core *core, const struct core_config *config); /* copies */
 
 /* What follows from requests, in order. Zeroed is empty; core_out_clear keeps the memory. */
 struct core_out {

@@ -45,6 +45,15 @@ core_new(const struct core_config *config)
     return core;
 }
 
+void
+core_configure(struct core *core, const struct core_config *config)
+{
+    uint64_t hash_seed = core->config.hash_seed;
+    core->config = *config;
+    core->config.hash_seed = hash_seed;
+    config_defaults(&core->config);
+}
+
 /* ---- tasks ---- */
 
 /* Tags of the fields of a packed Spec that the task says beside it. */

@@ -177,13 +177,16 @@ purge(struct exporter *e)
 {
     int64_t now_ms = link_now_ms();
     uint64_t n;
-    if (!e->config.keep_ms || now_ms < e->purge_at_ms) {
+    pthread_mutex_lock(&e->mutex);
+    int64_t keep_ms = e->config.keep_ms;
+    pthread_mutex_unlock(&e->mutex);
+    if (!keep_ms || now_ms < e->purge_at_ms) {
         return true;
     }
-    if (!apply_purge(&e->link, wall_ms() - e->config.keep_ms, &e->purge_cursor, &n)) {
+    if (!apply_purge(&e->link, wall_ms() - keep_ms, &e->purge_cursor, &n)) {
         return false;
     }
-    int64_t pause_ms = MIN(MAX(e->config.keep_ms, (int64_t)IDLE_MS), (int64_t)PURGE_EVERY_MS);
+    int64_t pause_ms = MIN(MAX(keep_ms, (int64_t)IDLE_MS), (int64_t)PURGE_EVERY_MS);
     e->purge_at_ms = e->purge_cursor ? 0 : now_ms + pause_ms;
     pthread_mutex_lock(&e->mutex);
     e->status.purged += n;
@@ -210,7 +213,22 @@ keep_house(struct exporter *e)
     return true;
 }
 
-/* Follows the journal until something fails or the exporter is stopped. */
+/* True once for each change. */
+static bool
+take_change(struct exporter *e)
+{
+    pthread_mutex_lock(&e->mutex);
+    bool is_changed = e->is_changed;
+    e->is_changed = false;
+    pthread_mutex_unlock(&e->mutex);
+    if (is_changed) {
+        e->purge_at_ms = 0;
+        exporter_set_state(e, "connecting");
+    }
+    return is_changed;
+}
+
+/* Follows the journal until something fails, is changed, or the exporter is stopped. */
 static bool
 follow(struct exporter *e)
 {
@@ -249,13 +267,18 @@ follow(struct exporter *e)
         if (waits && !exporter_wait(e, false, began_ms + GATHER_MS - link_now_ms())) {
             return false;
         }
+        if (e->added_to == e->position && take_change(e)) {
+            return true;
+        }
     }
 }
 
+/* True: it ended because of a change, and begins anew at once. */
 static bool
 session(struct exporter *e)
 {
     struct position position;
+    (void)take_change(e);
     if (!link_open(&e->link) || !schema_migrate(&e->link) ||
         !apply_begin(&e->link, store_id(e->store), &position)) {
         return false;
@@ -289,10 +312,13 @@ exporter_main(void *arg)
     int64_t backoff_ms = BACKOFF_FIRST_MS;
     while (!e->link.is_stopped) {
         uint64_t batches = e->status.batches;
-        (void)session(e); /* it ends only when something is wrong */
+        bool is_well = session(e);
         link_close(&e->link);
         if (e->link.is_stopped) {
             break;
+        }
+        if (is_well) {
+            continue;
         }
         note_failure(e);
         backoff_ms = batches == e->status.batches ? backoff_ms : BACKOFF_FIRST_MS;
@@ -333,6 +359,15 @@ export_start(const struct export_config *config, struct store *store)
     }
     e->has_thread = !failed;
     return e;
+}
+
+void
+export_change(struct exporter *e, const struct export_config *config)
+{
+    pthread_mutex_lock(&e->mutex);
+    e->config = *config;
+    e->is_changed = true;
+    pthread_mutex_unlock(&e->mutex);
 }
 
 static bool

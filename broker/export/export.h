@@ -18,6 +18,8 @@ struct export_config {
 
 /* After tail_begin and store_start. Copies. */
 struct exporter *export_start(const struct export_config *config, struct store *store);
+/* Connects anew, by what now says where, and goes on by this. Copies. */
+void export_change(struct exporter *exporter, const struct export_config *config);
 /* Ends it in the middle of whatever it does: the position stays with the rows. NULL is fine.
  * Before store_close. False: its thread is where it can't be told, such as in the look-up of a
  * host's name. It may yet use the store: nothing is freed, and the process is to end as it is. */

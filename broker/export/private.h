@@ -11,7 +11,6 @@
 #include <pthread.h>
 
 struct exporter {
-    struct export_config config;
     struct store *store;
     pthread_t thread;
     bool has_thread; /* else it could not be made */
@@ -27,6 +26,8 @@ struct exporter {
     uint64_t purge_cursor;
 
     pthread_mutex_t mutex; /* of the rest */
+    struct export_config config;
+    bool is_changed; /* the connection is to be made anew */
     struct export_status status;
     int64_t current_at_ms; /* monotonic: when it had everything */
     struct export_sample *samples;

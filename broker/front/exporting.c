@@ -1,6 +1,7 @@
 #include "broker/front/exporting.h"
 
 #include "broker/export/export.h"
+#include "broker/store/tail.h"
 #include "common/log.h"
 #include "common/words.h"
 
@@ -16,6 +17,19 @@ exporting_begin(struct front *front)
     struct export_config config = {.keep_ms = options->export_keep_ms};
     front->exporter = export_start(&config, front->store);
     front->sample_at = front->now;
+}
+
+void
+exporting_change(struct front *front)
+{
+    const struct options *options = front->options;
+    if (!front->exporter) {
+        return;
+    }
+    tail_set_bytes_max(front->store, options->export_journal_bytes);
+    struct export_config config = {.keep_ms = options->export_keep_ms};
+    export_change(front->exporter, &config);
+    front->sample_at = MIN(front->sample_at, front->now + options->export_sample_ms);
 }
 
 bool

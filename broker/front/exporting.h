@@ -13,6 +13,8 @@ void exporting_begin(struct front *front);
 void exporting_run(struct front *front);
 /* False: its thread did not end, and may yet use the store. */
 bool exporting_end(struct front *front) MUST_CHECK;
+/* The options have changed, perhaps the server's place or its password too: it connects anew. */
+void exporting_change(struct front *front);
 /* For the status, in the turn's arena; NULL: it is off. */
 Baton__ExporterStatus *exporting_view(struct front *front);
 

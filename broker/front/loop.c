@@ -301,6 +301,9 @@ reload(struct loop *loop)
     if (ok) {
         log_set_level(front->options->level);
         apply_options(front);
+        core_configure(front->core, &front->options->core);
+        sessions_set_heartbeat(front->sessions, front->options->heartbeat_ms, front->now);
+        exporting_change(front);
         front->gc_at = 0;
     }
     notify_send(ok ? "READY=1\nSTATUS=Serving"

@@ -47,12 +47,13 @@ static const struct config_key keys[] = {
              "refused until the protocol has keys [$BATON_ENDPOINT, else "
              "ipc://$XDG_RUNTIME_DIR/baton/broker.sock if that variable names a directory, else "
              "ipc:///run/baton/broker.sock]"},
-    {"zone", CONFIG_TEXT, AT(zone), .standard = "UTC", .shown = "ZONE", .take = take_zone,
+    {"zone", CONFIG_TEXT, CONFIG_LIVE, AT(zone), .standard = "UTC", .shown = "ZONE",
+     .take = take_zone,
      .wanted = "a time zone that this machine knows, such as Europe/Berlin (the package tzdata "
                "has them)",
      .help = "IANA name of the zone of plain dates, such as Europe/Berlin; clients ask the broker "
              "for it"},
-    {"lease", CONFIG_DURATION, AT(core.lease_ms), .standard = "5m", .shown = "D",
+    {"lease", CONFIG_DURATION, CONFIG_LIVE, AT(core.lease_ms), .standard = "5m", .shown = "D",
      .help = "How long a worker's task stays leased without a word from the worker"},
     {"reserve", CONFIG_SIZE, CONFIG_LIVE, AT(reserve_bytes), .shown = "SIZE",
      .help = "Free space on the disk below which no new tasks are taken; what was accepted is "
@@ -70,37 +71,41 @@ static const struct config_key keys[] = {
      .take = take_level, .wanted = "error, warning, notice, info or debug",
      .help = "error, warning, notice, info or debug"},
 
-    {"heartbeat", CONFIG_DURATION, RARELY, AT(heartbeat_ms), .standard = "5s", .shown = "D",
+    {"heartbeat", CONFIG_DURATION, CONFIG_RARE | CONFIG_LIVE, AT(heartbeat_ms), .standard = "5s",
+     .shown = "D",
      .help = "Workers send something at least this often; after four of them without a word a "
              "worker counts as lost"},
-    {"start-timeout", CONFIG_DURATION, RARELY, AT(core.start_ms), .standard = "30s", .shown = "D",
-     .help = "From a lease to the worker's word that it started"},
-    {"suspect", CONFIG_DURATION, RARELY, AT(core.suspect_ms), .standard = "60s", .shown = "D",
-     .help = "How long the leases of a lost worker wait for it"},
+    {"start-timeout", CONFIG_DURATION, CONFIG_RARE | CONFIG_LIVE, AT(core.start_ms),
+     .standard = "30s", .shown = "D", .help = "From a lease to the worker's word that it started"},
+    {"suspect", CONFIG_DURATION, CONFIG_RARE | CONFIG_LIVE, AT(core.suspect_ms), .standard = "60s",
+     .shown = "D", .help = "How long the leases of a lost worker wait for it"},
     {"restart-grace", CONFIG_DURATION, RARELY, AT(core.restart_grace_ms), .standard = "90s",
      .shown = "D", .help = "How long leases last at least after a restart of the broker"},
-    {"cancel-grace", CONFIG_DURATION, RARELY, AT(core.cancel_grace_ms), .standard = "60s",
-     .shown = "D", .help = "For a cancelled agent to end"},
-    {"stall", CONFIG_DURATION, RARELY, AT(core.stall_ms), .standard = "20m", .shown = "D",
-     .help = "Without a word of progress for this long a task is shown as stalled"},
-    {"linger", CONFIG_DURATION, RARELY, AT(core.linger_ms), .standard = "120s", .shown = "D",
-     .help = "How long resources stay taken after an unclean end"},
-    {"backoff", CONFIG_DURATION, RARELY, AT(core.backoff_ms), .standard = "30s", .shown = "D",
-     .help = "Before the second attempt of a failed task; doubles with each"},
-    {"hot-ended", CONFIG_NUMBER, RARELY, AT(core.hot_ended_max), .min = 1, .standard = "100000",
-     .shown = "N", .help = "Ended tasks kept in memory; older ones are in the archive"},
-    {"hot-cards", CONFIG_NUMBER, RARELY, AT(core.hot_cards_max), .min = 1, .standard = "20000",
-     .shown = "N",
+    {"cancel-grace", CONFIG_DURATION, CONFIG_RARE | CONFIG_LIVE, AT(core.cancel_grace_ms),
+     .standard = "60s", .shown = "D", .help = "For a cancelled agent to end"},
+    {"stall", CONFIG_DURATION, CONFIG_RARE | CONFIG_LIVE, AT(core.stall_ms), .standard = "20m",
+     .shown = "D", .help = "Without a word of progress for this long a task is shown as stalled"},
+    {"linger", CONFIG_DURATION, CONFIG_RARE | CONFIG_LIVE, AT(core.linger_ms), .standard = "120s",
+     .shown = "D", .help = "How long resources stay taken after an unclean end"},
+    {"backoff", CONFIG_DURATION, CONFIG_RARE | CONFIG_LIVE, AT(core.backoff_ms), .standard = "30s",
+     .shown = "D", .help = "Before the second attempt of a failed task; doubles with each"},
+    {"hot-ended", CONFIG_NUMBER, CONFIG_RARE | CONFIG_LIVE, AT(core.hot_ended_max), .min = 1,
+     .standard = "100000", .shown = "N",
+     .help = "Ended tasks kept in memory; older ones are in the archive"},
+    {"hot-cards", CONFIG_NUMBER, CONFIG_RARE | CONFIG_LIVE, AT(core.hot_cards_max), .min = 1,
+     .standard = "20000", .shown = "N",
      .help = "Ended cards of the board kept in memory; older ones are in the archive"},
     {"snapshot-bytes", CONFIG_SIZE, CONFIG_RARE | CONFIG_LIVE, AT(snapshot_bytes), .shown = "SIZE",
      .help = "Length of the journal at which a new snapshot is written, if it is longer than the "
              "snapshot, too [32M, or an eighth of the disk if that is less]"},
-    {"export-keep", CONFIG_DURATION, RARELY, AT(export_keep_ms), .standard = "400d", .shown = "D",
+    {"export-keep", CONFIG_DURATION, CONFIG_RARE | CONFIG_LIVE, AT(export_keep_ms),
+     .standard = "400d", .shown = "D",
      .help = "How long PostgreSQL keeps the rows of what has ended, and samples"},
-    {"export-sample", CONFIG_DURATION, RARELY, AT(export_sample_ms), .standard = "10s",
-     .shown = "D", .help = "How often the lengths of the queues are sampled for PostgreSQL"},
-    {"export-journal", CONFIG_SIZE, RARELY, AT(export_journal_bytes), .standard = "1G",
-     .shown = "SIZE",
+    {"export-sample", CONFIG_DURATION, CONFIG_RARE | CONFIG_LIVE, AT(export_sample_ms),
+     .standard = "10s", .shown = "D",
+     .help = "How often the lengths of the queues are sampled for PostgreSQL"},
+    {"export-journal", CONFIG_SIZE, CONFIG_RARE | CONFIG_LIVE, AT(export_journal_bytes),
+     .standard = "1G", .shown = "SIZE",
      .help = "Facts kept while PostgreSQL is away; with more it begins again with what is stored"},
     {"foreground", CONFIG_SWITCH, CONFIG_RARE | CONFIG_FLAG_ONLY, AT(foreground),
      .help = "Does nothing; it always runs in the foreground"},
@@ -240,7 +245,7 @@ options_reload(struct options *options)
 {
     struct options fresh = {.config = config_again(options->config)};
     read_all(&fresh);
-    bool ok = config_take_over(fresh.config, options, &fresh);
+    bool ok = config_take_over(options->config, options, fresh.config, &fresh);
     options_fini(&fresh);
     return ok;
 }

@@ -297,6 +297,19 @@ sessions_expire(struct sessions *sessions, int64_t now)
     return session->worker;
 }
 
+void
+sessions_set_heartbeat(struct sessions *sessions, int64_t heartbeat_ms, int64_t now)
+{
+    int64_t patience_ms = heartbeat_ms * HEARTBEATS_MISSED_MAX;
+    if (patience_ms == sessions->patience_ms) {
+        return;
+    }
+    sessions->patience_ms = patience_ms;
+    while (sessions->live.oldest) {
+        sessions_part(sessions, sessions->live.oldest, now);
+    }
+}
+
 int64_t
 sessions_next_at(const struct sessions *sessions)
 {

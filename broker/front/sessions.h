@@ -54,6 +54,9 @@ struct session_totals {
 struct sessions;
 
 struct sessions *sessions_new(int64_t heartbeat_ms, size_t n_max);
+/* Another heartbeat, which workers hear with their Welcome: all sessions are parted, and are asked
+ * to greet again. The same one changes nothing. */
+void sessions_set_heartbeat(struct sessions *sessions, int64_t heartbeat_ms, int64_t now);
 void sessions_free(struct sessions *sessions);
 
 /* NULL when the peer never said Hello or was forgotten. */

@@ -54,6 +54,14 @@ tail_begin(struct store *store, uint64_t bytes_max)
     tail->ring_tail = &tail->ring;
 }
 
+void
+tail_set_bytes_max(struct store *store, uint64_t bytes_max)
+{
+    pthread_mutex_lock(&store->mutex);
+    store->tail.bytes_max = bytes_max;
+    pthread_mutex_unlock(&store->mutex);
+}
+
 /* ---- the ring; with the mutex held ---- */
 
 static struct tail_row

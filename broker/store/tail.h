@@ -48,6 +48,9 @@ void tail_page_fini(struct tail_page *page);
  * facts. */
 void tail_begin(struct store *store, uint64_t bytes_max);
 
+/* The same later. Any thread's. */
+void tail_set_bytes_max(struct store *store, uint64_t bytes_max);
+
 int tail_fd(const struct store *store); /* poll for reading, read to silence it */
 /* Of the newest durable fact; a follower that was never behind has it as its position. */
 uint64_t tail_newest(struct store *store);

@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 from harness import Process, SystemTest, baton, program, wait_until
+from messages import task, wire
 
 
 class ConfigTest(SystemTest):
@@ -30,6 +31,10 @@ class ConfigTest(SystemTest):
         self.assertEqual(values["reserve"], ("2M", f"{self.conf}.d/50-local.conf:1"))
         self.assertEqual(values["stall"], ("9m", "environment BATON_STALL"))
         self.assertEqual(values["zone"], ("UTC", "default"))
+        changes = {row["key"]: row["changes"] for row in rows.lines()}
+        self.assertEqual({key for key, when in changes.items() if when == "at a restart"},
+                         {"data", "listen", "export", "restart-grace"})
+        self.assertEqual(changes["lease"], "at run time")
         good = baton("ipc:///none", "config", "--check", "--config", self.conf, json_out=False)
         self.assertEqual(good.status, 0, good.err)
         self.assertIn("50-local.conf", good.out)
@@ -54,9 +59,10 @@ class ConfigTest(SystemTest):
         broker = self.broker(args=["--config", self.conf])
         process = broker.process
         self.assertTrue(self.baton(broker, "ping").json()["accepting"])
-        self.conf.write_text("lease = 8m\nreserve = 1000T\nlog-level = debug\n")
+        self.conf.write_text("lease = 8m\nreserve = 1000T\nlog-level = debug\nrestart-grace = 2m\nexport = yes\n")
         self.hup(process)
-        self.heard(process, 'config.loaded changed="reserve log-level" waiting_for_restart="lease"')
+        self.heard(process, 'config.loaded changed="lease reserve log-level" '
+                            'waiting_for_restart="export restart-grace"')
         # The reserve counts at once: no disk has as much.
         wait_until("no new tasks", lambda: not self.baton(broker, "ping").json()["accepting"])
         self.conf.write_text("reserve = 1M\nlog-level = info\nlinger = soon\nfoo = 1\n")
@@ -67,6 +73,37 @@ class ConfigTest(SystemTest):
         self.conf.write_text("reserve = 1M\n")
         self.hup(process)
         wait_until("new tasks", lambda: self.baton(broker, "ping").json()["accepting"])
+
+    def longest_delay(self, client, prefix):
+        """Until the next attempt of tasks that failed: each is a chance below the back-off."""
+        client.submit([task.Spec(id=f"{prefix}{i}", role="infra") for i in range(20)])
+        for a in client.take(["infra"], max=20, worker="x"):
+            client.finish(a.token, task.OUTCOME_FAILED)
+        now = client.status().now
+        return max(client.get(f"{prefix}{i}").next_at - now for i in range(20))
+
+    def test_what_the_broker_takes_while_it_runs(self):
+        broker = self.broker(args=["--config", self.conf])
+        client = self.client(broker)
+        worker = self.worker(broker, "w")
+        self.assertEqual((worker.welcome.heartbeat_ms, worker.welcome.zone), (5000, "UTC"))
+        self.assertLess(self.longest_delay(client, "a"), 31000)
+        self.conf.write_text("lease = 9m\nheartbeat = 2s\nbackoff = 1h\nzone = Europe/Berlin\nstart-timeout = 1m\n"
+                             "suspect = 2m\ncancel-grace = 5s\nstall = 1h\nlinger = 1s\nhot-ended = 1\nhot-cards = 5\n"
+                             "export-keep = 1d\nexport-sample = 1s\nexport-journal = 1M\n")
+        self.hup(broker.process)
+        said = self.heard(broker.process, "config.loaded") and broker.process.log.read_text()
+        self.assertRegex(said, 'changed="zone lease reserve heartbeat start-timeout suspect cancel-grace stall linger '
+                               'backoff hot-ended hot-cards export-keep export-sample export-journal" waiting_for_restart=""')
+        # A worker is asked to greet again, and hears the new times.
+        self.assertRefused(wire.CODE_HELLO_FIRST, worker.credit, 1)
+        worker.greet()
+        self.assertEqual((worker.welcome.heartbeat_ms, worker.welcome.zone), (2000, "Europe/Berlin"))
+        self.assertGreater(self.longest_delay(client, "b"), 60000)
+        client.submit([task.Spec(id="c", role="backend")])
+        worker.credit(1)
+        (third,) = worker.assigned(1)
+        self.assertEqual(third.lease_ms, 9 * 60 * 1000)
 
     def test_manager_hears_of_the_reload(self):
         path = self.dir / "notify"
@@ -118,7 +155,28 @@ class ConfigTest(SystemTest):
         self.heard(worker, "backend.conf:2: slots: a number from 1 to 1000")
         (etc / "roles.d" / "backend.conf").write_text("idle = 5m\nslots = 3\nlog-level = debug\n")
         self.hup(worker)
-        self.heard(worker, 'changed="log-level idle" waiting_for_restart="slots')
+        self.heard(worker, 'changed="command set-env log-level idle" waiting_for_restart="slots')
+        (etc / "roles.d" / "backend.conf").write_text(
+            f"command = '{agent}' again\nset-env = COLOUR=red\nadapter = last-json-line\ncheck-command = exit 3\n"
+            "rate-limit-pattern = too much\nenv = HOME\n")
+        self.hup(worker)
+        self.heard(worker, 'changed="command env set-env log-level idle adapter check check-command '
+                           'rate-limit-pattern" waiting_for_restart="')
+        self.baton(broker, "add", "B", "--role", "backend", "--max-attempts", "1")
+        self.baton(broker, "wait", "B", "--timeout", "30s")
+        self.assertEqual(self.baton(broker, "show", "B").json()["state"], "failed")  # by its check
+        (etc / "roles.d" / "backend.conf").write_text(f"command = '{agent}' last\nset-env = COLOUR=blue\n")
+        self.hup(worker)
+        self.heard(worker, 'changed="command env set-env adapter check check-command rate-limit-pattern"')
+        self.baton(broker, "add", "C", "--role", "backend")
+        self.assertEqual(self.baton(broker, "wait", "C", "--timeout", "30s").status, 0)
+        self.assertEqual(self.baton(broker, "show", "C").json()["result"]["summary"], "last blue")
+        # What can't be held is refused whole.
+        (etc / "roles.d" / "backend.conf").write_text("command = /bin/false\ntasks-max = 10\n")
+        self.hup(worker)
+        self.heard(worker, "can't be held here")
+        self.baton(broker, "add", "D", "--role", "backend")
+        self.assertEqual(self.baton(broker, "wait", "D", "--timeout", "30s").status, 0)
 
 
 if __name__ == "__main__":

@@ -389,6 +389,31 @@ class Broken(Export):
             b.start()
             self.check_same(self.client(b))
 
+    def test_a_reload_goes_where_the_credential_says_now(self):
+        self.pg.sql("CREATE DATABASE other")
+        credential = self.dir / "baton-postgres"
+        credential.write_text(f"host={self.pg.dir} user=postgres dbname=baton\n")
+        conf = self.dir / "batond.conf"
+        conf.write_text("")
+        b = self.exporting("--config", conf, start=False)
+        b.env = {"CREDENTIALS_DIRECTORY": str(self.dir)}
+        b.start()
+        c = self.client(b)
+        self.work(c, 20, "a")
+        self.wait_exported(c)
+        credential.write_text(f"host={self.pg.dir} user=postgres dbname=other\n")
+        self.assertEqual(self.pg.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'batond'"
+                                     " AND datname = 'other'"), "0")
+        conf.write_text("export-keep = 10d\n")
+        b.process.signal(signal.SIGHUP)
+        count = "SELECT count(*) FROM baton.task WHERE ended_at IS NOT NULL"
+        wait_until("the other database to have it",
+                   lambda: self.pg.sql("SELECT to_regclass('baton.task')", "other")
+                   and self.pg.sql(count, "other") == "20", 30)
+        self.work(c, 20, "b")
+        wait_until("what comes, too", lambda: self.pg.sql(count, "other") == "40", 30)
+        self.assertEqual((self.pg.sql(count), self.exporter(c).failures), ("20", 0))
+
     def test_a_plain_role_with_a_password(self):
         self.pg.sql("CREATE ROLE exporter LOGIN PASSWORD 'right';"
                     "GRANT CREATE ON DATABASE baton TO exporter")

@@ -229,10 +229,10 @@ class Packages(SystemTest):
     def reload(self):
         broker = self.pid("batond")
         conf = "/etc/baton/batond.conf.d/60-site.conf"
-        self.m.write(conf, "log-level = debug\nlease = 6m\n")
+        self.m.write(conf, "log-level = debug\nrestart-grace = 2m\n")
         self.m.run("systemctl reload batond")
         self.await_("journalctl -u batond -o cat BATON_EVENT=config.loaded",
-                    'changed="log-level" waiting_for_restart="lease"')
+                    'changed="log-level" waiting_for_restart="restart-grace"')
         self.m.write(conf, "log-level = info\nlaese = 6m\n")
         status, _ = self.m.ask("systemctl reload batond")
         self.assertNotEqual(status, 0, "a mistake is told by systemctl")

@@ -22,6 +22,7 @@ struct values {
     bool loud;
     struct config_list names;
     struct config_list command;
+    const char *title;
 };
 
 #define AT(member) .at = offsetof(struct values, member)
@@ -33,8 +34,9 @@ static const struct config_key keys[] = {
     {"room", CONFIG_SIZE, AT(room_bytes), .standard = "4K", .help = "How much"},
     {"count", CONFIG_NUMBER, AT(count), .min = 1, .max = 9, .standard = "3", .help = "How many"},
     {"loud", CONFIG_SWITCH, CONFIG_LIVE, AT(loud), .standard = "yes", .help = "Or not"},
-    {"name", CONFIG_LIST, AT(names), .letter = 'n', .help = "Who"},
+    {"name", CONFIG_LIST, CONFIG_LIVE, AT(names), .letter = 'n', .help = "Who"},
     {"command", CONFIG_COMMAND, CONFIG_FILE_ONLY, AT(command), .help = "What"},
+    {"title", CONFIG_TEXT, CONFIG_LIVE, AT(title), .help = "Of what"},
 };
 
 static const struct config_program program = {
@@ -246,23 +248,27 @@ again_is_all_or_nothing(void **context)
     struct values values, fresh = {0};
     put("tried.conf", "pause = 1s\nplace = /a\n");
     struct config *config = load(&values, "--no-loud", NULL);
-    put("tried.conf", "pause = 2s\nplace = /b\nloud = yes\n");
+    put("tried.conf", "pause = 2s\nplace = /b\nloud = yes\nname = x\nname = y\ntitle = new\n");
     struct config *again = config_again(config);
     config_read(again);
     config_resolve(again, &fresh);
     log_open("tried", LOG_LEVEL_ERROR);
-    assert_true(config_take_over(again, &values, &fresh));
+    assert_true(config_take_over(config, &values, again, &fresh));
     assert_int_equal(values.pause_ms, 2000);
     assert_string_equal(values.place, "/a"); /* waits for a restart */
     assert_false(values.loud);               /* the command line still counts */
     config_close(again);
+    assert_int_equal(values.names.n, 2); /* copies, which outlive what they were read from */
+    assert_string_equal(values.names.items[1], "y");
+    assert_null(values.names.items[2]);
+    assert_string_equal(values.title, "new");
 
     put("tried.conf", "pause = 3s\nroom = much\n");
     again = config_again(config);
     config_read(again);
     fresh = (struct values){0};
     config_resolve(again, &fresh);
-    assert_false(config_take_over(again, &values, &fresh));
+    assert_false(config_take_over(config, &values, again, &fresh));
     assert_int_equal(values.pause_ms, 2000);
     config_close(again);
     config_close(config);
