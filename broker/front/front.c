@@ -92,7 +92,10 @@ give_back(struct front *front, const struct outbox_entry *entry)
     for (size_t i = 0; i < entry->n_tokens; i++) {
         struct core_request request = front_request(front, "");
         Baton__Result result = BATON__RESULT__INIT;
+        static char why[] =
+            "it could not be sent to the worker"; /* for whoever looks at the task */
         result.outcome = BATON__OUTCOME__OUTCOME_RELEASED;
+        result.summary = why;
         Baton__Line line = BATON__LINE__INIT;
         line.token = entry->tokens[i];
         line.what_case = BATON__LINE__WHAT_RESULT;
