@@ -4,7 +4,7 @@
 
 #include <time.h>
 
-enum { JUMP_US = 1000 * 1000 };
+enum { JUMP_US = 1000 * 1000, MOMENT_US = 1000, READ_TRIES = 10 };
 
 void
 clock_init(struct clock *clock, int64_t wall_us, int64_t boot_us, int64_t newest_ms)
@@ -36,9 +36,16 @@ read_us(clockid_t id)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+/* Both of one moment: whoever is held up between two readings would take the time that passed for a
+ * wall clock that was set. */
 void
 clock_read_system(int64_t *ret_wall_us, int64_t *ret_boot_us)
 {
-    *ret_wall_us = read_us(CLOCK_REALTIME);
-    *ret_boot_us = read_us(CLOCK_BOOTTIME);
+    int64_t before_us;
+    int tries = READ_TRIES;
+    do {
+        before_us = read_us(CLOCK_BOOTTIME);
+        *ret_wall_us = read_us(CLOCK_REALTIME);
+        *ret_boot_us = read_us(CLOCK_BOOTTIME);
+    } while (*ret_boot_us - before_us > MOMENT_US && --tries > 0);
 }

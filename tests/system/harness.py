@@ -117,11 +117,13 @@ class Clock:
             for moment in (to - n * self.STEP for n in (3, 2, 1, 0)):
                 if moment > self.now:
                     self._write(moment)
-                    client.ping()  # perhaps in a turn that had looked at the clock before
-                    client.ping()
-            # What follows from what was due is due in the turns after.
+                    # Pings are answered within a turn, and many in one turn, which may have looked at the clock
+                    # before. The next step is not to come before this one was seen.
+                    ms = moment.replace(tzinfo=datetime.timezone.utc).timestamp() * 1000
+                    wait_until(f"the broker to see {moment}", lambda ms=ms: client.ping().now >= ms)
+            # What was due was done in that turn, or is in the turns after. The answer of a status is the end of one.
             for _ in range(10):
-                client.ping()
+                client.status()
 
 
 class Process:
