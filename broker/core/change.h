@@ -65,6 +65,8 @@ void answers_fini(struct core *core);
 /* The task is about to change: keeps its record if the snapshot being written has not come to it.
  */
 void snapshot_keep(struct core *core, struct task *task);
+/* … the card. */
+void snapshot_keep_card(struct core *core, struct card *card);
 void record_make(const struct core *core, const struct task *task, struct arena *arena,
                  Baton__TaskRecord *ret);
 void core_link(struct core *core);

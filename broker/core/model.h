@@ -163,9 +163,10 @@ struct snapshot_run {
     uint64_t key_max;    /* tasks above came later */
     uint32_t tombstones; /* to write: [tombstone_next, tombstones) */
     uint32_t tombstone_next;
-    struct buf
-        aside; /* TaskRecords, packed as chunk fields, of tasks that changed before their turn */
-    struct buf head; /* the first chunk, made at the beginning */
+    uint32_t card;    /* next card to write, its slot; 0: none left */
+    struct buf aside; /* records, packed as chunk fields, of tasks and cards that changed before
+                         their turn */
+    struct buf head;  /* the first chunk, made at the beginning */
 };
 
 struct card;
@@ -187,7 +188,8 @@ struct board {
     uint32_t n_unanswered;       /* handoffs */
     uint32_t n_roles;            /* rules of roles */
     uint32_t n_stale;            /* roles that did not speak when they had said */
-    uint32_t first, last;        /* by number */
+    uint32_t first, last;        /* by number … */
+    bool unsorted;               /* … unless they were restored in another order: board_link */
     struct numbers in_force;     /* decisions */
     struct numbers reservations; /* in force */
     struct index64 by_number;

@@ -1,8 +1,8 @@
 /* Snapshots, and the way back: the whole state at one moment, in chunks, while the core goes on.
  *
- * A snapshot walks over the tasks in the order of their keys. A task that changes before the walk
- * has come to it is packed first (snapshot_keep, called by evolve before every change), so all
- * records are of one moment: the state after fact `seq`. */
+ * A snapshot walks over the cards and the tasks in the order of their numbers. What changes before
+ * the walk has come to it is packed first (snapshot_keep…, called by evolve before every change),
+ * so all records are of one moment: the state after fact `seq`. */
 #include "broker/core/board/board.h"
 
 #include "common/alloc.h"
@@ -138,6 +138,24 @@ snapshot_keep(struct core *core, struct task *task)
     }
     task->aside = run->side;
     chunk_add_task(core, &run->aside, task);
+}
+
+/* Unless it is packed already. */
+static void
+chunk_add_card(const struct snapshot_run *run, struct buf *chunk, struct card *card)
+{
+    if (card->aside != run->side) {
+        card->aside = run->side;
+        chunk_add(chunk, FIELD_CARD, &card->message->base);
+    }
+}
+
+void
+snapshot_keep_card(struct core *core, struct card *card)
+{
+    if (core->snapshot.running) {
+        chunk_add_card(&core->snapshot, &core->snapshot.aside, card);
+    }
 }
 
 static void
@@ -328,9 +346,6 @@ chunk_add_header(const struct core *core, struct buf *chunk)
         record.at = answer->at;
         chunk_add(chunk, FIELD_ANSWER, &record.base);
     }
-    for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
-        chunk_add(chunk, FIELD_CARD, &board_at(core, slot)->message->base);
-    }
     arena_fini(&arena);
 }
 
@@ -355,6 +370,7 @@ core_snapshot_begin(struct core *core)
     run->seq = core->seq;
     run->key_max = core->seq;
     run->cursor = core->first;
+    run->card = core->board.first;
     run->tombstones = core->n_tombstones;
     run->tombstone_next = 0;
     buf_clear(&run->aside);
@@ -389,6 +405,11 @@ core_snapshot_step(struct core *core, uint32_t max_tasks, struct buf *chunk)
     for (; run->tombstone_next < run->tombstones && n < max_tasks * 4; n++) {
         chunk_add_tombstone(chunk, &core->tombstones[run->tombstone_next++]);
     }
+    for (; run->card && n < max_tasks; n++) {
+        struct card *card = board_at(core, run->card);
+        chunk_add_card(run, chunk, card);
+        run->card = card->next;
+    }
     for (; run->cursor && n < max_tasks; n++) {
         struct task *task = task_at(core, run->cursor);
         if (task->key > run->key_max) {
@@ -401,7 +422,7 @@ core_snapshot_step(struct core *core, uint32_t max_tasks, struct buf *chunk)
         }
         run->cursor = task->next;
     }
-    run->running = run->cursor != 0 || run->tombstone_next < run->tombstones;
+    run->running = run->cursor != 0 || run->card != 0 || run->tombstone_next < run->tombstones;
     return run->running;
 }
 
@@ -414,6 +435,11 @@ core_digest(struct core *core)
     XXH3_state_t *state = XXH3_createState();
     CHECK(state && XXH3_64bits_reset(state) == XXH_OK);
     XXH3_64bits_update(state, chunk.data, chunk.bytes);
+    for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
+        buf_clear(&chunk);
+        chunk_add(&chunk, FIELD_CARD, &board_at(core, slot)->message->base);
+        XXH3_64bits_update(state, chunk.data, chunk.bytes);
+    }
     for (uint32_t i = 0; i < core->n_tombstones; i++) {
         buf_clear(&chunk);
         chunk_add_tombstone(&chunk, &core->tombstones[i]);

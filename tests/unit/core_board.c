@@ -5,6 +5,7 @@
 #include "common/limits.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static Baton__Code
 post(struct bench *b, Baton__CardVerb verb, Baton__Card *card, uint64_t *ret_number)
@@ -80,6 +81,91 @@ test_what_has_ended_makes_room_as_fast_as_it_comes(void **unused)
     bench_fini(&b);
 }
 
+/* Of the blocker: resolved, or taken. */
+static void
+post_numbered(struct bench *b, Baton__CardVerb verb, uint64_t number)
+{
+    Baton__Card which = BATON__CARD__INIT;
+    which.number = number;
+    which.owner = (char *)(uintptr_t)(verb == BATON__CARD_VERB__CARD_TAKE ? "qa" : "");
+    assert_int_equal(post(b, verb, &which, NULL), 0);
+}
+
+static void
+expect_digest(const struct buf *chunk, uint64_t digest, struct core *core)
+{
+    char error[200];
+    if (chunk) {
+        assert_true(core_restore_chunk(core, chunk->data, chunk->bytes));
+    }
+    assert_true(core_recovered(core, error, sizeof error));
+    assert_true(core_digest(core) == digest);
+    core_free(core);
+}
+
+enum { SPREAD_CARDS = 100, SPREAD_BYTES = 4000, SPREAD_STEP = 3 };
+
+/* No chunk has more of them than was asked for and what changed meanwhile, and all are of the
+ * moment when it began. One that has all in one chunk is read as well. */
+static void
+test_cards_are_spread_over_the_chunks_of_a_snapshot(void **unused)
+{
+    (void)unused;
+    static char text[SPREAD_BYTES + 1];
+    uint64_t numbers[SPREAD_CARDS];
+    struct bench b;
+    bench_init(&b);
+    memset(text, 'x', SPREAD_BYTES);
+    Baton__Card card = BATON__CARD__INIT;
+    card.kind = BATON__CARD_KIND__CARD_BLOCKER;
+    card.title = card.role = (char *)(uintptr_t) "infra";
+    card.text = text;
+    for (int i = 0; i < SPREAD_CARDS; i++) {
+        assert_int_equal(post(&b, BATON__CARD_VERB__CARD_RAISE, &card, &numbers[i]), 0);
+    }
+    uint64_t digest = core_digest(b.core);
+    struct core *again = core_new(&(struct core_config){.hot_ended_max = 3});
+    struct buf chunk = {0}, all = {0}, second = {0};
+    int n_chunks = 0;
+    core_snapshot_begin(b.core);
+    for (bool more = true; more; n_chunks++) {
+        size_t changed = 0;
+        if (n_chunks < 20) {
+            /* The last ones first, and some that it has come to; each of them twice. */
+            for (int twice = 0; twice < 2; twice++) {
+                post_numbered(&b,
+                              twice ? BATON__CARD_VERB__CARD_RESOLVE : BATON__CARD_VERB__CARD_TAKE,
+                              numbers[SPREAD_CARDS - 1 - n_chunks]);
+                post_numbered(&b,
+                              twice ? BATON__CARD_VERB__CARD_RESOLVE : BATON__CARD_VERB__CARD_TAKE,
+                              numbers[n_chunks]);
+            }
+            assert_int_equal(post(&b, BATON__CARD_VERB__CARD_RAISE, &card, NULL), 0);
+            changed = 2;
+        }
+        more = core_snapshot_step(b.core, SPREAD_STEP, &chunk);
+        assert_true(chunk.bytes < (SPREAD_STEP + changed + 1) * (SPREAD_BYTES + 200));
+        buf_add(&all, chunk.data, chunk.bytes);
+        if (n_chunks == 1) {
+            buf_add(&second, chunk.data, chunk.bytes);
+        }
+        assert_true(core_restore_chunk(again, chunk.data, chunk.bytes));
+    }
+    assert_true(n_chunks > SPREAD_CARDS / (SPREAD_STEP + 2));
+    assert_true(core_digest(b.core) != digest);
+    expect_digest(NULL, digest, again);
+    expect_digest(&all, digest, core_new(&(struct core_config){.hot_ended_max = 3}));
+    /* The same card twice is damage. */
+    struct core *third = core_new(&(struct core_config){0});
+    assert_true(core_restore_chunk(third, all.data, all.bytes));
+    assert_false(core_restore_chunk(third, second.data, second.bytes));
+    core_free(third);
+    buf_fini(&chunk);
+    buf_fini(&all);
+    buf_fini(&second);
+    bench_fini(&b);
+}
+
 static void
 test_cards_name_no_more_projects_than_tasks_may(void **unused)
 {
@@ -146,6 +232,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_has_ended_makes_room_as_fast_as_it_comes),
+        cmocka_unit_test(test_cards_are_spread_over_the_chunks_of_a_snapshot),
         cmocka_unit_test(test_a_submission_carries_as_many_cards_as_there_is_room_for),
         cmocka_unit_test(test_cards_name_no_more_projects_than_tasks_may),
     };

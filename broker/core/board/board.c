@@ -282,6 +282,52 @@ slot_take(struct board *board)
     return board->n_slots++;
 }
 
+static int
+compare_numbers(const void *a, const void *b)
+{
+    const struct card *x = *(struct card *const *)a;
+    const struct card *y = *(struct card *const *)b;
+    return (x->message->number > y->message->number) - (x->message->number < y->message->number);
+}
+
+static void
+list_append(struct core *core, struct card *card)
+{
+    struct board *board = &core->board;
+    card->prev = board->last;
+    card->next = 0;
+    *(board->last ? &board_at(core, board->last)->next : &board->first) = card->slot;
+    board->last = card->slot;
+}
+
+/* Those that a snapshot had to set aside came first. Lists and names are as if all had come in
+ * their order. */
+static void
+sort(struct core *core)
+{
+    struct board *board = &core->board;
+    struct card **all = xcalloc(board->n, sizeof(struct card *));
+    uint32_t n = 0;
+    for (uint32_t slot = board->first; slot; slot = board_at(core, slot)->next) {
+        all[n++] = board_at(core, slot);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        group_leave(core, all[i]);
+        identity_leave(core, all[i]);
+    }
+    if (n > 1) {
+        qsort(all, n, sizeof(struct card *), compare_numbers);
+    }
+    board->first = board->last = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        list_append(core, all[i]);
+        identity_join(core, all[i]);
+        group_join(core, all[i]);
+    }
+    board->unsorted = false;
+    free(all);
+}
+
 struct card *
 board_add(struct core *core, Baton__Card *message)
 {
@@ -291,13 +337,11 @@ board_add(struct core *core, Baton__Card *message)
     card->slot = slot_take(board);
     board->slots[card->slot] = card;
     board->n++;
-    card->prev = board->last;
-    if (board->last) {
-        board_at(core, board->last)->next = card->slot;
-    } else {
-        board->first = card->slot;
-    }
-    board->last = card->slot;
+    card->aside = core->snapshot.side; /* came after the snapshot that may be running */
+    board->unsorted = board->unsorted ||
+                      (board->last &&
+                       board_at(core, board->last)->message->number > message->number);
+    list_append(core, card);
     index64_put(&board->by_number, message->number, card->slot);
     identity_join(core, card);
     group_join(core, card);
@@ -309,6 +353,9 @@ static void
 card_free(struct core *core, struct card *card)
 {
     struct board *board = &core->board;
+    if (core->snapshot.card == card->slot) {
+        core->snapshot.card = card->next;
+    }
     clock_remove(core, card);
     group_leave(core, card);
     identity_leave(core, card);
@@ -356,6 +403,9 @@ weigh(struct core *core, const Baton__Card *card, int by)
 void
 board_link(struct core *core)
 {
+    if (core->board.unsorted) {
+        sort(core);
+    }
     for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
         weigh(core, board_at(core, slot)->message, 1);
     }
@@ -401,6 +451,7 @@ evolve_card_put(struct core *core, const Baton__Fact *fact, uint64_t seq, struct
         core->tally.cards[message->kind][message->state]++;
     }
     if (card) {
+        snapshot_keep_card(core, card);
         weigh(core, card->message, -1);
         clock_remove(core, card);
         identity_leave(core, card);
@@ -423,6 +474,7 @@ evolve_card_gone(struct core *core, const Baton__Fact *fact, struct core_out *ou
 {
     struct card *card = board_find(core, fact->card_gone->number);
     CHECK(card);
+    snapshot_keep_card(core, card);
     Baton__Card *message = message_copy(card->message, &core->scratch);
     if (card_has_ended(message) && out) {
         struct core_put *put = put_add(out, message->number);

@@ -25,6 +25,7 @@ struct card {
     uint32_t clock_pos;       /* in the heap of clocks, or of ended ones; 0: in none */
     struct card_group *group; /* of its task; NULL: it is about none */
     uint32_t group_next, group_prev;
+    bool aside;     /* as of tasks: what the snapshot says of it is packed */
     char *identity; /* kind, project and name; NULL: it has no name (any more). Owned */
     UT_hash_handle by_identity;
 };
@@ -109,7 +110,7 @@ struct card *board_first_of(const struct core *core, const char *project, const 
 struct card *board_next_of(const struct core *core, const struct card *card);
 /* Puts a card in without effect on others: restore. Takes the message. */
 struct card *board_add(struct core *core, Baton__Card *message);
-/* All cards weigh in: after a snapshot was loaded and the tasks are linked. */
+/* They stand by number, and all weigh in: after a snapshot was loaded and the tasks are linked. */
 void board_link(struct core *core);
 void board_fini(struct core *core);
 /* When board_tick has something to do; NEVER: nothing. */
