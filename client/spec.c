@@ -97,6 +97,7 @@ spec_to_message(struct record *record, const baton_spec *spec)
     m->idle_ms = spec->idle_ms;
     m->lease_ms = spec->lease_ms;
     m->stall_ms = spec->stall_ms;
+    m->review_ms = spec->review_ms;
     m->unique_key = pb_text(spec->unique_key);
     m->on_conflict = (Baton__OnConflict)spec->on_conflict;
     m->unique_window_ms = spec->unique_window_ms;
@@ -256,6 +257,7 @@ spec_from_message(struct record *record, const Baton__Spec *m)
         .idle_ms = m->idle_ms,
         .lease_ms = m->lease_ms,
         .stall_ms = m->stall_ms,
+        .review_ms = m->review_ms,
         .unique_key = m->unique_key,
         .on_conflict = (baton_on_conflict)m->on_conflict,
         .unique_window_ms = m->unique_window_ms,

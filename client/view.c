@@ -128,6 +128,7 @@ task_from_message(struct record *record, const Baton__TaskView *m, baton_task *r
         .waits_for = m->waits_for,
         .note = m->note,
         .rework = m->rework,
+        .review_due = m->review_due,
     };
     if (!task.spec || !task.dependents || record->failed ||
         !history_from_message(record, m, &task)) {

@@ -130,11 +130,26 @@ static const char *const on_conflicts[] = {"reject", "existing", "replace", "rai
 static const char *const outcomes[] = {
     "",         "done",      "failed",    "fatal", "rate_limited",
     "released", "cancelled", "timed_out", "lost",  "parked"};
-static const char *const event_kinds[] = {
-    "task",        "progress",         "updated",      "paused",      "resumed",
-    "epoch",       "orphan",           "resource",     "held",        "stalled",
-    "closed",      "opened",           "completed",    [15] = "card", [20] = "at_risk",
-    [21] = "late", [22] = "escalated", [90] = "budget"};
+static const char *const event_kinds[] = {"task",
+                                          "progress",
+                                          "updated",
+                                          "paused",
+                                          "resumed",
+                                          "epoch",
+                                          "orphan",
+                                          "resource",
+                                          "held",
+                                          "stalled",
+                                          "closed",
+                                          "opened",
+                                          "completed",
+                                          [15] = "card",
+                                          [20] = "at_risk",
+                                          [21] = "late",
+                                          [22] = "escalated",
+                                          [90] = "budget",
+                                          [150] = "review_due",
+                                          [151] = "review_overdue"};
 static const char *const card_kinds_words[] = {
     [1] = "handoff", [2] = "signal",      [3] = "blocker", [4] = "decision", [5] = "incident",
     [6] = "status",  [7] = "reservation", [20] = "area",   [21] = "level",   [22] = "target",
@@ -149,7 +164,8 @@ static const char *const card_verbs[] = {"",         "raise",  "set",    "take",
                                          "withdraw", "remove", "amend",
                                          [80] = "pause", [81] = "resume", [82] = "run"};
 /* clang-format on */
-static const char *const alerts[] = {"none", "at_risk", "late", "escalated"};
+static const char *const alerts[] = {
+    "none", "at_risk", "late", "escalated", [150] = "review_due", [151] = "review_overdue"};
 static const char *const codes[] = {"ok",           "malformed",   "version",
                                     "hello_first",  "invalid",     "too_large",
                                     "not_found",    "conflict",    "cycle",

@@ -242,6 +242,7 @@ take_limit(struct spec_form *form, struct ctl *ctl, int option, const char *valu
         {SPEC_OPTION_IDLE, "--idle", "idle_ms", &spec->idle_ms, NULL},
         {SPEC_OPTION_LEASE, "--lease", "lease_ms", &spec->lease_ms, NULL},
         {SPEC_OPTION_STALL, "--stall", "stall_ms", &spec->stall_ms, NULL},
+        {SPEC_OPTION_REVIEW, "--review-within", "review_ms", &spec->review_ms, NULL},
         {SPEC_OPTION_MAX_ATTEMPTS, "--max-attempts", "max_attempts", NULL, &spec->max_attempts},
         {SPEC_OPTION_CRASH_LIMIT, "--crash-limit", "crash_limit", NULL, &spec->crash_limit},
     };

@@ -31,6 +31,7 @@ enum {
     SPEC_OPTION_IDLE,
     SPEC_OPTION_LEASE,
     SPEC_OPTION_STALL,
+    SPEC_OPTION_REVIEW,
     SPEC_OPTION_APPROVAL,
     SPEC_OPTION_END,
 };
@@ -58,6 +59,7 @@ enum {
         {"idle", required_argument, NULL, SPEC_OPTION_IDLE},                                       \
         {"lease", required_argument, NULL, SPEC_OPTION_LEASE},                                     \
         {"approval", required_argument, NULL, SPEC_OPTION_APPROVAL},                               \
+        {"review-within", required_argument, NULL, SPEC_OPTION_REVIEW},                            \
     {                                                                                              \
         "stall", required_argument, NULL, SPEC_OPTION_STALL                                        \
     }

@@ -158,6 +158,7 @@ put_limits(json_t *object, const baton_spec *spec)
     put_duration(object, "idle_timeout", spec->idle_ms);
     put_duration(object, "lease", spec->lease_ms);
     put_duration(object, "stall", spec->stall_ms);
+    put_duration(object, "review_within", spec->review_ms);
     put_number(object, "max_attempts", spec->max_attempts);
     put_duration(object, "backoff", spec->backoff_ms);
     put_duration(object, "backoff_cap", spec->backoff_cap_ms);

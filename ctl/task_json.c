@@ -107,6 +107,7 @@ task_json_row(const baton_task *task)
     put(row, "waits_for", text_or_null(task->waits_for));
     put(row, "note", text_or_null(task->note));
     put(row, "rework", json_integer(task->rework));
+    put(row, "review_due_at", ctl_json_time(task->review_due));
     put(row, "progress", json_integer(task->progress));
     put(row, "progress_text", text_or_null(task->progress_text));
     put(row, "milestone", json_boolean(spec->milestone));
@@ -190,6 +191,7 @@ put_limits(json_t *object, const baton_spec *spec)
     put(object, "idle_ms", json_integer(spec->idle_ms));
     put(object, "lease_ms", json_integer(spec->lease_ms));
     put(object, "stall_ms", json_integer(spec->stall_ms));
+    put(object, "review_ms", json_integer(spec->review_ms));
 }
 
 json_t *

@@ -154,6 +154,11 @@ print_blocked(struct ctl *ctl, const baton_explained *explained)
     for (size_t i = 0; i < explained->n_causes; i++) {
         ctl_print(ctl, "    ");
         ctl_print_text(ctl, explained->causes[i].text);
+        if (explained->causes[i].who[0]) {
+            ctl_print(ctl, " (");
+            ctl_print_text(ctl, explained->causes[i].who);
+            ctl_print(ctl, ")");
+        }
         ctl_print(ctl, "\n");
     }
 }
@@ -162,7 +167,7 @@ int
 verb_blocked(struct ctl *ctl, int argc, char **argv)
 {
     struct names names = {.ctl = ctl};
-    static const baton_state states[] = {BATON_WAITING, BATON_READY};
+    static const baton_state states[] = {BATON_WAITING, BATON_READY, BATON_PARKED, BATON_REVIEW};
     bool ok = read_tasks(&names, states, ARRAY_LEN(states), argc, argv);
     size_t n = 0;
     for (size_t i = 0; ok && i < names.n; i++) {
@@ -177,7 +182,7 @@ verb_blocked(struct ctl *ctl, int argc, char **argv)
             ok = false;
             break;
         }
-        if (explained->task->state == BATON_WAITING || is_stopped(explained->task)) {
+        if (explained->task->state != BATON_READY || is_stopped(explained->task)) {
             print_blocked(ctl, explained);
             n++;
         }

@@ -30,6 +30,8 @@ show_state(struct ctl *ctl, const baton_task *task)
         say(ctl, "sent back", "%u times", task->rework);
     }
     say(ctl, "approval", "%s", spec->approval ? "required" : "");
+    say_duration(ctl, "review within", spec->review_ms);
+    say_time(ctl, "review due", task->review_due);
     say(ctl, "project", "%s", spec->project);
     say(ctl, "role", "%s", spec->role[0] ? spec->role : spec->milestone ? "none (milestone)" : "");
     say(ctl, "priority", "%s", baton_priority_name(spec->priority ? spec->priority : BATON_MEDIUM));

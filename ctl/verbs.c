@@ -53,7 +53,8 @@
     "  --max-runtime D   longest run (also --timeout-run)\n"                                       \
     "  --idle D          longest silence of the agent\n"                                           \
     "  --lease D         --stall D\n"                                                              \
-    "  --approval yes|no done only when somebody has approved it\n"
+    "  --approval yes|no done only when somebody has approved it\n"                                \
+    "  --review-within D how long that may take before it is told (24h)\n"
 
 #define PLAN                                                                                       \
     "  --format F        baton, wfformat, beads, edges, jobs, groups, lines; else by content\n"    \
@@ -343,7 +344,7 @@ const struct verb verbs[] = {
     {"schema", verb_schema, "Operators", "Print the tables that batond makes in PostgreSQL",
      "\nThe SQL of the numbered versions, as `batond --export on` runs it. Needs no broker."},
     {"ready", verb_ready, "Coordination", "List what may run now", "[ID…] [OPTION…]\n" DEPENDENCY},
-    {"blocked", verb_blocked, "Coordination", "List what waits, and for what",
+    {"blocked", verb_blocked, "Coordination", "List what waits, for what, and who can act",
      "[ID…] [OPTION…]\n" DEPENDENCY "  --limit N         at most (200)\n"},
     {"mirror", verb_mirror, "Coordination", "Keep files of handoffs, status, decisions up to date",
      "DIR [OPTION…]\n"

@@ -44,6 +44,10 @@ void notice_look(struct core *core, const struct task *task);
 /* Does the task or its role ask for approval; has its role asked for a handoff that is missing? */
 bool approval_is_asked(const struct core *core, const struct task *task);
 bool handoff_is_missing(const struct core *core, const struct task *task, uint64_t token);
+/* The task waits for approval from now on: sets when it is asked for again, and due. */
+void review_begin(struct core *core, struct task *task, int64_t at);
+/* What of that is to be told next (Alert), and when. 0, NEVER: nothing. */
+unsigned review_next(const struct task *task, int64_t *ret_at);
 /* Approved (to DONE), or sent back: to be done again, or failed when that was too often. Of a
  * parked one: it goes on. */
 void emit_approved(struct core *core, struct core_request *request, struct task *task,

@@ -275,6 +275,9 @@ evolve_attempt_ended(struct core *core, const Baton__Fact *fact, struct core_out
     if (ended->to == (Baton__TaskState)PARKED) {
         park_enter(core, task, ended->result->wait_for);
     }
+    if (ended->reason == BATON__REASON__REASON_APPROVAL) {
+        review_begin(core, task, fact->at);
+    }
     if (state_is_terminal(ended->to) || ended->to == (Baton__TaskState)PARKED ||
         ended->to == (Baton__TaskState)REVIEW) {
         task_move(core, task, ended->to, ended->reason, out, fact->at, more);

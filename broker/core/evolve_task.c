@@ -85,6 +85,22 @@ evolve_due(struct core *core, const Baton__Fact *fact, struct core_out *out)
     task_place(core, task, out, fact->at);
 }
 
+/* Its approval is due soon, or has not come in time. */
+static void
+tell_review(struct core *core, struct task *task, const Baton__Alerted *alerted, int64_t at,
+            struct core_out *out)
+{
+    bool over = alerted->alert == BATON__ALERT__ALERT_REVIEW_OVERDUE;
+    char text[64];
+    task_ext(core, task)->review_told++;
+    snprintf(text, sizeof text, "%s",
+             over ? "nobody has approved or refused it in time" : "it waits to be approved");
+    timer_update(core, task);
+    event_task(core, out, at,
+               over ? BATON__EVENT__KIND__REVIEW_OVERDUE : BATON__EVENT__KIND__REVIEW_DUE, task,
+               &(struct event_more){.from = task->state, .text = text});
+}
+
 void
 evolve_alerted(struct core *core, const Baton__Fact *fact, struct core_out *out)
 {
@@ -92,6 +108,10 @@ evolve_alerted(struct core *core, const Baton__Fact *fact, struct core_out *out)
     struct task *task = task_by_key(core, alerted->key);
     CHECK(task && task_is_live(task));
     snapshot_keep(core, task);
+    if (alerted->alert >= BATON__ALERT__ALERT_REVIEW_DUE) {
+        tell_review(core, task, alerted, fact->at, out);
+        return;
+    }
     struct task_ext *ext = task_ext(core, task);
     struct event_more more = {.from = task->state, .actor = fact->actor};
     char text[ID_BYTES_MAX + NAME_BYTES_MAX + 64] = "";

@@ -25,7 +25,8 @@ ext_needed(const Baton__TaskRecord *r)
            r->next_update_at || r->result || r->n_attempts || r->n_orphans || r->aborted_by ||
            r->parent || r->n_children || r->n_descendants || r->cancel_grace_ms || r->depth ||
            r->risk_told || r->late_told || r->yields || r->n_taken || r->n_measures ||
-           r->waits_for[0] || r->note[0] || r->rework || r->after_since;
+           r->waits_for[0] || r->note[0] || r->rework || r->after_since || r->review_due ||
+           r->state == BATON__TASK_STATE__STATE_REVIEW;
 }
 
 static void
@@ -36,6 +37,9 @@ ext_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
     ext->progress = r->progress;
     ext->risk_told = r->risk_told;
     ext->late_told = r->late_told;
+    ext->review_at = r->review_at;
+    ext->review_due = r->review_due;
+    ext->review_told = r->review_told;
     ext->escalated = r->escalated;
     ext->n_yields = r->yields;
     ext->progress_text = copy_text(r->progress_text);

@@ -52,6 +52,37 @@ rework_limit(const struct core *core, const struct task *task)
     return item ? (uint32_t)item->value : REWORK_LIMIT;
 }
 
+/* ---- the clock ---- */
+
+void
+review_begin(struct core *core, struct task *task, int64_t at)
+{
+    const Baton__Card *rule = rule_of(core, task);
+    const Baton__Item *item = rule ? card_item(rule, "limit", "review") : NULL;
+    const Baton__Spec *spec = task_unpack(core, task, &core->scratch);
+    struct task_ext *ext = task_ext(core, task);
+    int64_t ms = spec->review_ms ? spec->review_ms : item ? (int64_t)item->value : REVIEW_MS;
+    ext->review_at = at + ms / 4 * 3;
+    ext->review_due = at + ms;
+    ext->review_told = 0;
+}
+
+unsigned
+review_next(const struct task *task, int64_t *ret_at)
+{
+    bool waits = task->state == REVIEW ||
+                 (task->state == PARKED && task->reason == BATON__REASON__REASON_APPROVAL);
+    const struct task_ext *ext = task->ext;
+    *ret_at = NEVER;
+    if (!waits || ext->review_told > 1) {
+        return BATON__ALERT__ALERT_NONE;
+    }
+    *ret_at = ext->review_told ? ext->review_due : ext->review_at;
+    return ext->review_told ? BATON__ALERT__ALERT_REVIEW_OVERDUE : BATON__ALERT__ALERT_REVIEW_DUE;
+}
+
+/* ---- the judgement ---- */
+
 static void
 emit_judged(struct core *core, struct core_request *request, const struct task *task, unsigned to,
             unsigned reason, const char *text)

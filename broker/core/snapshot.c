@@ -39,6 +39,9 @@ record_ext(const struct core *core, const struct task_ext *ext, struct arena *ar
     record->progress = ext->progress;
     record->risk_told = ext->risk_told;
     record->late_told = ext->late_told;
+    record->review_at = ext->review_at;
+    record->review_due = ext->review_due;
+    record->review_told = ext->review_told;
     record->escalated = ext->escalated;
     record->yields = ext->n_yields;
     record->progress_text = text(ext->progress_text);

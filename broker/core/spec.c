@@ -365,6 +365,7 @@ spec_check(struct core_request *request, Baton__Spec *spec, const char *prefix)
     check_duration(&c, "idle_ms", spec->idle_ms);
     check_duration(&c, "lease_ms", spec->lease_ms);
     check_duration(&c, "stall_ms", spec->stall_ms);
+    check_duration(&c, "review_ms", spec->review_ms);
     check_duration(&c, "unique_window_ms", spec->unique_window_ms);
     check_prose(&c, "unique_key", spec->unique_key, KEY_BYTES_MAX);
     check_name(&c, "fairness_key", spec->fairness_key, NAME_BYTES_MAX, false);
@@ -516,20 +517,35 @@ static const char *const soft_fields[] = {
     "priority",   "deadline",       "on_deadline",    "estimate_ms",
     "title",      "labels",         "max_attempts",   "crash_limit",
     "backoff_ms", "backoff_cap_ms", "max_runtime_ms", "idle_ms",
-    "lease_ms",   "stall_ms",       "approval",       NULL};
-static const char *const settable_fields[] = {"priority",       "deadline",
-                                              "on_deadline",    "not_before",
-                                              "estimate_ms",    "title",
-                                              "max_attempts",   "crash_limit",
-                                              "backoff_ms",     "backoff_cap_ms",
-                                              "max_runtime_ms", "idle_ms",
-                                              "lease_ms",       "stall_ms",
-                                              "role",           "prompt",
-                                              "command",        "labels",
-                                              "after",          "claims",
-                                              "check",          "env",
-                                              "workdir",        "payload",
-                                              "approval",       NULL};
+    "lease_ms",   "stall_ms",       "approval",       "review_ms",
+    NULL};
+static const char *const settable_fields[] = {"priority",
+                                              "deadline",
+                                              "on_deadline",
+                                              "not_before",
+                                              "estimate_ms",
+                                              "title",
+                                              "max_attempts",
+                                              "crash_limit",
+                                              "backoff_ms",
+                                              "backoff_cap_ms",
+                                              "max_runtime_ms",
+                                              "idle_ms",
+                                              "lease_ms",
+                                              "stall_ms",
+                                              "role",
+                                              "prompt",
+                                              "command",
+                                              "labels",
+                                              "after",
+                                              "claims",
+                                              "check",
+                                              "env",
+                                              "workdir",
+                                              "payload",
+                                              "approval",
+                                              "review_ms",
+                                              NULL};
 
 uint64_t
 spec_diff(const Baton__Spec *a, const Baton__Spec *b, struct arena *arena)

@@ -108,6 +108,9 @@ struct task_ext {
     struct gate *park;        /* … the gate at which it stands; NULL: none */
     uint32_t park_pos;        /* … in its waiters */
     char *note;               /* for its next attempt; NULL: none */
+    int64_t review_at;        /* its approval is asked for again … */
+    int64_t review_due;       /* … and is overdue */
+    uint32_t review_told;     /* how many of these were told */
     uint16_t rework;          /* times that it was sent back since it was last revived */
     uint32_t n_live_children; /* derived */
     int64_t after_since;      /* its dependencies were changed; 0: never */

@@ -89,6 +89,16 @@ tick_alert(struct core *core, struct core_request *request, const struct task *t
 }
 
 static void
+tick_review(struct core *core, struct core_request *request, const struct task *task)
+{
+    int64_t at;
+    unsigned alert = review_next(task, &at);
+    if (at <= request->now) {
+        emit_alerted(core, request, task, alert, task->ext->review_due);
+    }
+}
+
+static void
 tick_leased(struct core *core, struct core_request *request, struct task *task)
 {
     const struct run *run = task->course->run;
@@ -133,8 +143,8 @@ tick_task(struct core *core, struct core_request *request, struct task *task)
     case REVIEW:
         if (deadline_cancels(task) && task->course->deadline <= request->now) {
             emit_expired(core, request, task);
-        } else {
-            (void)tick_alert(core, request, task);
+        } else if (!tick_alert(core, request, task)) {
+            tick_review(core, request, task);
         }
         break;
     case CANCELLING:

@@ -120,6 +120,7 @@ timer_of(const struct task *task)
         break;
     case PARKED:
     case REVIEW:
+        (void)review_next(task, &at);
         break;
     case CANCELLING:
         return run->cancel_until;

@@ -127,6 +127,10 @@ view_ext(const struct core *core, struct arena *arena, const struct task *task, 
     view->waits_for = text(ext->waits_for);
     view->note = text(ext->note);
     view->rework = ext->rework;
+    view->review_due = task->state == REVIEW || (task->state == PARKED &&
+                                                 task->reason == BATON__REASON__REASON_APPROVAL)
+                           ? ext->review_due
+                           : 0;
     view->aborted_by = ref_of_key(core, arena, ext->aborted_by);
     view->parent = ref_of_key(core, arena, ext->parent);
     if (ext->result) {

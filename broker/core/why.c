@@ -2,6 +2,7 @@
  * act; and the terms of its place in the order. */
 #include "broker/core/board/board.h"
 
+#include "common/gate_name.h"
 #include "common/path_name.h"
 
 #include <string.h>
@@ -350,24 +351,35 @@ why_aside(struct why *w)
 {
     const struct task *task = w->task;
     const char *text = task->ext && task->ext->reason_text ? task->ext->reason_text : "";
+    const char *project = task_project(w->core, task);
+    bool far = strcmp(project, "default") != 0;
+    const char *ref = SAY("%s%s%s", far ? project : "", far ? "//" : "", task->id);
+    const char *judge = SAY("an operator, by approve or refuse: baton approve %s, or baton refuse "
+                            "%s --reason TEXT",
+                            ref, ref);
     if (task->state == REVIEW) {
-        add(w, BATON__REASON__REASON_APPROVAL, "an operator, by approve or refuse",
-            "its work is done and waits to be approved");
+        add(w, BATON__REASON__REASON_APPROVAL, judge, "its work is done and waits to be approved")
+            ->at = task->ext->review_due;
         return;
     }
-    const char *waits_for = task->ext->waits_for;
-    const char *who = task->reason == BATON__REASON__REASON_APPROVAL
-                          ? "an operator, by approve or refuse"
+    const char *waits_for = task->ext->waits_for, *end = SAY("; or anybody: baton approve %s", ref);
+    const char *digits = strncmp(waits_for, "blocker:", 8) == 0 ? waits_for + 8 : NULL;
+    const char *name;
+    int kind = gate_name_kind(waits_for, &name);
+    const char *who = task->reason == BATON__REASON__REASON_APPROVAL ? judge
                       : task->reason == BATON__REASON__REASON_CHILDREN
-                          ? "the workers of those tasks"
-                      : task->reason == BATON__REASON__REASON_REWORK ? "the worker of that task"
-                      : task->reason == BATON__REASON__REASON_BLOCKER
-                          ? "whoever resolves it"
-                          : "whoever raises or decides it";
+                          ? SAY("the workers of those tasks%s", end)
+                      : task->reason == BATON__REASON__REASON_REWORK
+                          ? SAY("the worker of that task%s", end)
+                      : digits ? SAY("whoever resolves it: baton blocker resolve %s%s", digits, end)
+                      : kind == KIND(SIGNAL)
+                          ? SAY("whoever raises it: baton signal raise %s%s", name, end)
+                          : SAY("whoever decides it: baton decision list%s", end);
     Baton__Cause *cause = add(w, task->reason, who,
                               SAY("parked: waits for %s%s%s",
                                   park_words(w->request->arena, waits_for), text[0] ? ": " : "",
                                   text));
+    cause->at = task->reason == BATON__REASON__REASON_APPROVAL ? task->ext->review_due : 0;
     if (strchr(waits_for, ':')) {
         cause->name = (char *)(uintptr_t)waits_for;
     }

@@ -215,7 +215,7 @@ take_alerted(struct rows *rows, const Baton__Fact *fact)
     struct task_row *task = task_of(rows, fact->alerted->key);
     if (fact->alerted->alert == BATON__ALERT__ALERT_AT_RISK) {
         task->at_risk_at = fact->at;
-    } else {
+    } else if (fact->alerted->alert <= BATON__ALERT__ALERT_ESCALATED) {
         task->late_at = fact->at;
     }
 }

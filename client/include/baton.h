@@ -302,7 +302,8 @@ typedef struct baton_spec {
     const char *fairness_key;
     uint32_t fairness_weight;
     const char *traceparent;
-    bool approval; /* done only when somebody has approved it */
+    bool approval;     /* done only when somebody has approved it */
+    int64_t review_ms; /* how long that may take; 0: what its role says, else a day */
 } baton_spec;
 
 /* NULL when there is no memory. */
@@ -574,6 +575,7 @@ typedef struct baton_task {
     const char *waits_for; /* parked: what for, as in baton_result; "": it is not */
     const char *note;      /* for its next attempt: how the wait ended, why it was sent back */
     uint32_t rework;       /* times that it was sent back */
+    int64_t review_due;    /* it waits for approval, due then; 0: it does not */
 } baton_task;
 
 BATON_API BATON_MUST_CHECK baton_status baton_get(baton *baton, struct baton_ref ref,
@@ -1161,8 +1163,10 @@ enum baton_event_kind {
     BATON_EVENT_AT_RISK = 20,
     BATON_EVENT_LATE = 21,
     BATON_EVENT_ESCALATED = 22,
-    BATON_EVENT_BUDGET = 90, /* `text` says how much of the budget `card` is used */
-    BATON_EVENT_CARD = 15,   /* a card was made or changed; `text` is the verb, "" for its clock */
+    BATON_EVENT_REVIEW_DUE = 150,     /* an approval that a task waits for is due soon … */
+    BATON_EVENT_REVIEW_OVERDUE = 151, /* … and has not come in time */
+    BATON_EVENT_BUDGET = 90,          /* `text` says how much of the budget `card` is used */
+    BATON_EVENT_CARD = 15, /* a card was made or changed; `text` is the verb, "" for its clock */
 };
 
 struct baton_event {

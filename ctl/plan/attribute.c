@@ -78,6 +78,12 @@ read_resources(struct reading *r, const struct node *node)
     claims_read(r->plan, r->source, r->draft, node);
 }
 
+static void
+read_review(struct reading *r, const struct node *node)
+{
+    field_duration(r->plan, r->source, node, &r->spec->review_ms);
+}
+
 /* "required", or a truth value. */
 static void
 read_approval(struct reading *r, const struct node *node)
@@ -385,6 +391,7 @@ const struct attribute attributes[] = {
     {"resources", 10, true, read_resources},
     {"held", 11, true, read_held},
     {"approval", 33, true, read_approval},
+    {"review_within", 34, true, read_review},
     {"milestone", 12, false, read_milestone},
     {"command", 13, true, read_command},
     {"check", 14, true, read_check},

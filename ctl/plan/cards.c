@@ -348,7 +348,8 @@ read_requirement(struct card_draft *draft, const struct node *node)
 static void
 read_role_rule(struct plan *plan, const struct source *source, const struct node *entry)
 {
-    static const char *const keys[] = {"handoff", "approval", "rework_limit", NULL};
+    static const char *const keys[] = {"handoff", "approval", "rework_limit", "review_within",
+                                       NULL};
     struct card_draft draft;
     card_begin(&draft, plan, source, BATON_CARD_ROLE);
     int role = role_number_loose(entry->key);
@@ -367,6 +368,14 @@ read_role_rule(struct plan *plan, const struct source *source, const struct node
                 struct baton_item *item = card_add_item(&draft, "limit");
                 item->name = "rework";
                 item->value = limit;
+            }
+        } else if (node_is(node, "review_within")) {
+            int64_t ms = 0;
+            field_duration(plan, source, node, &ms);
+            if (ms) {
+                struct baton_item *item = card_add_item(&draft, "limit");
+                item->name = "review";
+                item->value = (double)ms;
             }
         } else {
             card_unknown_key(&draft, node, "roles", keys);

@@ -34,8 +34,9 @@ set_rule(struct world *w, int p, int r)
     Baton__Card card = BATON__CARD__INIT;
     Baton__Post message = BATON__POST__INIT;
     Baton__Posted ret;
-    Baton__Item *items[4];
-    unsigned asks = (unsigned)pick(w, 8);
+    Baton__Item *items[6];
+    unsigned asks = (unsigned)pick(w, 16);
+    int64_t review = 1 + (int64_t)pick(w, 100000);
     uint32_t limit = (uint32_t)pick(w, 4);
     codes expected = CODE(OK);
     card.items = items;
@@ -47,6 +48,9 @@ set_rule(struct world *w, int p, int r)
     }
     if (asks & M_ASKS_LIMIT) {
         items[card.n_items++] = item(w, "limit", "rework", limit);
+    }
+    if (asks & M_ASKS_REVIEW) {
+        items[card.n_items++] = item(w, "limit", "review", (double)review);
     }
     card.kind = BATON__CARD_KIND__CARD_ROLE;
     card.project = arena_strdup(&w->arena, sim_projects[p]);
@@ -67,6 +71,7 @@ set_rule(struct world *w, int p, int r)
     }
     m->asked[p][r] = (uint8_t)asks;
     m->rework_limit[p][r] = (uint8_t)limit;
+    m->review_ms[p][r] = review;
     if (!card_of(m, p, r)) {
         m->cards[m->n_cards++] = (struct m_card){.number = ret.card->number,
                                                  .kind = BATON__CARD_KIND__CARD_ROLE,

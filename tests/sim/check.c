@@ -202,6 +202,25 @@ check_projects(struct world *w)
     }
 }
 
+/* Once soon, once overdue, each when it is due. */
+static void
+take_review(struct world *w, const Baton__Event *e)
+{
+    struct model *m = w->m;
+    int t = world_slot(w, e->project, e->id);
+    struct m_due due[2];
+    int n = t < 0 ? 0 : model_alerts(m, t, due);
+    bool over = e->kind == BATON__EVENT__KIND__REVIEW_OVERDUE, is_due = false;
+    for (int i = 0; i < n; i++) {
+        is_due |= due[i].timer == T_REVIEW && due[i].lo <= m->now;
+    }
+    if (!is_due || over != (m->task[t].review_told == 1)) {
+        sim_fail(w, "event %llu: the approval of %s is not due now, or it was told before",
+                 (ull)e->number, e->id);
+    }
+    model_fire(m, t, T_REVIEW);
+}
+
 /* Told when it is due, and only once: what was told is not due any more. */
 static void
 take_alert(struct world *w, const Baton__Event *e, int t)
@@ -247,6 +266,10 @@ take_event(struct world *w, const Baton__Event *e)
         1u << BATON__EVENT__KIND__ESCALATED;
     if (e->kind == BATON__EVENT__KIND__CARD || e->kind == BATON__EVENT__KIND__BUDGET) {
         board_take_event(w, e);
+        return;
+    }
+    if (e->kind >= BATON__EVENT__KIND__REVIEW_DUE) {
+        take_review(w, e);
         return;
     }
     static const uint32_t of_projects = 1u << BATON__EVENT__KIND__CLOSED |
@@ -678,7 +701,10 @@ check_due(struct world *w)
         for (int i = model_alerts(m, t, due); i-- > 0;) {
             if (due[i].hi <= m->now) {
                 sim_fail(w, "%s was due to be told %s %lld ms ago, and the tick left it",
-                         name_of(w, t), due[i].timer == T_RISK ? "at risk" : "late",
+                         name_of(w, t),
+                         due[i].timer == T_RISK   ? "at risk"
+                         : due[i].timer == T_LATE ? "late"
+                                                  : "review",
                          (long long)(m->now - due[i].hi));
             }
             what = due[i].hi < next ? t : what;

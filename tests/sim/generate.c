@@ -266,6 +266,7 @@ generate_spec(struct world *w, struct m_spec *spec)
         spec->not_before = pick(w, 10) ? near_time(w) : w->m->now - (int64_t)pick(w, hour);
     }
     spec->estimate = chance(w, r->estimates) ? some_ms(w) : 0;
+    spec->review = spec->approval && pick(w, 2) ? 1 + some_ms(w) : 0;
     if (chance(w, r->limits)) {
         generate_limits(w, spec);
     }

@@ -131,6 +131,7 @@ message_spec(struct world *w, const struct m_spec *spec)
     ret->estimate_ms = spec->estimate;
     ret->held = spec->held;
     ret->approval = spec->approval;
+    ret->review_ms = spec->review;
     if (spec->unique) {
         ret->unique_key = arena_printf(&w->arena, "key %d", spec->unique);
     }

@@ -472,6 +472,11 @@ model_alerts(const struct model *m, int t, struct m_due due[2])
     if (spec->deadline && open && !told) {
         n = add_due(due, n, T_LATE, spec->deadline, spec->deadline);
     }
+    bool asks = s == REVIEW || (s == PARKED && task->waits == W_APPROVAL);
+    if (asks && task->review_told < 2) {
+        int64_t at = task->review_told ? task->review_due : task->review_at;
+        n = add_due(due, n, T_REVIEW, at, at);
+    }
     return n;
 }
 
@@ -572,6 +577,7 @@ model_leads_to(const struct model *m, int t, enum m_timer timer, int to, int rea
     case T_STALL:
     case T_RISK:
     case T_LATE:
+    case T_REVIEW:
     case T_FORWARD:
         break;
     }
@@ -625,6 +631,10 @@ model_fire(struct model *m, int t, enum m_timer timer)
     case T_RISK:
         model_order(m);
         task->risk_told = m->effective[t];
+        model_touch(m, t);
+        break;
+    case T_REVIEW:
+        task->review_told++;
         model_touch(m, t);
         break;
     case T_LATE:

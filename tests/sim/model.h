@@ -39,6 +39,7 @@ enum {
     M_ASKS_HANDOFF = 1,
     M_ASKS_APPROVAL = 2,
     M_ASKS_LIMIT = 4,
+    M_ASKS_REVIEW = 8,
     M_SIGNALS = 3,
     M_GATES = M_SIGNALS + 1,              /* and a decision */
     M_GATE_FIRST = M_NAMES_MAX - M_GATES, /* names from here on are gates, never tasks */
@@ -113,7 +114,7 @@ struct m_spec {
     uint32_t title, prompt, label, weight;
     uint32_t max_attempts, crash_limit;
     int64_t deadline, not_before, estimate;
-    int64_t backoff, backoff_cap, max_runtime, idle, lease, stall, window;
+    int64_t backoff, backoff_cap, max_runtime, idle, lease, stall, review, window;
     struct m_edge edges[M_EDGES_MAX];
     struct m_claim claims[M_CLAIMS_MAX];
 };
@@ -171,7 +172,9 @@ struct m_task {
     int64_t started_at, progress_at, next_update_at;
     int64_t stall_from_hi; /* the silence counts from progress_at, at latest from here */
     int64_t lease_ms, grace_ms;
-    int64_t risk_told, late_told; /* deadlines; 0: none */
+    int64_t risk_told, late_told;  /* deadlines; 0: none */
+    int64_t review_at, review_due; /* of an approval that it waits for */
+    int review_told;               /* how many of these */
     bool escalated;
     bool owed_risk; /* milestone: it is to be told at risk in this step */
     int cause;      /* of cancelling */
@@ -319,6 +322,7 @@ struct model {
     struct m_schedule schedules[M_PROJECTS][M_SCHEDULES];
     uint32_t workers[M_ROLES], credit[M_ROLES];
     uint8_t asked[M_PROJECTS][M_ROLES]; /* M_ASKS_…: by the rule of the role */
+    int64_t review_ms[M_PROJECTS][M_ROLES];
     uint8_t rework_limit[M_PROJECTS][M_ROLES];
     int n_cards;
     struct m_card cards[M_CARDS_MAX];
@@ -384,6 +388,7 @@ enum m_timer {
     T_RISK,    /* its latest start has passed */
     T_FORWARD, /* what it waits for is unknown for a day */
     T_LATE,    /* its deadline has */
+    T_REVIEW,  /* its approval is due soon, or overdue */
     T_BUDGET,  /* a hard one is used up */
 };
 struct m_due {
@@ -513,7 +518,8 @@ enum m_field {
     F_UNIQUE = 1 << 20,
     F_FAIRNESS = 1 << 21,
     F_APPROVAL = 1 << 22,
-    F_WHILE_RUNNING = (1 << 14) - 1 - (1 << 3) + (1 << 16) + F_APPROVAL,
+    F_REVIEW = 1 << 23,
+    F_WHILE_RUNNING = (1 << 14) - 1 - (1 << 3) + (1 << 16) + F_APPROVAL + F_REVIEW,
 };
 codes model_change_codes(struct model *m, const struct m_change *change);
 /* Returns how many tasks changed; -1: the page does not say. */

@@ -25,6 +25,7 @@ model_differences(const struct m_spec *a, const struct m_spec *b)
     d |= a->idle != b->idle ? F_IDLE : 0;
     d |= a->lease != b->lease ? F_LEASE : 0;
     d |= a->stall != b->stall ? F_STALL : 0;
+    d |= a->review != b->review ? F_REVIEW : 0;
     d |= a->role != b->role ? F_ROLE : 0;
     d |= a->prompt != b->prompt ? F_PROMPT : 0;
     d |= a->label != b->label ? F_LABELS : 0;
@@ -57,6 +58,7 @@ model_take_fields(struct m_spec *to, const struct m_spec *from, uint32_t fields)
     TAKE(F_IDLE, idle);
     TAKE(F_LEASE, lease);
     TAKE(F_STALL, stall);
+    TAKE(F_REVIEW, review);
     TAKE(F_ROLE, role);
     TAKE(F_PROMPT, prompt);
     TAKE(F_LABELS, label);

@@ -115,6 +115,21 @@ wait_for(struct model *m, int t, int64_t delay)
     model_set(m, t, WAITING, WHY(BACKOFF));
 }
 
+/* It waits for approval from now on. */
+static void
+begin_review(struct model *m, int t)
+{
+    struct m_task *task = &m->task[t];
+    int role = task->spec.role;
+    bool by_rule = role >= 0 && (m->asked[task->project][role] & M_ASKS_REVIEW);
+    int64_t ms = task->spec.review ? task->spec.review
+                 : by_rule         ? m->review_ms[task->project][role]
+                                   : INT64_C(86400000);
+    task->review_at = m->now + ms / 4 * 3;
+    task->review_due = m->now + ms;
+    task->review_told = 0;
+}
+
 void
 model_done(struct model *m, int t)
 {
@@ -123,6 +138,7 @@ model_done(struct model *m, int t)
     if ((asked & M_ASKS_HANDOFF) && task->handed != m->latest[t]) {
         fail_attempt(m, t);
     } else if (task->spec.approval || (asked & M_ASKS_APPROVAL)) {
+        begin_review(m, t);
         model_set(m, t, REVIEW, WHY(APPROVAL));
     } else {
         model_set(m, t, DONE, WHY(NONE));
@@ -164,6 +180,9 @@ park(struct model *m, int t, enum m_wait waits, int gate, uint64_t number)
     task->waits = (uint8_t)waits;
     task->waits_gate = (int16_t)gate;
     task->waits_number = number;
+    if (waits == W_APPROVAL) {
+        begin_review(m, t);
+    }
     model_set(m, t, model_wait_is_over(m, t) ? WAITING : PARKED, why[waits]);
 }
 

@@ -4,6 +4,7 @@ import json
 import unittest
 
 from harness import wait_until
+from messages import wire
 from test_board import BoardTest
 
 
@@ -158,6 +159,42 @@ class Review(LifeTest):
         self.assertEqual(self.reason("API"), ("failed", "rejected"))
         self.ok("retry", "API")
         self.assertEqual(self.ok("show", "API").json()["rework"], 0)
+
+
+    def test_an_approval_is_asked_for_again_and_then_overdue_once(self):
+        self.assertEqual(self.apply("roles: {Backend Agent: {approval: required, review_within: "
+                                    "2s}}\ntasks: [{id: A, role: backend}, {id: B, role: frontend, "
+                                    "approval: true, review_within: 1s}]\n").status, 0)
+        for role in ("backend", "frontend"):
+            _, env = self.take(role)
+            self.ok("complete", env=env)
+        self.assertIsNotNone(self.ok("show", "B").json()["review_due_at"])
+        blocked = {t["id"]: t for t in self.ok("blocked").lines()}
+        self.assertEqual(set(blocked), {"A", "B"})
+        self.assertIn("baton refuse A --reason TEXT", blocked["A"]["causes"][0]["who"])
+        self.assertIn("baton approve B", self.ok("blocked", json_out=False).out)
+
+        def told():
+            answer = self.client(self.running).request("events",
+                                                       wire.EventsAfter(number=0, limit=1000))
+            return sorted((e.id, e.kind) for e in answer.events.events
+                          if e.kind >= wire.Event.REVIEW_DUE)
+        due, over = wire.Event.REVIEW_DUE, wire.Event.REVIEW_OVERDUE
+        every = [("A", due), ("A", over), ("B", due), ("B", over)]
+        wait_until("both are told, twice", lambda: told() == every)
+        self.running.restart()
+        for name in ("A", "B"):
+            self.ok("approve", name)
+        self.assertEqual(told(), every)
+        self.assertIsNone(self.ok("show", "B").json()["review_due_at"])
+        self.assertEqual(self.baton(self.running, "blocked").status, 1)
+
+    def test_parked_tasks_are_listed_with_what_to_type(self):
+        self.ok("add", "A", "--role", "backend")
+        _, env = self.take("backend")
+        self.ok("park", "which schema?", "--for", "blocker", env=env)
+        who = [c["who"] for t in self.ok("blocked").lines() for c in t["causes"]]
+        self.assertTrue(any("baton blocker resolve" in w for w in who), who)
 
 
 class Roles(LifeTest):

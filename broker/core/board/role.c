@@ -1,6 +1,7 @@
 /* Rules of roles: what is asked of whoever works in a role. Its name is the role's; items say what
  * a task of the role needs to be done (requires handoff, approval), and how often it may be sent
- * back (limit rework). Who holds tasks to it: review.c. */
+ * back (limit rework), how long approval may take (limit review, ms). Who holds tasks to it:
+ * review.c. */
 #include "broker/core/board/board.h"
 
 #include <string.h>
@@ -11,8 +12,14 @@ item_is_fine(const Baton__Item *item)
     if (strcmp(item->tag, "requires") == 0) {
         return strcmp(item->name, "handoff") == 0 || strcmp(item->name, "approval") == 0;
     }
-    return strcmp(item->tag, "limit") == 0 && strcmp(item->name, "rework") == 0 &&
-           item->value >= 0 && item->value <= ATTEMPTS_MAX &&
+    if (strcmp(item->tag, "limit") != 0) {
+        return false;
+    }
+    if (strcmp(item->name, "review") == 0) {
+        return item->value >= 1 && item->value <= DURATION_MS_MAX &&
+               item->value == (double)(int64_t)item->value;
+    }
+    return strcmp(item->name, "rework") == 0 && item->value >= 0 && item->value <= ATTEMPTS_MAX &&
            item->value == (double)(uint32_t)item->value;
 }
 
@@ -30,8 +37,8 @@ role_set(struct posting *p)
         const char *field = arena_printf(p->request->arena, "card.items[%zu]", i);
         if (!item_is_fine(item)) {
             return refuse(p->request, BATON__CODE__CODE_INVALID, field,
-                          "%s: a role requires handoff or approval, or limits rework to 0 to 1,000 "
-                          "times",
+                          "%s: a role requires handoff or approval, limits rework to 0 to 1,000 "
+                          "times, or review to a time in ms",
                           field);
         }
         for (size_t j = 0; j < i; j++) {
