@@ -149,10 +149,26 @@ change_blocker(struct world *w)
     }
 }
 
+static void
+step_blocker(struct world *w)
+{
+    if (pick(w, 2)) {
+        raise_blocker(w);
+    } else {
+        change_blocker(w);
+    }
+}
+
 void
 step_board(struct world *w)
 {
-    if (chance(w, w->rates.budgets)) {
+    static void (*const steps[BOARD_KINDS])(struct world *) = {
+        step_handoff,     step_decision, step_incident, step_status, step_blocker,
+        step_reservation, step_schedule, step_signal,   step_budget, step_role,
+    };
+    if (w->rates.board < BOARD_KINDS && pick(w, 4)) {
+        steps[w->rates.board](w);
+    } else if (chance(w, w->rates.budgets)) {
         step_budget(w);
     } else if (chance(w, w->rates.approval / 4)) {
         step_role(w);
@@ -170,10 +186,8 @@ step_board(struct world *w)
         step_incident(w);
     } else if (pick(w, 6) == 0) {
         step_status(w);
-    } else if (pick(w, 2)) {
-        raise_blocker(w);
     } else {
-        change_blocker(w);
+        step_blocker(w);
     }
 }
 

@@ -83,6 +83,18 @@ role_text(struct world *w, int role)
     return arena_strdup(&w->arena, role >= 0 ? role_names[role] : "");
 }
 
+static struct m_card *
+pick_decision(struct world *w)
+{
+    for (int i = 0; i < 20 && w->m->n_cards; i++) {
+        struct m_card *card = &w->m->cards[pick(w, (uint64_t)w->m->n_cards)];
+        if (card->kind == BATON__CARD_KIND__CARD_DECISION) {
+            return card;
+        }
+    }
+    return NULL;
+}
+
 /* ---- areas ---- */
 
 static void
@@ -97,7 +109,7 @@ set_area(struct world *w)
                           .project = (int8_t)pick(w, (uint64_t)w->rates.projects),
                           .name = (int8_t)pick(w, AREAS),
                           .owner = (int8_t)pick(w, M_ROLES),
-                          .role = -1,
+                          .role = pick(w, 2) ? (int8_t)pick(w, M_ROLES) : -1,
                           .task = -1,
                           .reviewers = (uint8_t)pick(w, 1 << M_ROLES)};
     struct m_card *known = find_area(m, made.project, made.name);
@@ -111,6 +123,7 @@ set_area(struct world *w)
     card.project = arena_strdup(&w->arena, sim_projects[made.project]);
     card.name = arena_strdup(&w->arena, areas[made.name]);
     card.owner = role_text(w, made.owner);
+    card.role = role_text(w, made.role);
     add_reviewers(w, &card, made.reviewers);
     if (board_post(w, &message, &ret, CODE(OK)) != BATON__CODE__CODE_OK) {
         return;
@@ -167,6 +180,21 @@ spoil(struct world *w, Baton__Card *card)
     }
 }
 
+/* It names one that is to make way: in force, and decided by the same people. */
+static codes
+add_supersedes(struct world *w, Baton__Card *card, struct m_card *made)
+{
+    const struct m_card *old = pick_decision(w);
+    if (!old) {
+        return CODE(OK);
+    }
+    add_item(w, card, "supersedes", "");
+    card->items[card->n_items - 1]->number = made->supersedes = old->number;
+    bool same = old->area == made->area && (made->area >= 0 || old->owner == made->owner);
+    return old->state == STATE(IN_FORCE) && old->project == made->project && same ? CODE(OK)
+                                                                                  : CODE(INVALID);
+}
+
 static void
 propose(struct world *w)
 {
@@ -211,6 +239,9 @@ propose(struct world *w)
         card.due_at = for_ms == REVIEW_MS ? 0 : made.due_at;
     }
     codes expected = pick(w, 10) ? propose_codes(m, &made, area) : spoil(w, &card);
+    if (expected == CODE(OK) && pick(w, 3) == 0) {
+        expected = add_supersedes(w, &card, &made);
+    }
     if (board_post(w, &message, &ret, expected) == BATON__CODE__CODE_OK && !message.dry_run) {
         made.number = ret.card->number;
         m->cards[m->n_cards++] = made;
@@ -218,18 +249,6 @@ propose(struct world *w)
 }
 
 /* ---- what others say to it ---- */
-
-static struct m_card *
-pick_decision(struct world *w)
-{
-    for (int i = 0; i < 20 && w->m->n_cards; i++) {
-        struct m_card *card = &w->m->cards[pick(w, (uint64_t)w->m->n_cards)];
-        if (card->kind == BATON__CARD_KIND__CARD_DECISION) {
-            return card;
-        }
-    }
-    return NULL;
-}
 
 /* Who speaks: a role, or NOBODY; under a lease that of its task. */
 static int
@@ -288,8 +307,8 @@ decide(struct world *w)
     bool withdraws = pick(w, 4) == 0;
     message.verb = withdraws ? BATON__CARD_VERB__CARD_WITHDRAW : BATON__CARD_VERB__CARD_DECIDE;
     message.card = &card;
-    message.force = pick(w, 5) == 0;
     int voice = draw_voice(w, of, &message);
+    message.force = pick(w, message.token ? 2 : 5) == 0;
     card.number = of->number;
     card.outcome = arena_strdup(&w->arena, pick(w, 10) ? "this one" : "");
     bool may = voice == maker_of(m, of) || (message.force && !message.token);
@@ -307,6 +326,10 @@ decide(struct world *w)
     }
     struct m_card *old = find(m, of->project, of->name, STATE(IN_FORCE));
     if (!withdraws && old) {
+        old->owed_old = true;
+    }
+    old = withdraws || !of->supersedes ? NULL : model_card(m, of->supersedes);
+    if (old && old->state == STATE(IN_FORCE)) {
         old->owed_old = true;
     }
     of->owner = (int8_t)maker_of(m, of);
@@ -338,6 +361,58 @@ step_decision(struct world *w)
 
 /* ---- what comes out ---- */
 
+static bool
+concerns(struct model *m, const struct m_card *decision, int role)
+{
+    const struct m_card *area = decision->area >= 0
+                                    ? find_area(m, decision->project, decision->area)
+                                    : NULL;
+    const struct m_card *rule = area ? area : decision;
+    return decision->proposer == role || rule->owner == role || (area && area->role == role) ||
+           (rule->reviewers & 1u << role);
+}
+
+void
+decision_check_given(struct world *w, int t, const Baton__Assignment *a)
+{
+    struct model *m = w->m;
+    for (int i = 0; i < m->n_cards; i++) {
+        const struct m_card *card = &m->cards[i];
+        if (card->kind != BATON__CARD_KIND__CARD_DECISION) {
+            continue;
+        }
+        bool given = false;
+        for (size_t k = 0; k < a->n_cards; k++) {
+            given |= a->cards[k]->number == card->number;
+        }
+        bool owed = card->state == STATE(IN_FORCE) && card->project == m->task[t].project &&
+                    concerns(m, card, m->task[t].spec.role);
+        if (given != owed) {
+            sim_fail(w, "%s is %sgiven decision %llu", w->names[m->task[t].id], given ? "" : "not ",
+                     (unsigned long long)card->number);
+        }
+    }
+}
+
+/* Whoever did not speak in time is written down as silent, and nobody else who did. */
+static void
+check_silent(struct world *w, const Baton__Card *card, const struct m_card *of)
+{
+    unsigned silent = 0;
+    for (size_t i = 0; i < card->n_items; i++) {
+        const Baton__Item *item = card->items[i];
+        for (int r = 0; r < M_ROLES && strcmp(item->tag, "review") == 0; r++) {
+            silent |= strcmp(item->name, role_names[r]) == 0 && strcmp(item->unit, "silent") == 0
+                          ? 1u << r
+                          : 0;
+        }
+    }
+    if (silent != (asked(of) & ~(unsigned)of->spoken)) {
+        sim_fail(w, "the silence of reviewers %#x of decision %llu is not written down", silent,
+                 (unsigned long long)card->number);
+    }
+}
+
 /* Whoever is written down as its maker is the maker, or it is called an override. */
 static void
 check_decided(struct world *w, const Baton__Card *card, const struct m_card *of)
@@ -358,6 +433,7 @@ decision_take_event(struct world *w, const Baton__Event *e, struct m_card *of)
 {
     if (e->card->state == STATE(IN_FORCE)) {
         check_decided(w, e->card, of);
+        check_silent(w, e->card, of);
     }
     if (e->card->state == STATE(SUPERSEDED) && of->owed_old) {
         of->state = STATE(SUPERSEDED);
@@ -373,5 +449,7 @@ decision_take_event(struct world *w, const Baton__Event *e, struct m_card *of)
     }
     of->rung++;
     of->rings_at = of->rung == 1 ? of->due_at : 0;
-    of->spoken = of->rung == 2 ? (uint8_t)(of->spoken | of->reviewers) : of->spoken;
+    if (of->rung == 2) {
+        check_silent(w, e->card, of);
+    }
 }

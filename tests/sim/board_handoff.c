@@ -125,6 +125,23 @@ handoff_adopt(struct world *w, const Baton__Event *e)
                                              .created_at = m->now};
 }
 
+/* One that is done, and whose work somebody goes on with now; -1: there is none. */
+static int
+pick_upstream(struct world *w)
+{
+    const struct model *m = w->m;
+    int first = (int)pick(w, (uint64_t)m->n_tasks);
+    for (int i = 0; i < m->n_tasks; i++) {
+        int from = (first + i) % m->n_tasks;
+        for (int t = 0; t < m->n_tasks && m->state[from] == DONE; t++) {
+            if (model_holds_lease(m, t) && task_depends_on(m, t, from)) {
+                return from;
+            }
+        }
+    }
+    return -1;
+}
+
 static void
 give(struct world *w)
 {
@@ -135,7 +152,8 @@ give(struct world *w)
     if (!board_make_room(m) || !m->n_tasks) {
         return;
     }
-    int t = (int)pick(w, (uint64_t)m->n_tasks);
+    int t = pick(w, 4) ? -1 : pick_upstream(w);
+    t = t >= 0 ? t : (int)pick(w, (uint64_t)m->n_tasks);
     codes expected = CODE(OK);
     int holder = pick(w, 2) ? board_pick_holder(w, &message.token) : -1;
     if (holder >= 0 && pick(w, 4)) {
@@ -289,6 +307,45 @@ step_handoff(struct world *w)
         give(w);
     } else {
         answer(w);
+    }
+}
+
+/* ---- who is given it ---- */
+
+/* The latest one of the task that the edge names; NULL: there is none, or it was forgotten. */
+static const struct m_card *
+latest_of(const struct model *m, const struct m_edge *edge)
+{
+    const struct m_card *latest = NULL;
+    for (int i = 0; i < m->n_cards; i++) {
+        const struct m_card *card = &m->cards[i];
+        if (is_handoff(card) && m->task[card->task].id == edge->id &&
+            m->task[card->task].project == edge->project &&
+            (!latest || card->number > latest->number)) {
+            latest = card;
+        }
+    }
+    return latest;
+}
+
+void
+handoff_check_given(struct world *w, int t, const Baton__Assignment *a)
+{
+    const struct m_spec *spec = &w->m->task[t].spec;
+    for (int i = 0; i < spec->n_edges; i++) {
+        const struct m_card *latest = latest_of(w->m, &spec->edges[i]);
+        size_t n = 0, n_latest = 0;
+        for (size_t k = 0; k < a->n_cards; k++) {
+            const struct m_card *card = model_card(w->m, a->cards[k]->number);
+            bool is = card && latest && is_handoff(card) && card->task == latest->task;
+            n += is;
+            n_latest += is && card == latest;
+        }
+        size_t owed = latest && latest->state != STATE(REJECTED);
+        if (latest && (n != owed || n_latest != owed)) {
+            sim_fail(w, "%s gets %zu handoffs of one task, of which %zu are the latest",
+                     w->names[w->m->task[t].id], n, n_latest);
+        }
     }
 }
 

@@ -34,8 +34,8 @@ static int
 owner_of(const struct model *m, const struct m_card *of)
 {
     const struct m_card *area = area_of(m, of);
-    return area                                           ? area->owner
-           : of->role >= 0                                ? of->role
+    return area            ? (area->role >= 0 ? area->role : area->owner)
+           : of->role >= 0 ? of->role
            : of->task >= 0 && !m->task[of->task].archived ? m->task[of->task].spec.role
                                                           : -1;
 }

@@ -83,6 +83,18 @@ raise_signal(struct world *w)
     }
 }
 
+static struct m_card *
+pick_signal(struct world *w)
+{
+    for (int i = 0; i < 20 && w->m->n_cards; i++) {
+        struct m_card *card = &w->m->cards[pick(w, (uint64_t)w->m->n_cards)];
+        if (card->kind == BATON__CARD_KIND__CARD_SIGNAL) {
+            return card;
+        }
+    }
+    return NULL;
+}
+
 static void
 withdraw_signal(struct world *w)
 {
@@ -98,6 +110,13 @@ withdraw_signal(struct world *w)
     card.project = arena_strdup(&w->arena, sim_projects[p]);
     card.name = signal_text(w, g);
     codes expected = known ? CODE(OK) : CODE(NOT_FOUND);
+    struct m_card *one = pick(w, 3) == 0 ? pick_signal(w) : NULL;
+    if (one) { /* by its number, although it may have ended */
+        card = (Baton__Card)BATON__CARD__INIT;
+        card.number = one->number;
+        known = one;
+        expected = model_card_is_open(one) ? CODE(OK) : CODE(ILLEGAL_TRANSITION);
+    }
     if (board_post(w, &message, &ret, expected) == BATON__CODE__CODE_OK) {
         known->state = STATE(WITHDRAWN);
         m->order_valid = false;

@@ -39,6 +39,12 @@ generate_rates(struct world *w)
             r->kind[i] = usual[i].weight * 10;
         }
     }
+    r->board = BOARD_KINDS;
+    if (pick(w, 3) ==
+        0) { /* a world that is mostly of one kind of card: its rare turns come, too */
+        r->board = (int)pick(w, BOARD_KINDS);
+        r->kind[STEP_BOARD] = usual[STEP_BOARD].weight * 50;
+    }
     r->edges = some_rate(w, 900);
     r->claims = some_rate(w, 500);
     r->deadline = some_rate(w, 400);

@@ -265,6 +265,7 @@ struct m_card {
     int8_t owner, proposer;    /* roles; proposer -1: none */
     uint8_t reviewers, spoken; /* roles, as bits */
     uint8_t rung;
+    uint64_t supersedes; /* 0: none by its number */
     int64_t due_at;
     int64_t created_at; /* handoff, incident */
     /* Incident; roles as bits. */

@@ -24,11 +24,14 @@ extern const char *const sim_workers[M_WORKERS];
 extern const char *const sim_actors[M_ACTORS];
 
 /* How often things happen, in parts of 1,000; drawn for each seed, many of them zero. */
+enum { BOARD_KINDS = 10 }; /* of steps on the board */
+
 struct rates {
     int kind[STEPS_KINDS_MAX]; /* weights */
     int edges, claims, deadline, hard, fairness, unique, held, not_before, limits, garbage;
     int gates, approval, parks;
     int budgets;
+    int board; /* most steps on the board are of this kind; BOARD_KINDS: of any */
     int milestone, policy, groups, numbered, failure, late_tick, estimates, forward;
     int projects, roles, workers, resources; /* how many of each are in use */
     int live_max;
@@ -234,6 +237,8 @@ void incident_check(struct world *w);
 /* ---- board_decision.c ---- */
 void step_decision(struct world *w);
 void decision_take_event(struct world *w, const Baton__Event *e, struct m_card *card);
+/* Those in force that concern the task's role come with it, and no others. */
+void decision_check_given(struct world *w, int t, const Baton__Assignment *a);
 /* ---- budget.c ---- */
 void step_budget(struct world *w);
 void budget_take_event(struct world *w, const Baton__Event *e, struct m_card *card);
@@ -274,6 +279,8 @@ void handoff_adopt(struct world *w, const Baton__Event *e);
 void handoff_take_event(struct world *w, const Baton__Event *e, struct m_card *card);
 /* After a step: nothing is owed. */
 void handoff_check(struct world *w);
+/* The latest of each task that it depends on comes with the task, unless it was rejected. */
+void handoff_check_given(struct world *w, int t, const Baton__Assignment *a);
 
 /* ---- check.c ---- */
 /* Takes in the events that came out and compares all tasks that changed. */

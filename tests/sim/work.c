@@ -187,6 +187,8 @@ take_assignment(struct world *w, const Baton__Assignment *a, const struct wanted
         sim_fail(w, "assignment of %s: key %llu, role %s, attempt %u, lease %lld ms", a->id,
                  (ull)a->key, a->role, a->attempt, (long long)a->lease_ms);
     }
+    handoff_check_given(w, t, a);
+    decision_check_given(w, t, a);
     model_leased(m, t, a->token, wanted->worker, a->lease_ms, wanted->ask.sessionless);
 }
 
