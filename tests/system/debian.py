@@ -18,6 +18,15 @@ ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/roo
 APT = {**ENV, "DEBIAN_FRONTEND": "noninteractive"}
 
 
+FETCH_KERNEL = """
+rm -rf /tmp/kernel; mkdir /tmp/kernel; cd /tmp/kernel
+apt-get update -qq
+apt-get download -qq "$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: //p' | grep linux-image)"
+dpkg-deb -x linux-image-*.deb .
+mv boot/vmlinuz-* vmlinuz
+"""
+
+
 def need(*programs):
     """Skips the tests, loudly, where a real systemd can't be booted."""
     missing = [name for name in programs if not shutil.which(name)]
@@ -59,15 +68,19 @@ def _installed(tree):
     return set(re.findall(r"^Package: (\S+)$", status, re.M))
 
 
+def _have_tree():
+    if not TREE.exists():
+        fresh = TREE.with_suffix(".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        include = "--include=systemd,systemd-sysv,dbus"
+        checked(["debootstrap", "--variant=minbase", include, "bookworm", fresh], timeout=600)
+        fresh.rename(TREE)
+
+
 def tree(destination, packages=()):
     """Copies the tree to `destination`, with these packages of Debian's in it."""
     with _alone():
-        if not TREE.exists():
-            fresh = TREE.with_suffix(".new")
-            shutil.rmtree(fresh, ignore_errors=True)
-            include = "--include=systemd,systemd-sysv,dbus"
-            checked(["debootstrap", "--variant=minbase", include, "bookworm", fresh], timeout=600)
-            fresh.rename(TREE)
+        _have_tree()
         missing = [p for p in packages if p not in _installed(TREE)]
         if missing:
             shutil.copy("/etc/resolv.conf", TREE / "etc/resolv.conf")
@@ -76,6 +89,19 @@ def tree(destination, packages=()):
             checked(["chroot", TREE, *install, *missing], timeout=600, env=APT)
             checked(["chroot", TREE, "apt-get", "clean"], env=APT)
         checked(["cp", "-a", "--reflink=auto", TREE, destination])
+
+
+def kernel():
+    """Debian's own, out of its package, which is not installed: it is for machines that a test emulates."""
+    found = TREE.parent / "vmlinuz"
+    with _alone():
+        if not found.exists():
+            _have_tree()
+            shutil.copy("/etc/resolv.conf", TREE / "etc/resolv.conf")
+            checked(["chroot", TREE, "sh", "-ec", FETCH_KERNEL], timeout=300, env=APT)
+            (TREE / "tmp/kernel/vmlinuz").rename(found)
+            shutil.rmtree(TREE / "tmp/kernel")
+    return found
 
 
 class Machine:

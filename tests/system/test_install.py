@@ -214,5 +214,17 @@ class Install(SystemTest):
         self.assertEqual(others, set())
 
 
+class Units(unittest.TestCase):
+    def test_each_line_that_locks_in_has_its_reason(self):
+        units = sorted((ROOT / "systemd").glob("*.service.in"))
+        self.assertEqual(len(units), 4)
+        for unit in units:
+            lines = unit.read_text().split("# ---- what")[1].split("\n\n[Install]")[0].splitlines()[1:]
+            settings = [i for i, line in enumerate(lines) if not line.startswith("#")]
+            self.assertGreater(len(settings), 20, unit)
+            for i in settings:
+                self.assertTrue(i > 0 and lines[i - 1].startswith("# "), f"{unit.name}: {lines[i]}")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -2,6 +2,7 @@
 # /usr/bin/python3). Each test_*.py is one ctest; seconds that a test needs beyond the usual stand here.
 set(system_timeout_test_containers 900)
 set(system_timeout_test_kill 600)
+set(system_timeout_test_limits 600)
 set(system_timeout_test_faults 300)
 set(system_timeout_test_workloads 600)
 set(system_timeout_test_hostile 600)
