@@ -329,7 +329,8 @@ card_restore(struct core *core, const Baton__Card *r)
 {
     if ((unsigned)r->kind >= CARD_KINDS_N || !card_kinds[r->kind] || !r->number ||
         r->number > core->seq || !r->project[0] || board_find(core, r->number) ||
-        (r->role[0] && role_number(r->role) < 0)) {
+        (r->role[0] && role_number(r->role) < 0) ||
+        (r->kind == KIND(RESERVATION) && r->n_items > RESERVATION_CLAIMS_MAX)) {
         return false;
     }
     size_t bytes = baton__card__get_packed_size(r);

@@ -63,8 +63,8 @@ emit_response(struct core *core, struct core_request *request, const Baton__Card
     return key;
 }
 
-/* Adds tasks for those that have none yet, and writes them into `next`. True: one of these roles
- * has no worker. */
+/* Adds tasks for those that have none yet, and writes them into `next`; where the queue is full, a
+ * role is called without one. True: one of these roles has no worker, or no task. */
 static bool
 summon(struct core *core, struct core_request *request, Baton__Card *next, uint32_t roles)
 {
@@ -73,13 +73,15 @@ summon(struct core *core, struct core_request *request, Baton__Card *next, uint3
         if (!(roles & 1u << r) || card_item(next, "summoned", role_names[r])) {
             continue;
         }
-        char *id = response_id(core, request->arena, next, role_names[r]);
-        uint64_t key = emit_response(core, request, next, role_names[r], id);
+        bool room = core->n_tasks < core->config.tasks_max;
+        char *id = room ? response_id(core, request->arena, next, role_names[r])
+                        : (char *)(uintptr_t) "no task, since the queue is full";
+        uint64_t key = room ? emit_response(core, request, next, role_names[r], id) : 0;
         Baton__Item *item = card_item_add(request, next, "summoned", role_names[r]);
         item->text = id;
         item->number = key;
         item->at = request->now;
-        lonely |= core->roles[r].workers == 0;
+        lonely |= core->roles[r].workers == 0 || !room;
     }
     return lonely;
 }
