@@ -5,11 +5,14 @@
 
 #include <string.h>
 
+#define LIVE_IDS "baton list --ids --limit 2000 --timeout 1 --quiet 2>/dev/null"
+#define PRIORITIES "critical high medium low"
+
 /* Verbs whose arguments are tasks. */
 static bool
 takes_tasks(const struct verb *verb)
 {
-    return strncmp(verb->usage, "ID", 2) == 0 || strncmp(verb->usage, "[ID…]", 5) == 0;
+    return strncmp(verb->usage, "ID", 2) == 0 || strncmp(verb->usage, "[ID", 3) == 0;
 }
 
 static bool
@@ -38,6 +41,14 @@ static void
 print_word(struct ctl *ctl, const char *option, int bytes)
 {
     ctl_print(ctl, " %.*s", bytes, option);
+}
+
+static void
+print_roles(struct ctl *ctl)
+{
+    for (const char *const *role = baton_roles(); *role; role++) {
+        ctl_print(ctl, "%s%s", role == baton_roles() ? "" : " ", *role);
+    }
 }
 
 static void
@@ -76,20 +87,16 @@ print_bash(struct ctl *ctl)
     ctl_print(ctl, "    esac\n"
                    "    case ${COMP_WORDS[COMP_CWORD-1]} in\n"
                    "    --role) words='");
-    for (const char *const *role = baton_roles(); *role; role++) {
-        ctl_print(ctl, "%s%s", role == baton_roles() ? "" : " ", *role);
-    }
-    ctl_print(
-        ctl,
-        "' ids= ;;\n"
-        "    --priority) words='critical high medium low' ids= ;;\n"
-        "    --after | --task | --from | --to | --around) words= ids=1 ;;\n"
-        "    esac\n"
-        "    if [[ $ids && $cur != -* ]]; then\n"
-        "        words+=\" $(baton list --ids --limit 2000 --timeout 1 --quiet 2>/dev/null)\"\n"
-        "    fi\n"
-        "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-        "}\ncomplete -F _baton baton\n");
+    print_roles(ctl);
+    ctl_print(ctl, "' ids= ;;\n"
+                   "    --priority) words='" PRIORITIES "' ids= ;;\n"
+                   "    --after | --task | --from | --to | --around) words= ids=1 ;;\n"
+                   "    esac\n"
+                   "    if [[ $ids && $cur != -* ]]; then\n"
+                   "        words+=\" $(" LIVE_IDS ")\"\n"
+                   "    fi\n"
+                   "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+                   "}\ncomplete -F _baton baton\n");
 }
 
 /* Help text in single quotes for zsh and fish. */
@@ -106,7 +113,7 @@ print_quoted(struct ctl *ctl, const char *text)
 static void
 print_zsh(struct ctl *ctl)
 {
-    ctl_print(ctl, "#compdef baton\n_baton() {\n    local -a verbs words\n    local verb= i\n"
+    ctl_print(ctl, "#compdef baton\n_baton() {\n    local -a verbs\n    local verb= i\n"
                    "    verbs=(\n");
     for (const struct verb *verb = verbs; verb->name; verb++) {
         ctl_print(ctl, "        ");
@@ -132,10 +139,14 @@ print_zsh(struct ctl *ctl)
                   : takes_files(verb) ? "; _files"
                                       : "");
     }
-    ctl_print(ctl, "    esac\n"
+    ctl_print(ctl, "    esac\n    case $words[CURRENT-1] in\n    --role) choices=(");
+    print_roles(ctl);
+    ctl_print(ctl, ") ids= ;;\n"
+                   "    --priority) choices=(" PRIORITIES ") ids= ;;\n"
+                   "    --after|--task|--from|--to|--around) choices=() ids=1 ;;\n"
+                   "    esac\n"
                    "    if [[ -n $ids && $PREFIX != -* ]]; then\n"
-                   "        choices+=(${(f)\"$(baton list --ids --limit 2000 --timeout 1 --quiet "
-                   "2>/dev/null)\"})\n"
+                   "        choices+=(${(f)\"$(" LIVE_IDS ")\"})\n"
                    "    fi\n"
                    "    compadd -a choices\n}\n"
                    "if [[ $funcstack[1] == _baton ]]; then _baton \"$@\"; "
@@ -144,11 +155,33 @@ print_zsh(struct ctl *ctl)
 
 static const char *fish_verb; /* whose options print_fish_option prints */
 
+static bool
+is_one_of(const char *option, int bytes, const char *const *names)
+{
+    for (; *names; names++) {
+        if (strlen(*names) == (size_t)bytes && strncmp(*names, option, (size_t)bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 print_fish_option(struct ctl *ctl, const char *option, int bytes)
 {
-    ctl_print(ctl, "complete -c baton -f -n '__fish_seen_subcommand_from %s' -l %.*s\n", fish_verb,
+    static const char *const tasks[] = {"--after", "--task", "--from", "--to", "--around", NULL};
+    ctl_print(ctl, "complete -c baton -f -n '__fish_seen_subcommand_from %s' -l %.*s", fish_verb,
               bytes - 2, option + 2);
+    if (is_one_of(option, bytes, tasks)) {
+        ctl_print(ctl, " -x -a '(" LIVE_IDS ")'");
+    } else if (is_one_of(option, bytes, (const char *const[]){"--role", NULL})) {
+        ctl_print(ctl, " -x -a '");
+        print_roles(ctl);
+        ctl_print(ctl, "'");
+    } else if (is_one_of(option, bytes, (const char *const[]){"--priority", NULL})) {
+        ctl_print(ctl, " -x -a '" PRIORITIES "'");
+    }
+    ctl_print(ctl, "\n");
 }
 
 static void
@@ -164,7 +197,7 @@ print_fish(struct ctl *ctl)
         if (takes_tasks(verb)) {
             ctl_print(ctl,
                       "complete -c baton -n '__fish_seen_subcommand_from %s' -a "
-                      "'(baton list --ids --limit 2000 --timeout 1 --quiet 2>/dev/null)'\n",
+                      "'(" LIVE_IDS ")'\n",
                       verb->name);
         } else if (takes_files(verb)) {
             ctl_print(ctl, "complete -c baton -F -n '__fish_seen_subcommand_from %s'\n",

@@ -1,0 +1,108 @@
+"""Completion as each shell does it itself, with the ids of a broker that runs: for every verb that takes tasks, for the
+values of options, for verbs."""
+
+import os
+import pty
+import re
+import shutil
+import subprocess
+import unittest
+
+from harness import SystemTest, baton, program, wait_until
+
+TASK = "zebra-1"
+ZSHRC = r"""
+PS1='> '
+autoload -Uz compinit
+compinit -u -D
+source %s
+tell() { zle complete-word; print -r -- "$BUFFER" >$TOLD.new; command mv $TOLD.new $TOLD; BUFFER= }
+zle -N tell
+bindkey '^T' tell
+"""
+
+
+class Completion(SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.b = self.broker()
+        done = self.baton(self.b, "add", TASK, "--role", "backend")
+        self.assertEqual(done.status, 0, done.err)
+        path = f"{os.path.dirname(program('baton'))}:{os.environ['PATH']}"
+        self.env = {**os.environ, "PATH": path, "BATON_ENDPOINT": self.b.endpoint, "HOME": str(self.dir), "LANG": "C.UTF-8"}
+
+    def script(self, shell):
+        if not shutil.which(shell):
+            print(f"SKIPPED: {shell} is missing (scripts/deps)", flush=True)
+            self.skipTest(f"no {shell}")
+        file = self.dir / f"completion.{shell}"
+        file.write_text(baton("", "completion", shell, json_out=False).out)
+        return file
+
+    def verbs(self):
+        """Those that take tasks, by their own help."""
+        names = re.findall(r"(?m)^  ([a-z]+) ", baton("", "help", json_out=False).out)
+        usage = {name: baton("", "help", name, json_out=False).out.splitlines()[0] for name in names}
+        found = [name for name, line in usage.items() if re.match(rf"usage: baton {name} \[?ID", line)]
+        self.assertGreater(len(found), 12, usage)
+        return found
+
+    def check(self, complete):
+        """`complete` gives what the shell offers for, or makes of, a line."""
+        for verb in self.verbs():
+            self.assertIn(TASK, complete(f"baton {verb} zeb"), verb)
+            self.assertIn(TASK, complete(f"baton --quiet {verb} zeb"), verb)
+        self.assertIn("backend", complete("baton take --role backe"))
+        self.assertIn("critical", complete("baton add x --priority crit"))
+        self.assertIn(TASK, complete("baton add x --after zeb"))
+        self.assertIn("milestones", complete("baton mileston"))
+        self.assertIn("--reason", complete(f"baton cancel {TASK} --reas"))
+        self.baton(self.b, "add", "later-2", "--role", "backend")
+        self.assertIn("later-2", complete("baton show lat"))  # live
+
+    def run_shell(self, *argv):
+        done = subprocess.run(argv, env=self.env, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), argv)
+        return done.stdout
+
+    def test_bash(self):
+        script = self.script("bash")
+        ask = 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _baton; printf "%s\\n" "${COMPREPLY[@]}"'
+        self.check(lambda line: self.run_shell("bash", "--norc", "-c", ask, script, *line.split()))
+
+    def test_fish(self):
+        script = self.script("fish")
+        ask = "source $argv[1]; complete --do-complete $argv[2]"
+        self.check(lambda line: self.run_shell("fish", "-c", ask, script, line))
+
+    def test_zsh(self):
+        """On a terminal: what stands on the line after the key."""
+        (self.dir / ".zshrc").write_text(ZSHRC % self.script("zsh"))
+        told = self.dir / "told"
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        env = {**self.env, "ZDOTDIR": str(self.dir), "TOLD": str(told), "TERM": "dumb"}
+        shell = subprocess.Popen(["zsh", "-d", "-i"], env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+        os.close(theirs)
+        self.addCleanup(shell.wait)
+        self.addCleanup(shell.kill)
+        os.set_blocking(ours, False)
+
+        def is_told():
+            try:
+                os.read(ours, 65536)  # what it draws
+            except OSError:
+                pass
+            return told.exists()
+
+        def complete(line):
+            told.unlink(missing_ok=True)
+            os.write(ours, line.encode() + b"\x14")
+            wait_until(f"zsh to complete {line!r}", is_told, 30)
+            return told.read_text()
+
+        self.check(complete)
+
+
+if __name__ == "__main__":
+    unittest.main()
