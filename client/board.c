@@ -150,6 +150,7 @@ baton_post(baton *b, const struct baton_post *post, baton_posted **ret_posted)
     baton_posted *posted = record_public(answer.record);
     posted->changed = reply->changed;
     posted->event = reply->event;
+    posted->replayed = answer.message->replayed;
     if (!card_from_message(answer.record, reply->card, &posted->card)) {
         return no_memory(b, answer.record);
     }

@@ -1,6 +1,7 @@
 /* baton apply: makes the broker's tasks what the plan says, whole or not at all. */
 #include "common/alloc.h"
 #include "common/units.h"
+#include "ctl/once.h"
 #include "ctl/plan_form.h"
 #include "ctl/task_json.h"
 #include "ctl/verbs.h"
@@ -136,7 +137,8 @@ card_difference_json(const struct baton_card_difference *difference)
 }
 
 static void
-print_json(struct ctl *ctl, const struct form *form, const baton_submitted *submitted)
+print_json(struct ctl *ctl, const struct form *form, const baton_submitted *submitted,
+           json_t *posted)
 {
     json_t *differences = json_array();
     for (size_t i = 0; i < submitted->n_differences; i++) {
@@ -150,12 +152,13 @@ print_json(struct ctl *ctl, const struct form *form, const baton_submitted *subm
     for (size_t i = 0; i < submitted->n_cards; i++) {
         json_array_append_new(rules, card_difference_json(&submitted->cards[i]));
     }
-    ctl_print_json(ctl, json_pack("{s:b, s:i, s:i, s:i, s:o, s:i, s:o, s:o, s:I}", "dry_run",
+    ctl_print_json(ctl, json_pack("{s:b, s:i, s:i, s:i, s:o, s:i, s:o, s:o, s:o, s:I}", "dry_run",
                                   (int)form->submit.dry_run, "created", (int)submitted->created,
                                   "updated", (int)submitted->updated, "unchanged",
                                   (int)submitted->unchanged, "differences", differences,
                                   "n_forward_refs", (int)submitted->n_forward_refs, "forward_refs",
-                                  forward, "rules", rules, "event", (json_int_t)submitted->event));
+                                  forward, "rules", rules, "cards", posted, "event",
+                                  (json_int_t)submitted->event));
 }
 
 static void
@@ -328,68 +331,80 @@ closes_of(const struct form *form, const struct plan *plan, size_t *ret_n)
     return names;
 }
 
-/* The plan's rules, ours to free. Handoffs and blockers are no plan: applied twice they would be
- * two. */
-static int
-take_rules(struct ctl *ctl, const struct plan *plan, struct baton_card **ret_rules, size_t *ret_n)
+/* The plan's rules, ours to free, which are set with its tasks. */
+static struct baton_card *
+rules_of(const struct plan *plan, size_t *ret_n)
 {
     size_t n;
     const struct plan_card *cards = plan_cards(plan, &n);
     struct baton_card *rules = xcalloc(n + 1, sizeof *rules);
+    *ret_n = 0;
     for (size_t i = 0; i < n; i++) {
-        if (cards[i].verb != BATON_CARD_SET) {
-            free(rules);
-            return ctl_fail(ctl, CTL_DATA, "not_a_rule",
-                            "give it by `baton handoff` or `baton blocker`, or put it into the "
-                            "inbox of a mirror",
-                            "%s: a %s happens once, so it can't be applied", cards[i].place,
-                            baton_card_kind_name(cards[i].card.kind));
+        if (cards[i].verb == BATON_CARD_SET) {
+            rules[(*ret_n)++] = cards[i].card;
         }
-        rules[i] = cards[i].card;
     }
-    *ret_rules = rules;
-    *ret_n = n;
-    return CTL_YES;
+    return rules;
 }
 
 static int
-submit(struct ctl *ctl, struct form *form, struct plan *plan)
+submit(struct ctl *ctl, struct form *form, struct plan *plan, baton_submitted **ret_submitted)
 {
     size_t n;
     baton_spec *const *specs = plan_specs(plan, &n);
     form->submit.resources = plan_resources(plan, &form->submit.n_resources);
-    struct baton_card *rules = NULL;
-    int status = take_rules(ctl, plan, &rules, &form->submit.n_cards);
-    if (status != CTL_YES) {
-        return status;
-    }
-    form->submit.cards = rules;
-    if (n == 0 && form->submit.n_resources == 0 && form->submit.n_cards == 0 &&
-        !plan_note_text(plan, 0)) {
-        free(rules);
-        return ctl_fail(ctl, CTL_DATA, "empty_plan", NULL, "there are no tasks in the plan");
-    }
     if (form->wait && n > WAIT_NAMED_MAX && !only_project(plan)) {
-        free(rules);
         return ctl_usage(ctl, "--wait takes at most %d tasks, or those of one project",
                          WAIT_NAMED_MAX);
     }
+    struct baton_card *rules = rules_of(plan, &form->submit.n_cards);
     const char **closes = closes_of(form, plan, &form->submit.n_close);
+    form->submit.cards = rules;
     form->submit.close = closes;
-    baton_submitted *submitted;
-    baton_status answer = baton_submit(ctl->baton, specs, n, &form->submit, &submitted);
+    baton_status answer = baton_submit(ctl->baton, specs, n, &form->submit, ret_submitted);
     free(closes);
     free(rules);
-    if (answer != BATON_OK) {
-        return report_refusal(ctl, plan, answer);
+    return answer == BATON_OK ? CTL_YES : report_refusal(ctl, plan, answer);
+}
+
+static bool
+is_empty(const struct plan *plan)
+{
+    size_t n_specs, n_cards, n_resources;
+    (void)plan_specs(plan, &n_specs);
+    (void)plan_cards(plan, &n_cards);
+    (void)plan_resources(plan, &n_resources);
+    return n_specs == 0 && n_cards == 0 && n_resources == 0 && !plan_note_text(plan, 0);
+}
+
+static int
+apply(struct ctl *ctl, struct form *form, struct plan *plan)
+{
+    baton_submitted *submitted;
+    json_t *posted = json_array();
+    if (is_empty(plan)) {
+        json_decref(posted);
+        return ctl_fail(ctl, CTL_DATA, "empty_plan", NULL, "there are no tasks in the plan");
     }
-    if (ctl->json) {
-        print_json(ctl, form, submitted);
-    } else {
+    int status = submit(ctl, form, plan, &submitted);
+    if (status != CTL_YES) {
+        json_decref(posted);
+        return status;
+    }
+    if (!ctl->json) {
         print_text(ctl, form, submitted);
     }
-    status = form->wait && !form->submit.dry_run && n ? wait_for_plan(ctl, form, plan, submitted)
-                                                      : CTL_YES;
+    status = once_post_all(ctl, plan, form->submit.dry_run, posted);
+    if (ctl->json) {
+        print_json(ctl, form, submitted, posted);
+    } else {
+        json_decref(posted);
+    }
+    size_t n;
+    (void)plan_specs(plan, &n);
+    if (status == CTL_YES && form->wait && !form->submit.dry_run && n) {
+        status = wait_for_plan(ctl, form, plan, submitted);
+    }
     baton_submitted_free(submitted);
     return status;
 }
@@ -412,7 +427,7 @@ verb_apply(struct ctl *ctl, int argc, char **argv)
         status = plan_form_settle(ctl, plan);
     }
     if (status == CTL_YES) {
-        status = submit(ctl, &form, plan);
+        status = apply(ctl, &form, plan);
     }
     plan_free(plan);
     return status;

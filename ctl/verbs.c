@@ -349,8 +349,9 @@ const struct verb verbs[] = {
     {"mirror", verb_mirror, "Coordination", "Keep files of handoffs, status, decisions up to date",
      "DIR [OPTION…]\n"
      "  --once            write what differs and end\n"
-     "DIR/handoffs, status, decisions, reports are written; DIR/inbox takes handoffs and "
-     "blockers.\n"
+     "DIR/handoffs, status, decisions, reports are written; DIR/inbox takes handoffs, "
+     "blockers,\n"
+     "decisions, incidents and signals. "
      "What a hand changed is kept as a conflict copy."},
     {"rules", verb_rules, "Coordination", "List the rules in force, or remove one",
      "list [KIND] | remove KIND NAME\n"

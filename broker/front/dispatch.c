@@ -345,7 +345,9 @@ dispatch(struct call *call)
     if (reply.error) {
         front_count(front, COUNT_REQUESTS_REFUSED, 1);
     }
-    if (call->is_numbered && answered == ANSWER_NOW) {
+    /* A refused post says what the board was like: asked again, it is decided afresh. */
+    bool keep = !reply.error || message->op_case != BATON__TO_BROKER__OP_POST;
+    if (call->is_numbered && answered == ANSWER_NOW && keep) {
         remember(front, message->client, message->number, message->acked, call->digest, &reply);
     }
     if (message->id == 0) {

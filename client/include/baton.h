@@ -940,6 +940,7 @@ struct baton_post {
 typedef struct baton_posted {
     struct baton_card card; /* as it is now */
     bool changed;
+    bool replayed; /* of options.client: it was done before, and this is what was answered then */
     uint64_t event;
 } baton_posted;
 

@@ -1,14 +1,12 @@
-/* inbox/: handoffs and blockers that people write by hand, as YAML or JSON of a plan file. A file
- * is filed whole, each of its cards once however often this is tried: the request is named after
- * the file's content. */
+/* inbox/: handoffs, blockers and what else happens once, written by hand as YAML or JSON of a plan
+ * file. A file is filed whole, each of its cards once however often this is tried. */
 #include "ctl/mirror/mirror.h"
 
-#include "ctl/plan/plan.h"
+#include "ctl/once.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 enum { INBOX_BYTES_MAX = 1024 * 1024 };
 
@@ -24,69 +22,53 @@ write_reason(struct mirror *mirror, const char *name, const char *reason)
     buf_fini(&text);
 }
 
-/* Sends the plan's cards through a connection of the file's own name, so that the same file, taken
- * again after a crash, is the same requests. False: refused (*ret_reason) or no broker (not set).
- */
+/* False: refused (reason says why) or no broker (it is empty). */
 static bool
-post_cards(struct mirror *mirror, const struct plan *plan, const struct buf *content,
-           char reason[1024])
+post_cards(struct mirror *mirror, const struct plan *plan, char reason[ONCE_REASON_BYTES])
 {
-    struct ctl *ctl = mirror->ctl;
-    char client[32];
     size_t n;
     const struct plan_card *cards = plan_cards(plan, &n);
-    snprintf(client, sizeof client, "inbox-%016" PRIx64,
-             XXH3_64bits(content->data, content->bytes));
-    struct baton_options options = ctl->options;
-    options.client = client;
-    baton *connection;
-    reason[0] = 0;
-    if (baton_open(ctl->endpoint, &options, &connection) != BATON_OK) {
-        mirror->status = ctl_fail(ctl, CTL_CONFIG, "bad_argument", NULL, "%s", baton_error(NULL));
-        return false;
-    }
-    bool ok = true;
-    for (size_t i = 0; ok && i < n; i++) {
-        struct baton_post post = {.verb = cards[i].verb, .card = cards[i].card};
+    for (size_t i = 0; i < n; i++) {
         baton_posted *posted;
-        baton_status answer = baton_post(connection, &post, &posted);
-        ok = answer == BATON_OK;
-        if (ok) {
-            ctl_remark(ctl, "inbox: %s #%" PRIu64, baton_card_kind_name(posted->card.kind),
+        enum once_result result = post_once(mirror->ctl, &cards[i], reason, &posted);
+        if (result == ONCE_REFUSED || result == ONCE_NO_BROKER) {
+            mirror->status = result == ONCE_NO_BROKER ? mirror->ctl->status : mirror->status;
+            return false;
+        }
+        if (posted) {
+            ctl_remark(mirror->ctl, "inbox: %s #%" PRIu64, baton_card_kind_name(posted->card.kind),
                        posted->card.number);
             baton_posted_free(posted);
-        } else if (answer == BATON_NO_BROKER) {
-            mirror->status = ctl_fail(ctl, CTL_BROKER, "no_broker", NULL, "%s",
-                                      baton_error(connection));
-        } else {
-            snprintf(reason, 1024, "%s: %s", cards[i].place, baton_error(connection));
         }
     }
-    baton_close(&connection);
-    return ok;
+    return true;
 }
 
 static bool
 read_plan(struct mirror *mirror, const char *name, const struct buf *content,
-          struct plan **ret_plan, char reason[1024])
+          struct plan **ret_plan, char reason[ONCE_REASON_BYTES])
 {
     struct plan_options options = {
         .project = mirror->ctl->project, .zone = mirror->zone, .now = ctl_now()};
     struct plan *plan = plan_new(&options);
     plan_read_text(plan, name, (const char *)content->data, content->bytes);
-    size_t n_specs = 0, n_cards = 0;
+    size_t n_specs = 0, n_cards = 0, n_rules = 0;
+    const struct plan_card *cards = NULL;
     bool ok = plan_finish(plan);
     if (ok) {
         (void)plan_specs(plan, &n_specs);
-        (void)plan_cards(plan, &n_cards);
+        cards = plan_cards(plan, &n_cards);
+    }
+    for (size_t i = 0; i < n_cards; i++) {
+        n_rules += cards[i].verb == BATON_CARD_SET;
     }
     reason[0] = 0;
     if (!ok) {
-        snprintf(reason, 1024, "%s", plan_error(plan, 0));
-    } else if (n_specs > 0 || n_cards == 0) {
-        snprintf(reason, 1024,
-                 "%s: the inbox takes handoff:, handoffs:, blocker: and blockers:; tasks are added "
-                 "by baton apply",
+        snprintf(reason, ONCE_REASON_BYTES, "%s", plan_error(plan, 0));
+    } else if (n_specs > 0 || n_rules > 0 || n_cards == 0) {
+        snprintf(reason, ONCE_REASON_BYTES,
+                 "%s: the inbox takes handoff(s):, blocker(s):, decision(s):, incident(s): and "
+                 "signal(s):; tasks and rules are set by baton apply",
                  name);
     }
     *ret_plan = plan;
@@ -99,12 +81,12 @@ take_file(struct mirror *mirror, const char *name)
 {
     struct buf content = {0};
     struct plan *plan = NULL;
-    char reason[1024] = "";
+    char reason[ONCE_REASON_BYTES] = "";
     bool ok = folder_read(&mirror->folder, "inbox", name, INBOX_BYTES_MAX, &content);
     if (!ok) {
         snprintf(reason, sizeof reason, "%s", mirror->folder.error);
     } else if (read_plan(mirror, name, &content, &plan, reason)) {
-        ok = post_cards(mirror, plan, &content, reason);
+        ok = post_cards(mirror, plan, reason);
     }
     if (plan) {
         plan_free(plan);

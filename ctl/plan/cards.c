@@ -1,4 +1,5 @@
-/* Cards of the board in a plan: the strategy's blocks as they stand, and blockers.
+/* Cards of the board in a plan: the strategy's blocks as they stand. What happens once
+ * is in once.c.
  * docs/coordination.md says what each kind's fields are. */
 #include "common/alloc.h"
 #include "common/limits.h"
@@ -9,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 void
 card_begin(struct card_draft *draft, struct plan *plan, const struct source *source,
@@ -186,9 +188,8 @@ read_area(struct plan *plan, const struct source *source, const struct node *ent
 
 /* ---- severity_levels ---- */
 
-/* "P0_critical": P0. 0: none. */
-static uint32_t
-severity_of(const char *name)
+uint32_t
+card_severity_of(const char *name)
 {
     bool ok = (name[0] == 'P' || name[0] == 'p') && name[1] >= '0' && name[1] <= '3' &&
               (name[2] == 0 || name[2] == '_' || name[2] == '-');
@@ -250,7 +251,7 @@ read_level(struct plan *plan, const struct source *source, const struct node *en
     struct card_draft draft;
     card_begin(&draft, plan, source, BATON_CARD_LEVEL);
     draft.card.name = entry->key;
-    draft.card.severity = severity_of(entry->key);
+    draft.card.severity = card_severity_of(entry->key);
     if (!draft.card.severity) {
         plan_fail(plan, (struct place){source->at.file, entry->key_line},
                   "severity_levels: %s does not begin with P0, P1, P2 or P3",
@@ -384,47 +385,52 @@ read_role_rule(struct plan *plan, const struct source *source, const struct node
     card_end(&draft, BATON_CARD_SET, (struct place){source->at.file, entry->key_line});
 }
 
-/* ---- blockers ---- */
-
-static void
-read_blocker(struct plan *plan, const struct source *source, const struct node *map)
-{
-    static const char *const keys[] = {"title", "task",     "role", "text",
-                                       "owner", "severity", "due",  NULL};
-    struct card_draft draft;
-    if (!field_is(plan, source, map, NODE_MAP)) {
-        return;
-    }
-    card_begin(&draft, plan, source, BATON_CARD_BLOCKER);
-    for (const struct node *node = map->first; node; node = node->next) {
-        const char *text;
-        if (node_is(node, "title")) {
-            field_text(plan, source, node, TITLE_BYTES_MAX, &draft.card.title);
-        } else if (node_is(node, "text")) {
-            field_text(plan, source, node, CARD_TEXT_BYTES_MAX, &draft.card.text);
-        } else if (node_is(node, "task")) {
-            field_name(plan, source, node, ID_BYTES_MAX, &draft.card.task);
-        } else if (node_is(node, "role")) {
-            draft.card.role = card_read_role(&draft, node);
-        } else if (node_is(node, "owner")) {
-            field_text(plan, source, node, NAME_BYTES_MAX, &draft.card.owner);
-        } else if (node_is(node, "due")) {
-            card_read_time(&draft, node, false, NULL);
-        } else if (node_is(node, "severity")) {
-            if (field_text(plan, source, node, NAME_BYTES_MAX, &text) &&
-                !(draft.card.severity = severity_of(text))) {
-                plan_fail(plan, place_of(source, node), "severity: P0, P1, P2 or P3");
-            }
-        } else {
-            card_unknown_key(&draft, node, "a blocker", keys);
-        }
-    }
-    card_end(&draft, BATON_CARD_RAISE, place_of(source, map));
-}
-
 /* ---- the keys at the top of a document ---- */
 
 typedef void entry_fn(struct plan *plan, const struct source *source, const struct node *entry);
+
+/* What an entry says, as a number: the same text in another place is the same. */
+static uint64_t
+hash_of(const struct node *top)
+{
+    const struct node *next[PLAN_NESTING_MAX + 1]; /* siblings still to come, by depth */
+    size_t depth = 0;
+    XXH3_state_t *state = XXH3_createState();
+    CHECK(state);
+    XXH3_64bits_reset(state);
+    for (const struct node *node = top; node;) {
+        const char *key = node->key ? node->key : "";
+        const uint8_t shape[] = {(uint8_t)node->kind, (uint8_t)depth};
+        XXH3_64bits_update(state, shape, sizeof shape);
+        XXH3_64bits_update(state, key, strlen(key) + 1);
+        XXH3_64bits_update(state, node->text, strlen(node->text) + 1);
+        CHECK(depth < ARRAY_LEN(next));
+        next[depth] = node == top ? NULL : node->next;
+        if (node->first) {
+            depth++;
+            node = node->first;
+            continue;
+        }
+        while (!next[depth] && depth > 0) {
+            depth--;
+        }
+        node = next[depth];
+    }
+    uint64_t hash = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return hash;
+}
+
+static void
+read_entry(struct plan *plan, const struct source *source, const struct node *entry, entry_fn *read)
+{
+    size_t first = plan->n_cards;
+    read(plan, source, entry);
+    uint64_t hash = first < plan->n_cards ? hash_of(entry) : 0;
+    for (size_t i = first; i < plan->n_cards; i++) {
+        plan->cards[i].identity = hash + (i - first);
+    }
+}
 
 static void
 each_of(struct plan *plan, const struct source *source, const struct node *node,
@@ -435,7 +441,7 @@ each_of(struct plan *plan, const struct source *source, const struct node *node,
     }
     for (const struct node *entry = node->first; entry; entry = entry->next) {
         if (kind == NODE_LIST || field_is(plan, source, entry, NODE_MAP)) {
-            read(plan, source, entry);
+            read_entry(plan, source, entry, read);
         }
     }
 }
@@ -445,25 +451,38 @@ cards_read(struct plan *plan, const struct source *source, const struct node *no
 {
     static const struct {
         const char *key;
-        enum node_kind kind;
+        enum node_kind kind; /* of the value; NODE_NULL: it is an entry itself */
         entry_fn *read;
     } parts[] = {
-        {"conflict_resolution", NODE_MAP, read_area}, {"severity_levels", NODE_MAP, read_level},
-        {"agent_metrics", NODE_MAP, read_metric},     {"roles", NODE_MAP, read_role_rule},
-        {"handoffs", NODE_LIST, handoff_read},        {"blockers", NODE_LIST, read_blocker},
+        {"conflict_resolution", NODE_MAP, read_area},
+        {"severity_levels", NODE_MAP, read_level},
+        {"agent_metrics", NODE_MAP, read_metric},
+        {"roles", NODE_MAP, read_role_rule},
         {"budgets", NODE_MAP, budget_read},
+        {"handoffs", NODE_LIST, handoff_read},
+        {"handoff", NODE_NULL, handoff_read},
+        {"handoff_template", NODE_NULL, handoff_form_read},
+        {"blockers", NODE_LIST, blocker_read},
+        {"blocker", NODE_NULL, blocker_read},
+        {"decisions", NODE_LIST, decision_read},
+        {"decision", NODE_NULL, decision_read},
+        {"incidents", NODE_LIST, incident_read},
+        {"incident", NODE_NULL, incident_read},
+        {"signals", NODE_LIST, signal_read},
+        {"signal", NODE_NULL, signal_read},
     };
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-        if (node_is(node, parts[i].key)) {
-            each_of(plan, source, node, parts[i].kind, parts[i].read);
-            return true;
+        if (!node_is(node, parts[i].key)) {
+            continue;
         }
-    }
-    if (node_is(node, "blocker")) {
-        read_blocker(plan, source, node);
+        if (parts[i].kind == NODE_NULL) {
+            read_entry(plan, source, node, parts[i].read);
+        } else {
+            each_of(plan, source, node, parts[i].kind, parts[i].read);
+        }
         return true;
     }
-    return handoff_read_key(plan, source, node);
+    return false;
 }
 
 const struct plan_card *

@@ -123,19 +123,14 @@ check_template(struct plan *plan, const struct source *source, const struct node
     }
 }
 
-bool
-handoff_read_key(struct plan *plan, const struct source *source, const struct node *node)
+void
+handoff_form_read(struct plan *plan, const struct source *source, const struct node *node)
 {
-    bool is_form = node_is(node, "handoff_template");
-    if (!is_form && !node_is(node, "handoff")) {
-        return false;
-    }
-    if (is_form && node->kind == NODE_MAP && is_template(node)) {
+    if (node->kind == NODE_MAP && is_template(node)) {
         check_template(plan, source, node);
         plan_note(plan, (struct place){source->at.file, node->key_line},
                   "handoff_template: a form to copy, nothing to apply");
-        return true;
+        return;
     }
     handoff_read(plan, source, node);
-    return true;
 }

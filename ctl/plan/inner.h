@@ -252,6 +252,9 @@ void cards_settle_times(struct plan *plan);
 /* A role as people write it; NULL: reported. */
 const char *card_read_role(struct card_draft *draft, const struct node *node);
 
+/* "P0", "P0_critical": that of P0, which is 1. 0: none. */
+uint32_t card_severity_of(const char *name);
+
 /* One text or a list of them, each an item. */
 void card_read_items(struct card_draft *draft, const struct node *node, const char *tag);
 /* Reports it; `keys` ends with NULL. */
@@ -261,8 +264,15 @@ void card_unknown_key(struct card_draft *draft, const struct node *node, const c
 /* ---- handoffs.c ---- */
 
 void handoff_read(struct plan *plan, const struct source *source, const struct node *map);
-/* `handoff:` and `handoff_template:` of a document; false: it is neither. */
-bool handoff_read_key(struct plan *plan, const struct source *source, const struct node *node);
+/* `handoff_template:`, which may be a form and no handoff. */
+void handoff_form_read(struct plan *plan, const struct source *source, const struct node *node);
+
+/* ---- once.c: an entry of what happens once ---- */
+
+void blocker_read(struct plan *plan, const struct source *source, const struct node *map);
+void decision_read(struct plan *plan, const struct source *source, const struct node *map);
+void incident_read(struct plan *plan, const struct source *source, const struct node *map);
+void signal_read(struct plan *plan, const struct source *source, const struct node *entry);
 
 /* ---- budgets.c ---- */
 

@@ -64,11 +64,12 @@ const struct baton_resource *plan_resources(const struct plan *plan, size_t *ret
 /* Projects that the files close ("closed: true"), each once; borrowed. */
 const char *const *plan_closes(const struct plan *plan, size_t *ret_n);
 
-/* A card of the board that a file says: rules are set, handoffs and blockers are raised. */
+/* A card of the board that a file says: rules are set (BATON_CARD_SET), all others happen once. */
 struct plan_card {
     struct baton_card card;
     baton_card_verb verb;
     const char *place; /* "file:line" */
+    uint64_t identity; /* of what the file says there: the same text is the same card */
 };
 
 /* After plan_finish was true. In the order of the files; borrowed. */

@@ -162,9 +162,69 @@ class Rules(BoardTest):
         self.apply(bad + "tasks:\n  - {id: C, role: infra}\n", status=65)
         self.assertEqual(self.baton(self.running, "show", "C").status, 1)
 
-    def test_what_happens_once_is_not_applied(self):
-        self.apply("blocker: {title: x, role: infra}", status=65)
+    def test_what_happens_once_is_posted_once_however_often_it_is_applied(self):
+        plan = STRATEGY + """
+tasks: [{id: A, role: infra}]
+blockers:
+  - {title: no keys, task: A, due: +4h}
+decisions:
+  - name: engine
+    area: database_schema
+    title: Which engine?
+    options: {postgres: known to all, sqlite: small}
+    decided: postgres
+    by: Backend Agent
+incidents:
+  - {severity: P3, title: a wrong colour, area: database_schema}
+signals:
+  - Database Ready
+handoffs:
+  - {task: A, from_agent: Infrastructure Agent, to_agent: Backend Agent, notes: the address is in the vault}
+"""
+        would = self.apply(plan, "--dry-run").json()["cards"]
+        self.assertEqual([c["kind"] for c in would],
+                         ["blocker", "decision", "decision", "incident", "signal", "handoff"])
         self.assertEqual(self.baton(self.running, "blocker", "list").status, 1)
+        first = self.apply(plan).json()["cards"]
+        self.assertEqual({c["change"] for c in first}, {"posted"})
+        decision = self.ok("decision", "list", "--all").lines()
+        self.assertEqual([(c["name"], c["state"], c["outcome"]) for c in decision],
+                         [("engine", "in_force", "postgres")])
+        again = self.apply(plan).json()["cards"]
+        self.assertEqual({c["change"] for c in again}, {"unchanged"})
+        self.ok("blocker", "resolve", first[0]["number"], "here they are")
+        self.running.restart()
+        more = self.apply(plan.replace("signals:", "signals:\n  - Keys Ready")).json()["cards"]
+        self.assertEqual([c["title"] for c in more if c["change"] == "posted"], ["Keys Ready"])
+        for kind in ("blocker", "decision", "incident"):
+            self.assertEqual(len(self.ok(kind, "list", "--all").lines()), 1, kind)
+        self.assertEqual(len(self.ok("handoff", "list").lines()), 1)
+
+    def test_what_is_refused_stops_there_and_is_done_by_the_next_apply(self):
+        plan = ("blockers:\n  - {title: one, role: infra}\n  - {title: two, task: GHOST}\n"
+                "  - {title: three, role: infra}\n")
+        done = self.apply(plan, status=65)
+        self.assertIn("plan.yaml:3", done.err)
+        self.assertEqual([c["title"] for c in self.ok("blocker", "list").lines()], ["one"])
+        self.ok("add", "GHOST", "--role", "infra")
+        self.apply(plan)
+        self.assertEqual(sorted(c["title"] for c in self.ok("blocker", "list").lines()),
+                         ["one", "three", "two"])
+
+    def test_a_wrong_entry_says_where_and_changes_nothing(self):
+        for entry, word in (("decisions: [{title: x}]", "needs a name"),
+                            ("decisions: [{name: x}]", "needs a title"),
+                            ("decisions: [{name: x, title: y, by: infra}]", "decided: is missing"),
+                            ("decisions: [{name: x, title: y, reviewer: infra}]", "did you mean 'reviewers'"),
+                            ("incidents: [{title: x}]", "needs a severity"),
+                            ("incidents: [{severity: bad, title: x}]", "P0, P1, P2 or P3"),
+                            ("incidents: [{severity: P1}]", "needs a title"),
+                            ("signals: [{task: A}]", "needs a name"),
+                            ("signals: [[x]]", "a map")):
+            done = self.apply("tasks: [{id: A, role: infra}]\n" + entry, status=65)
+            self.assertIn(word, done.err, entry)
+            self.assertIn("plan.yaml:2", done.err, entry)
+        self.assertEqual(self.baton(self.running, "show", "A").status, 1)
 
 
 if __name__ == "__main__":

@@ -95,6 +95,21 @@ class Mirror(SystemTest):
         self.once()
         self.assertIn("add task: ID", self.page("inbox/refused/e.yaml.reason.txt"))
         self.assertTrue((inbox / "note.txt").exists())
+        # What was refused is decided afresh when what it needs is there.
+        (inbox / "g.yaml").write_text("incident: {severity: P1, title: slow, task: NEW-1}\n")
+        self.once()
+        self.assertIn("NEW-1", self.page("inbox/refused/g.yaml.reason.txt"))
+        self.ok("add", "NEW-1", "--role", "backend")
+        (inbox / "g.yaml").write_text("incident: {severity: P1, title: slow, task: NEW-1}\n")
+        (inbox / "h.yaml").write_text(
+            "decision: {name: db, title: Which database?, owner: Backend, options: [postgres, sqlite]}\n"
+            "signals: [Database Ready]\n")
+        (inbox / "i.yaml").write_text("conflict_resolution: {database: {owner: Backend}}\n")
+        self.once()
+        self.assertEqual([c["title"] for c in self.ok("incident", "list").lines()], ["slow"])
+        self.assertEqual([c["name"] for c in self.ok("decision", "list").lines()], ["db"])
+        self.assertEqual([c["name"] for c in self.ok("signal", "list").lines()], ["database-ready"])
+        self.assertIn("rules are set by baton apply", self.page("inbox/refused/i.yaml.reason.txt"))
         # The same content again, as after a crash between filing and moving, is the same request.
         (inbox / "a.yaml").write_text("blocker: {title: no keys, task: API-1, owner: Maria}\n")
         self.once()
