@@ -61,19 +61,13 @@ static void pack_fields(struct buf *buf, const struct shape *shape,
                         const ProtobufCMessage *message);
 
 void
-pack_length(struct buf *buf, size_t begin)
+pack_long_length(struct buf *buf, size_t begin, size_t bytes)
 {
-    size_t bytes = buf->bytes - begin - 1;
-    if (bytes < 0x80) {
-        buf->data[begin] = (uint8_t)bytes;
-        return;
-    }
-    uint8_t length[VARINT_BYTES_MAX];
-    size_t n = (size_t)(varint_put(length, bytes) - length);
+    size_t n = (size_t)(63 - __builtin_clzll(bytes)) / 7 + 1;
     buf_reserve(buf, n - 1);
     memmove(buf->data + begin + n, buf->data + begin + 1, bytes);
     buf->bytes += n - 1;
-    memcpy(buf->data + begin, length, n);
+    varint_put(buf->data + begin, bytes);
 }
 
 static void

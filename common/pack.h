@@ -55,8 +55,18 @@ pack_text(uint8_t *p, unsigned field, const char *text, size_t bytes)
     return pack_copy(varint_put(varint_put(p, field << 3 | 2), bytes), text, bytes);
 }
 
+void pack_long_length(struct buf *buf, size_t begin, size_t bytes);
 /* Writes the length of what was packed from `begin`+1 on to `begin`, and moves it if that takes
  * more than the one byte left for it. */
-void pack_length(struct buf *buf, size_t begin);
+static inline void
+pack_length(struct buf *buf, size_t begin)
+{
+    size_t bytes = buf->bytes - begin - 1;
+    if (bytes < 0x80) {
+        buf->data[begin] = (uint8_t)bytes;
+    } else {
+        pack_long_length(buf, begin, bytes);
+    }
+}
 
 #endif
