@@ -8,11 +8,12 @@
 #define LIVE_IDS "baton list --ids --limit 2000 --timeout 1 --quiet 2>/dev/null"
 #define PRIORITIES "critical high medium low"
 
-/* Verbs whose arguments are tasks. */
+/* Verbs whose arguments are tasks that there are. */
 static bool
 takes_tasks(const struct verb *verb)
 {
-    return strncmp(verb->usage, "ID", 2) == 0 || strncmp(verb->usage, "[ID", 3) == 0;
+    return strcmp(verb->name, "add") != 0 &&
+           (strncmp(verb->usage, "ID", 2) == 0 || strncmp(verb->usage, "[ID", 3) == 0);
 }
 
 static bool

@@ -321,7 +321,8 @@ class Packages(SystemTest):
             self.open_gate("held")
             self.m.run("baton wait held --timeout 20s")
         else:
-            print("SKIPPED: no controllers of control groups here, so limits are refused", flush=True)
+            print("SKIPPED: memory, pids and cpu are bound to control groups of version 1 here, so limits are refused"
+                  " (test_limits has them held)", flush=True)
             self.await_("journalctl -u baton-worker@testing -o cat BATON_EVENT=worker.no_scope",
                         "pids")
             status = self.m.run("systemctl show -P ExecMainStatus baton-worker@testing")
