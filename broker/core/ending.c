@@ -185,7 +185,7 @@ emit_attempt_ended(struct core *core, struct core_request *request, const struct
         handoffs_accept(core, request, task);
     }
     if (core->board.reservations.n) {
-        reservations_end(core, request, task, ending->unclean);
+        reservations_end(core, request, task, ending->unclean || ending->lost);
     }
 }
 

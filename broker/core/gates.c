@@ -192,6 +192,8 @@ tell_all(struct core *core, struct gate *gate, bool place, struct core_out *out,
         edge_set(core, task, all[i].edge.in_pos, told ? EDGE_MET : EDGE_PENDING);
         if (place && (task->state == WAITING || task->state == READY)) {
             task_place(core, task, out, at);
+        } else if (place && task->state == PARKED) {
+            park_look(core, task, out, at);
         }
     }
     free(all);

@@ -185,6 +185,12 @@ static codes
 add_supersedes(struct world *w, Baton__Card *card, struct m_card *made)
 {
     const struct m_card *old = pick_decision(w);
+    for (int i = 0; i < w->m->n_cards && pick(w, 8); i++) {
+        const struct m_card *at = &w->m->cards[i];
+        bool fits = at->kind == BATON__CARD_KIND__CARD_DECISION && at->state == STATE(IN_FORCE) &&
+                    at->project == made->project && at->area == made->area;
+        old = fits ? at : old;
+    }
     if (!old) {
         return CODE(OK);
     }

@@ -294,6 +294,11 @@ acknowledge(struct world *w, struct m_card *of)
     message.card = &card;
     card.number = of->number;
     int holder = pick(w, 3) == 0 ? board_pick_holder(w, &message.token) : -1;
+    for (int i = 0; i < 5 && holder >= 0; i++) { /* one that is called, if there is one */
+        bool called = summoned(of) & 1u << w->m->task[holder].spec.role;
+        holder = called ? holder : board_pick_holder(w, &message.token);
+    }
+    message.token = holder >= 0 ? message.token : 0;
     int role = holder < 0 && pick(w, 2) ? (int)pick(w, M_ROLES) : -1;
     card.role = arena_strdup(&w->arena, role >= 0 ? role_names[role] : "");
     unsigned roles = holder >= 0 ? 1u << w->m->task[holder].spec.role
@@ -496,6 +501,20 @@ take_preempted(struct world *w, const Baton__Card *card, struct m_card *of)
     w->m->n_preempted = 0;
 }
 
+/* Nobody has answered for another. */
+static void
+check_answers(struct world *w, const Baton__Card *card, const struct m_card *of)
+{
+    for (size_t i = 0; i < card->n_items; i++) {
+        const Baton__Item *item = card->items[i];
+        bool answers = strcmp(item->tag, "summoned") == 0 && item->unit[0];
+        if (answers && !(of->answered & 1u << role_number(item->name))) {
+            sim_fail(w, "incident %llu is answered for %s by nobody of it",
+                     (unsigned long long)of->number, item->name);
+        }
+    }
+}
+
 void
 incident_take_event(struct world *w, const Baton__Event *e, struct m_card *of)
 {
@@ -504,6 +523,7 @@ incident_take_event(struct world *w, const Baton__Event *e, struct m_card *of)
     } else if (strcmp(e->text, "acknowledge") == 0) {
         answered(w->m, of, of->owed_answers);
         of->owed_answers = 0;
+        check_answers(w, e->card, of);
     }
     of->told = (uint8_t)told_roles(e->card);
     take_preempted(w, e->card, of);

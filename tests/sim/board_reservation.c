@@ -105,15 +105,15 @@ reserve(struct world *w)
     message.dry_run = pick(w, 12) == 0;
     card.kind = BATON__CARD_KIND__CARD_RESERVATION;
     card.project = arena_strdup(&w->arena, sim_projects[0]);
-    if (pick(w, 4)) { /* else until somebody ends it; few, or nothing would run */
+    if (pick(w, 2) && board_pick_holder(w, &message.token) >= 0) {
+        made.under = message.token;
+    }
+    if (pick(w, made.under ? 2 : 4)) { /* else until it is ended; few, or nothing would run */
         card.due_at = made.rings_at = m->now + 1 + (int64_t)pick(w, 100000);
-    } else if (pick(w, 4)) {
+    } else if (!made.under && pick(w, 4)) {
         return;
     }
     codes expected = codes_of(m, &drawn);
-    if (pick(w, 3) == 0 && board_pick_holder(w, &message.token) >= 0) {
-        made.under = message.token;
-    }
     if (pick(w, 10) == 0) {
         codes bad = spoil(w, &card);
         expected = expected & CODE(UNSATISFIABLE) ? expected | bad : bad;
@@ -208,12 +208,12 @@ reservation_check(struct world *w)
             continue;
         }
         bool leased = is_leased(w->m, card->under);
-        if (card->ended_by_lease && leased) {
-            sim_fail(w, "reservation %llu ended before its lease",
+        const struct m_lease *lease = model_lease(w->m, card->under);
+        if (card->ended_by_lease && (leased || !lease || lease->unclean)) {
+            sim_fail(w, "reservation %llu ended before its lease, or with one that may be at work",
                      (unsigned long long)card->number);
         }
         if (is_in_force(card) && !leased) {
-            const struct m_lease *lease = model_lease(w->m, card->under);
             bool clean = lease && lease->end == END_REPORTED;
             if (clean || !card->rings_at || card->rings_at > w->m->now + w->m->config.linger_ms) {
                 sim_fail(w, "reservation %llu outlasts its lease",

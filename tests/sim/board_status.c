@@ -99,18 +99,22 @@ step_status(struct world *w)
     }
 }
 
-/* The latest word of a task of the role that is in progress; 0: none. */
+/* The latest word of a task of the role that is in progress, 0: none; and when it speaks next. */
 static int64_t
-heard(const struct model *m, const struct m_card *of)
+heard(const struct model *m, const struct m_card *of, int64_t *ret_again)
 {
     int64_t latest = 0;
+    int by = -1;
     for (int t = 0; t < m->n_tasks; t++) {
         const struct m_task *task = &m->task[t];
         bool counts = (m->seen[t] == LEASED || m->seen[t] == RUNNING || m->seen[t] == CANCELLING) &&
                       task->project == of->project && task->spec.role == of->name;
         int64_t at = MAX(task->said_at, m->seen[t] == RUNNING ? task->begun_at : 0);
+        bool later = at != latest || by < 0 ? at > latest || by < 0 : m->key[t] < m->key[by];
+        by = counts && later ? t : by;
         latest = counts ? MAX(latest, at) : latest;
     }
+    *ret_again = by >= 0 ? m->task[by].next_update_at : 0;
     return latest;
 }
 
@@ -122,6 +126,7 @@ status_take_event(struct world *w, const Baton__Event *e, struct m_card *of)
         return; /* a verb: its step compares */
     }
     bool stale = e->card->state == STATE(STALE);
+    int64_t again, said = heard(m, of, &again);
     if (e->text[0]) {
         if (stale) {
             sim_fail(w, "status %llu was told anew, and is stale", (unsigned long long)of->number);
@@ -131,10 +136,13 @@ status_take_event(struct world *w, const Baton__Event *e, struct m_card *of)
     } else if (!of->rings_at || of->rings_at > m->now || of->state != STATE(IN_FORCE)) {
         sim_fail(w, "the clock of status %llu rang, and it was not due",
                  (unsigned long long)of->number);
-    } else if (stale == (heard(m, of) > of->created_at)) {
+    } else if (stale == (said > of->created_at)) {
         sim_fail(w, "status %llu is %s, last heard %lld ms after its own word",
                  (unsigned long long)of->number, stale ? "stale" : "fresh",
-                 (long long)(heard(m, of) - of->created_at));
+                 (long long)(said - of->created_at));
+    } else if (e->card->rings_at != (!stale && again > m->now ? again : 0)) {
+        sim_fail(w, "status %llu rings next at %lld, and its task speaks at %lld",
+                 (unsigned long long)of->number, (long long)e->card->rings_at, (long long)again);
     }
     if (e->card->rings_at && (stale || e->card->rings_at <= m->now)) {
         sim_fail(w, "status %llu rings again at once", (unsigned long long)of->number);

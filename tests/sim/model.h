@@ -216,6 +216,7 @@ struct m_lease {
     uint8_t outcome; /* accepted; 0: none */
     uint8_t end;     /* enum m_end */
     bool sessionless;
+    bool unclean;    /* it ended, and its worker may still be at work */
     uint32_t losses; /* of the task when it was given */
 };
 

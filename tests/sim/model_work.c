@@ -215,6 +215,7 @@ model_lose_lease(struct model *m, int t, enum m_end how)
         model_set(m, t, WAITING, 0);
         return;
     }
+    latest_lease(m, t)->unclean = true;
     linger(m, t, true);
     task->losses++;
     uint32_t limit = task->spec.crash_limit ? task->spec.crash_limit : m->config.crash_limit;
@@ -255,6 +256,7 @@ model_finish_cancelling(struct model *m, int t, int outcome, enum m_end how)
     bool clean = how == END_REPORTED || how == END_WORKER || how == END_BYE;
     end_lease(m, t, outcome, how);
     if (!clean) {
+        latest_lease(m, t)->unclean = true;
         linger(m, t, task->started_at != 0);
     }
     bool yields = task->cause == BATON__REASON__REASON_PREEMPTED;

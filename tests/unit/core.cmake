@@ -10,3 +10,4 @@ baton_unit_test(core_board SOURCES unit/core_board.c unit/core_bench.c LIBS bato
 baton_unit_test(core_budgets SOURCES unit/core_budgets.c unit/core_bench.c LIBS baton_core)
 baton_unit_test(core_yields SOURCES unit/core_yields.c unit/core_bench.c LIBS baton_core)
 baton_unit_test(core_incidents SOURCES unit/core_incidents.c unit/core_bench.c LIBS baton_core)
+baton_unit_test(core_handoffs SOURCES unit/core_handoffs.c unit/core_bench.c LIBS baton_core)
