@@ -1,7 +1,8 @@
-/* core_bench TASKS [QUEUED]: whole lives of tasks through the broker's codec and core, without
+/* core_bench TASKS [QUEUED [CARDS]]: whole lives of tasks through the broker's codec and core, without
  * sockets, disk or threads: packed requests in, packed answers, facts and events out. The same
  * instructions each time, which tests/budget counts. What the broker would do is in the functions
- * called broker_…; the rest plays its clients. QUEUED others wait meanwhile. */
+ * called broker_…; the rest plays its clients. QUEUED others wait meanwhile, and
+ * the board has CARDS of each of some kinds, none of which concerns the tasks. */
 #include "broker/core/core.h"
 #include "broker/front/wire.h"
 #include "common/alloc.h"
@@ -213,13 +214,69 @@ live(struct bench *b)
     }
 }
 
+/* ---- the board ---- */
+
+static uint64_t
+broker_post(struct bench *b, unsigned verb, Baton__Card *card)
+{
+    struct core_request request = request_of(b);
+    Baton__Post post = BATON__POST__INIT;
+    Baton__Posted posted;
+    post.verb = (Baton__CardVerb)verb;
+    post.card = card;
+    if (core_post(b->core, &request, &post, &posted) != BATON__CODE__CODE_OK) {
+        fprintf(stderr, "core_bench: %s\n", request.error.message);
+        exit(1);
+    }
+    uint64_t number = posted.card->number;
+    core_out_clear(&b->out);
+    arena_reset(&b->arena);
+    return number;
+}
+
+static void
+post_one(struct bench *b, unsigned kind, unsigned verb, const char *name)
+{
+    Baton__Card card = BATON__CARD__INIT;
+    card.kind = (Baton__CardKind)kind;
+    card.project = card.title = (char *)(uintptr_t) "default";
+    card.name = (char *)(uintptr_t)name;
+    if (kind == BATON__CARD_KIND__CARD_DECISION) {
+        card.role = card.owner = (char *)(uintptr_t) "testing";
+    } else if (kind == BATON__CARD_KIND__CARD_BLOCKER) {
+        card.role = (char *)(uintptr_t) "testing";
+    }
+    uint64_t number = broker_post(b, verb, &card);
+    if (kind == BATON__CARD_KIND__CARD_DECISION) {
+        Baton__Card decided = BATON__CARD__INIT;
+        decided.number = number;
+        decided.role = (char *)(uintptr_t) "testing";
+        decided.outcome = (char *)(uintptr_t) "so be it";
+        broker_post(b, BATON__CARD_VERB__CARD_DECIDE, &decided);
+    }
+}
+
+/* So many decisions in force, signals and blockers, none of which is of the tasks' role. */
+static void
+fill_board(struct bench *b, long n)
+{
+    char name[32];
+    for (long i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "n%ld", i);
+        post_one(b, BATON__CARD_KIND__CARD_DECISION, BATON__CARD_VERB__CARD_RAISE, name);
+        post_one(b, BATON__CARD_KIND__CARD_SIGNAL, BATON__CARD_VERB__CARD_RAISE, name);
+        post_one(b, BATON__CARD_KIND__CARD_BLOCKER, BATON__CARD_VERB__CARD_RAISE, "");
+    }
+}
+
 int
 main(int argc, char **argv)
 {
     long tasks = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
     long queued = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
-    if (tasks < BATCH || queued < 0) {
-        fprintf(stderr, "usage: core_bench TASKS [QUEUED], in thousands\n");
+    long cards = argc > 3 ? strtol(argv[3], NULL, 10) : 0;
+    if (tasks < 0 || queued < 0 || cards < 0) {
+        fprintf(stderr, "usage: core_bench TASKS [QUEUED [CARDS]], tasks in thousands\n");
         return 64;
     }
     struct bench b = {.now = INT64_C(1700000000000)};
@@ -231,6 +288,7 @@ main(int argc, char **argv)
     core_begin_epoch(b.core, &request, 1, "bench");
     b.worker = core_worker(b.core, &request, "bench-worker");
     CHECK(b.worker);
+    fill_board(&b, cards);
     for (long n = 0; n < queued; n += BATCH) {
         submit(&b, "backend");
     }

@@ -11,23 +11,11 @@
 
 #define IN_PARKED UINT32_MAX /* in place of an edge: the task is parked for it */
 
-static char *
-key_make(unsigned kind, const char *project, const char *name, size_t *ret_bytes)
-{
-    size_t n_project = strlen(project), n_name = strlen(name);
-    char *key = xmalloc(n_project + n_name + 3);
-    key[0] = (char)kind;
-    memcpy(key + 1, project, n_project + 1);
-    memcpy(key + 2 + n_project, name, n_name + 1);
-    *ret_bytes = n_project + n_name + 2;
-    return key;
-}
-
 static struct gate *
 gate_find(const struct core *core, unsigned kind, const char *project, const char *name)
 {
     size_t bytes;
-    char *key = key_make(kind, project, name, &bytes);
+    char *key = name_key(kind, project, name, &bytes);
     struct gate *gate;
     HASH_FIND(by_key, core->gates, key, bytes, gate);
     free(key);
@@ -41,7 +29,7 @@ gate_make(struct core *core, unsigned kind, const char *project, const char *nam
     if (!gate) {
         size_t bytes;
         gate = xcalloc(1, sizeof *gate);
-        gate->key = key_make(kind, project, name, &bytes);
+        gate->key = name_key(kind, project, name, &bytes);
         HASH_ADD_KEYPTR(by_key, core->gates, gate->key, bytes, gate);
     }
     return gate;

@@ -184,14 +184,16 @@ struct board {
     uint32_t n_slots, room_slots;
     uint32_t *free;
     uint32_t n_free;
-    uint32_t n;                  /* cards */
-    uint32_t n_unanswered;       /* handoffs */
-    uint32_t n_roles;            /* rules of roles */
-    uint32_t n_stale;            /* roles that did not speak when they had said */
-    uint32_t first, last;        /* by number … */
-    bool unsorted;               /* … unless they were restored in another order: board_link */
-    struct numbers in_force;     /* decisions */
-    struct numbers reservations; /* in force */
+    uint32_t n;            /* cards */
+    uint32_t n_unanswered; /* handoffs */
+    uint32_t n_roles;      /* rules of roles */
+    uint32_t n_stale;      /* roles that did not speak when they had said */
+    uint32_t first, last;  /* by number … */
+    bool unsorted;         /* … unless they were restored in another order: board_link */
+    struct decision_list *decisions; /* in force (board/concern.c) */
+    uint32_t n_in_force;             /* decisions */
+    uint32_t n_of_areas;             /* … that are of an area */
+    struct numbers reservations;     /* in force */
     struct index64 by_number;
     struct card *by_identity;
     struct card_group *groups;

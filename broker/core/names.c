@@ -333,3 +333,15 @@ tombstone_add(struct core *core, uint64_t hi, uint64_t lo, uint64_t key, unsigne
         .hash_hi = hi, .hash_lo = lo, .key = key, .state = (uint8_t)state};
     slotset_add(&core->tombstones_by_hash, core->n_tombstones, (uint32_t)lo);
 }
+
+char *
+name_key(unsigned kind, const char *project, const char *name, size_t *ret_bytes)
+{
+    size_t n_project = strlen(project), n_name = strlen(name);
+    char *key = xmalloc(n_project + n_name + 3);
+    key[0] = (char)kind;
+    memcpy(key + 1, project, n_project + 1);
+    memcpy(key + 2 + n_project, name, n_name + 1);
+    *ret_bytes = n_project + n_name + 2;
+    return key;
+}

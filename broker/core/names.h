@@ -133,6 +133,8 @@ const struct tombstone *tombstone_find(const struct core *core, const char *proj
 void tombstone_add(struct core *core, uint64_t hi, uint64_t lo, uint64_t key, unsigned state);
 void identity_hash(const struct core *core, const char *project, const char *id, uint64_t *ret_hi,
                    uint64_t *ret_lo);
+/* Two texts and a number in one key; length in *ret_bytes. Malloced. */
+char *name_key(unsigned kind, const char *project, const char *name, size_t *ret_bytes);
 struct pause *pause_find(const struct core *core, uint32_t scope, const char *name);
 /* A fresh mark for a graph walk: nothing bears it yet. */
 uint32_t mark_new(struct core *core);

@@ -21,26 +21,13 @@ board_find(const struct core *core, uint64_t number)
     return slot ? board_at(core, slot) : NULL;
 }
 
-/* Two texts and a number in one key; length in *ret_bytes. */
-static char *
-identity_make(unsigned kind, const char *project, const char *name, size_t *ret_bytes)
-{
-    size_t n_project = strlen(project), n_name = strlen(name);
-    char *key = xmalloc(n_project + n_name + 3);
-    key[0] = (char)kind;
-    memcpy(key + 1, project, n_project + 1);
-    memcpy(key + 2 + n_project, name, n_name + 1);
-    *ret_bytes = n_project + n_name + 2;
-    return key;
-}
-
 enum { PROPOSAL = 0x80 }; /* beside the kind: names of proposals are apart */
 
 static struct card *
 find_identity(const struct core *core, unsigned kind, const char *project, const char *name)
 {
     size_t bytes;
-    char *key = identity_make(kind, project, name, &bytes);
+    char *key = name_key(kind, project, name, &bytes);
     struct card *card;
     HASH_FIND(by_identity, core->board.by_identity, key, bytes, card);
     free(key);
@@ -84,16 +71,21 @@ identity_join(struct core *core, struct card *card)
         identity_leave(core, other);
     }
     size_t bytes;
-    card->identity = identity_make(kind, message->project, message->name, &bytes);
+    card->identity = name_key(kind, message->project, message->name, &bytes);
     HASH_ADD_KEYPTR(by_identity, core->board.by_identity, card->identity, bytes, card);
 }
 
 void
 numbers_weigh(struct numbers *numbers, uint64_t number, int by)
 {
-    uint32_t at = numbers->n;
-    while (at > 0 && numbers->list[at - 1] > number) {
-        at--;
+    uint32_t at = 0; /* behind the last one that is not above it */
+    for (uint32_t end = numbers->n; at < end;) {
+        uint32_t middle = at + (end - at) / 2;
+        if (numbers->list[middle] <= number) {
+            at = middle + 1;
+        } else {
+            end = middle;
+        }
     }
     if (by < 0) {
         CHECK(at > 0 && numbers->list[at - 1] == number);
@@ -193,7 +185,7 @@ static struct card_group *
 group_find(const struct core *core, const char *project, const char *task)
 {
     size_t bytes;
-    char *key = identity_make(1, project, task, &bytes);
+    char *key = name_key(1, project, task, &bytes);
     struct card_group *group;
     HASH_FIND(by_key, core->board.groups, key, bytes, group);
     free(key);
@@ -211,7 +203,7 @@ group_join(struct core *core, struct card *card)
     if (!group) {
         size_t bytes;
         group = xcalloc(1, sizeof *group);
-        group->key = identity_make(1, message->project, message->task, &bytes);
+        group->key = name_key(1, message->project, message->task, &bytes);
         HASH_ADD_KEYPTR(by_key, core->board.groups, group->key, bytes, group);
     }
     card->group = group;
@@ -419,7 +411,7 @@ board_fini(struct core *core)
     while (core->board.first) {
         card_free(core, board_at(core, core->board.first));
     }
-    free(core->board.in_force.list);
+    decision_lists_fini(core);
     free(core->board.reservations.list);
     free(core->board.slots);
     free(core->board.free);

@@ -25,8 +25,9 @@ struct card {
     uint32_t clock_pos;       /* in the heap of clocks, or of ended ones; 0: in none */
     struct card_group *group; /* of its task; NULL: it is about none */
     uint32_t group_next, group_prev;
-    bool aside;     /* as of tasks: what the snapshot says of it is packed */
-    char *identity; /* kind, project and name; NULL: it has no name (any more). Owned */
+    bool aside;        /* as of tasks: what the snapshot says of it is packed */
+    uint32_t concerns; /* decision in force: the roles on whose lists it is, as bits */
+    char *identity;    /* kind, project and name; NULL: it has no name (any more). Owned */
     UT_hash_handle by_identity;
 };
 
@@ -47,6 +48,7 @@ struct posting {
     struct task *task;        /* that it is about; NULL: none, or not in memory */
     struct task *under;       /* whose lease the poster holds; NULL: no agent */
     bool counted;             /* room for it was looked for */
+    uint64_t displaced;       /* decision: the one whose name it takes over; 0: none */
     Baton__Card next;         /* as it will be; shallow: texts are the request's or the card's */
     /* After the fact: what else follows, as facts of their own; NULL: nothing. */
     void (*then)(struct posting *posting, struct card *card);
@@ -188,6 +190,19 @@ uint32_t reservation_claims(const struct core *core, const Baton__Card *card,
 const Baton__Card *reservation_next(const struct core *core, uint32_t *at,
                                     const Baton__Claim *wanted);
 
+/* ---- concern.c: whom decisions concern ---- */
+
+/* Those of a project that concern a role, or are of an area, rising. Borrowed; NULL: none. */
+const struct numbers *decisions_of_role(const struct core *core, const char *project,
+                                        const char *role);
+const struct numbers *decisions_of_area(const struct core *core, const char *project,
+                                        const char *area);
+/* A decision comes into force (by = 1) or no longer is (-1). */
+void decision_list_weigh(struct core *core, const Baton__Card *decision, int by);
+/* So is an area's rule: its decisions concern others. O(their number). */
+void area_weigh(struct core *core, const Baton__Card *area, int by);
+void decision_lists_fini(struct core *core);
+
 /* ---- the kinds ---- */
 
 /* The rule for its severity in its project; NULL: what is built in (incident_level.c). */
@@ -198,10 +213,6 @@ void incident_yield(struct core *core, struct core_request *request, uint64_t nu
 const Baton__Card *handoff_latest(const struct core *core, const char *project, const char *id);
 /* The name of the area that a decision or an incident is of; "": none. */
 const char *decision_area(const Baton__Card *card);
-/* Does an agent of this role, at a task with this label "area" (""), work in the decision's area?
- */
-bool decision_concerns(const struct core *core, const Baton__Card *decision, const char *role,
-                       const char *label);
 
 extern const struct card_kind card_budget;
 extern const struct card_kind card_handoff, card_signal, card_decision, card_incident, card_status;

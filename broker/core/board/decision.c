@@ -339,15 +339,10 @@ supersede_one(struct posting *p, const struct card *old)
 static void
 supersede(struct posting *p, struct card *card)
 {
-    const struct board *board = &p->core->board;
     const Baton__Card *by = card->message;
-    for (uint32_t i = 0; i < board->in_force.n; i++) {
-        const struct card *old = board_find(p->core, board->in_force.list[i]);
-        if (old != card && strcmp(old->message->name, by->name) == 0 &&
-            strcmp(old->message->project, by->project) == 0) {
-            supersede_one(p, old);
-            break;
-        }
+    const struct card *displaced = board_find(p->core, p->displaced);
+    if (displaced) {
+        supersede_one(p, displaced);
     }
     for (size_t i = 0; i < by->n_items; i++) {
         const Baton__Item *item = by->items[i];
@@ -400,6 +395,8 @@ decision_decide(struct posting *p)
     decided->by = (char *)(uintptr_t)(p->request->actor ? p->request->actor : "");
     decided->at = p->request->now;
     decided->unit = (char *)(uintptr_t)(override ? "override" : "");
+    const struct card *same = board_find_named(p->core, KIND(DECISION), next->project, next->name);
+    p->displaced = same ? same->message->number : 0;
     p->then = supersede;
     return BATON__CODE__CODE_OK;
 }
@@ -438,24 +435,8 @@ static void
 decision_weigh(struct core *core, const Baton__Card *card, int by)
 {
     if (card->state == CARD(IN_FORCE)) {
-        numbers_weigh(&core->board.in_force, card->number, by);
+        decision_list_weigh(core, card, by);
     }
-}
-
-/* Does an agent of this role, at a task with this label "area" (""), work in the decision's area?
- */
-bool
-decision_concerns(const struct core *core, const Baton__Card *decision, const char *role,
-                  const char *label)
-{
-    const char *name = decision_area(decision);
-    if ((name[0] && strcmp(name, label) == 0) || strcmp(decision->role, role) == 0) {
-        return true;
-    }
-    const Baton__Card *area = area_of(core, decision);
-    return strcmp(area ? area->owner : decision->owner, role) == 0 ||
-           (area && strcmp(area->role, role) == 0) ||
-           card_item(area ? area : decision, "reviewer", role);
 }
 
 const struct card_kind card_decision = {

@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* Of those that concern the task, the newest: others may be too large to fit. */
+enum { DECISIONS_LOOKED_AT = 4 * DECISIONS_GIVEN };
+
 struct parcel {
     struct core_request *request;
     Baton__Assignment *assignment;
@@ -73,12 +76,17 @@ add_decisions(const struct core *core, const struct task *task, const Baton__Spe
         label = strcmp(spec->labels[i]->key, "area") == 0 ? spec->labels[i]->value : label;
     }
     const char *project = task_project(core, task);
-    for (uint32_t i = core->board.in_force.n; i-- > 0 && has_room(parcel);) {
-        const Baton__Card *card = board_find(core, core->board.in_force.list[i])->message;
-        if (strcmp(card->project, project) == 0 &&
-            decision_concerns(core, card, role_names[task->role], label)) {
-            parcel_add(parcel, card);
-        }
+    const struct numbers none = {0};
+    const struct numbers *a = decisions_of_role(core, project, role_names[task->role]);
+    const struct numbers *b = decisions_of_area(core, project, label);
+    a = a ? a : &none;
+    b = b ? b : &none;
+    uint32_t i = a->n, k = b->n;
+    for (int looked = 0; i + k > 0 && has_room(parcel) && looked < DECISIONS_LOOKED_AT; looked++) {
+        uint64_t x = i ? a->list[i - 1] : 0, y = k ? b->list[k - 1] : 0;
+        i -= x >= y;
+        k -= y >= x;
+        parcel_add(parcel, board_find(core, MAX(x, y))->message);
     }
 }
 
@@ -86,13 +94,17 @@ void
 cards_deliver(const struct core *core, struct core_request *request, const struct task *task,
               Baton__Assignment *assignment)
 {
+    if (!task->edges->n_ins && !core->board.n_of_areas &&
+        !decisions_of_role(core, task_project(core, task), role_names[task->role])) {
+        return;
+    }
     const Baton__Spec *spec = task_unpack(core, task, request->arena);
     struct parcel parcel = {.request = request,
                             .assignment = assignment,
-                            .room = spec->n_after + MIN(core->board.in_force.n, DECISIONS_GIVEN),
+                            .room = spec->n_after + MIN(core->board.n_in_force, DECISIONS_GIVEN),
                             .left = UPSTREAM_BYTES_MAX};
     assignment->cards = arena_alloc(request->arena, (parcel.room + 1) * sizeof(Baton__Card *));
     add_handoffs(core, task, spec, &parcel);
-    parcel.room = assignment->n_cards + MIN(core->board.in_force.n, DECISIONS_GIVEN);
+    parcel.room = assignment->n_cards + MIN(core->board.n_in_force, DECISIONS_GIVEN);
     add_decisions(core, task, spec, &parcel);
 }

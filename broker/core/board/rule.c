@@ -68,6 +68,7 @@ const struct card_kind card_area = {
     .named = true,
     .is_rule = true,
     .verbs = {[VERB(SET)] = area_set, [VERB(REMOVE)] = rule_remove},
+    .weigh = area_weigh,
 };
 
 /* ---- levels of severity: how fast who must answer ---- */
