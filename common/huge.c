@@ -16,6 +16,13 @@
 
 enum { AHEAD_BYTES = 16 * HUGE_BYTES };
 
+/* A sanitizer watches over malloc's pieces only. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { IS_WATCHED = 1 };
+#else
+enum { IS_WATCHED = 0 };
+#endif
+
 static struct ahead {
     pthread_mutex_t mutex;
     pthread_cond_t moved;
@@ -68,24 +75,12 @@ take_ahead(size_t bytes)
     return p;
 }
 
-/* A sanitizer watches over malloc's pieces only. */
-#if defined(__SANITIZE_ADDRESS__)
 void *
 xmalloc_huge(size_t bytes)
 {
-    return xcalloc(1, bytes);
-}
-
-void
-xfree_huge(void *p, size_t bytes)
-{
-    (void)bytes;
-    free(p);
-}
-#else
-void *
-xmalloc_huge(size_t bytes)
-{
+    if (IS_WATCHED) {
+        return xcalloc(1, bytes);
+    }
     void *p = take_ahead(whole(bytes));
     p = p ? p : reserve(whole(bytes));
     CHECK(p);
@@ -95,9 +90,12 @@ xmalloc_huge(size_t bytes)
 void
 xfree_huge(void *p, size_t bytes)
 {
-    CHECK(!p || munmap(p, whole(bytes)) == 0);
+    if (IS_WATCHED) {
+        free(p);
+    } else {
+        CHECK(!p || munmap(p, whole(bytes)) == 0);
+    }
 }
-#endif
 
 void *
 xcalloc_huge(size_t n, size_t bytes)
