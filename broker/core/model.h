@@ -24,6 +24,7 @@ struct resource {
     uint32_t used;     /* sum of amounts; WHOLE when taken whole */
     uint32_t n_shared; /* shared holders */
     uint32_t n_claims; /* of tasks in memory; the resource is forgotten with the last, unless set */
+    uint32_t n_frozen; /* open incidents that freeze it: as if it were paused */
     bool set;          /* capacity was given */
     bool paused;
     struct line *lines;

@@ -238,7 +238,7 @@ claim_is_free(const struct core *core, const char *name, uint32_t amount, bool s
         path_name_up(part);
         const struct resource *at = resource_find(core, part);
         if (pause_find(core, BATON__PAUSE__SCOPE__LOCK, part) ||
-            (at && (at->paused || at->used || (!shared && at->n_shared) ||
+            (at && (at->paused || at->n_frozen || at->used || (!shared && at->n_shared) ||
                     lines_reserve(core, at, task)))) {
             return false;
         }
@@ -418,7 +418,7 @@ bool
 resource_is_paused(const struct resource *resource)
 {
     for (const struct resource *at = resource; at; at = at->above) {
-        if (at->paused) {
+        if (at->paused || at->n_frozen) {
             return true;
         }
     }

@@ -61,7 +61,7 @@ resource_view(const struct core *core, struct core_request *request,
     view->name = resource->name;
     view->capacity = resource->capacity;
     view->used = resource->n_shared ? resource->n_shared : MIN(resource->used, resource->capacity);
-    view->paused = resource->paused;
+    view->paused = resource->paused || resource->n_frozen;
     view->holders = arena_alloc(arena, 100 * sizeof *view->holders);
     for (uint32_t w = 1; w < core->n_workers; w++) {
         for (uint32_t slot = core->workers[w]->first; slot;) {

@@ -265,6 +265,27 @@ why_reservation(struct why *w, const Baton__Card *card, const char *name)
     cause->at = card->rings_at;
 }
 
+/* An open incident freezes it, or a path that it meets. */
+static void
+why_frozen(struct why *w, const struct resource *resource)
+{
+    for (uint32_t slot = w->core->board.first; slot; slot = board_at(w->core, slot)->next) {
+        const Baton__Card *card = board_at(w->core, slot)->message;
+        bool open = card->kind == KIND(INCIDENT) && !card_has_ended(card);
+        for (size_t i = 0; open && i < card->n_items; i++) {
+            const Baton__Item *item = card->items[i];
+            if (strcmp(item->tag, "freeze") == 0 && path_names_meet(item->name, resource->name)) {
+                unsigned long long number = card->number;
+                add(w, BATON__REASON__REASON_LOCK_PAUSED,
+                    SAY("whoever ends it: baton incident resolve %llu CAUSE", number),
+                    SAY("resource %s is frozen by incident #%llu: %s", item->name, number,
+                        card->title))
+                    ->name = item->name;
+            }
+        }
+    }
+}
+
 static void
 why_claims(struct why *w)
 {
@@ -277,6 +298,9 @@ why_claims(struct why *w)
                 why_pause(w, BATON__PAUSE__SCOPE__LOCK, pause->name,
                           BATON__REASON__REASON_LOCK_PAUSED, SAY("resource %s", pause->name));
             }
+        }
+        if (resource_is_paused(resource)) {
+            why_frozen(w, resource);
         }
     }
     bool reserved;

@@ -243,11 +243,26 @@ read_required(struct card_draft *draft, const struct node *list)
     }
 }
 
+/* Resources: a list of names. */
+static void
+read_freeze(struct card_draft *draft, const struct node *list)
+{
+    if (list->kind == NODE_NULL || !field_is(draft->plan, draft->source, list, NODE_LIST)) {
+        return;
+    }
+    for (const struct node *node = list->first; node; node = node->next) {
+        const char *name;
+        if (field_text(draft->plan, draft->source, node, PATH_NAME_BYTES_MAX, &name)) {
+            card_add_item(draft, "freeze")->name = name;
+        }
+    }
+}
+
 static void
 read_level(struct plan *plan, const struct source *source, const struct node *entry)
 {
-    static const char *const keys[] = {"description", "response_time", "agents_required",
-                                       "yield",       "contacts",      NULL};
+    static const char *const keys[] = {
+        "description", "response_time", "agents_required", "yield", "freeze", "contacts", NULL};
     struct card_draft draft;
     card_begin(&draft, plan, source, BATON_CARD_LEVEL);
     draft.card.name = entry->key;
@@ -267,6 +282,8 @@ read_level(struct plan *plan, const struct source *source, const struct node *en
             read_required(&draft, node);
         } else if (node_is(node, "contacts")) {
             card_read_items(&draft, node, "contact");
+        } else if (node_is(node, "freeze")) {
+            read_freeze(&draft, node);
         } else if (node_is(node, "yield")) {
             if (field_bool(plan, source, node, &yields) && yields) {
                 card_add_item(&draft, "yield")->value = 1;

@@ -103,8 +103,20 @@ set_clock(struct model *m, struct m_card *of)
 }
 
 static void
+freeze(struct model *m, struct m_card *of)
+{
+    for (int i = 0; i < m->n_cards; i++) {
+        const struct m_card *card = &m->cards[i];
+        of->frozen |= card->kind == BATON__CARD_KIND__CARD_LEVEL && card->project == of->project &&
+                      card->severity == 1 && of->severity == 1;
+    }
+    m->order_valid = false;
+}
+
+static void
 call_roles(struct model *m, struct m_card *of)
 {
+    freeze(m, of);
     of->calling = (uint8_t)(required(m, of, of->severity) & ~summoned(of));
     of->owed = is_lonely(m, of->calling) && of->rung < LADDER;
     set_clock(m, of);
@@ -167,8 +179,8 @@ set_level(struct world *w, int project, int severity)
     card.project = arena_strdup(&w->arena, sim_projects[made.project]);
     card.name = arena_printf(&w->arena, "P%d", made.severity - 1);
     card.severity = made.severity;
-    Baton__Item items[4], *list[4];
-    static const char *const tags[] = {"response", "yield", "required", "required"};
+    Baton__Item items[5], *list[5];
+    static const char *const tags[] = {"response", "yield", "required", "required", "freeze"};
     for (size_t i = 0; i < ARRAY_LEN(items); i++) {
         baton__item__init(&items[i]);
         items[i].tag = arena_strdup(&w->arena, tags[i]);
@@ -179,7 +191,8 @@ set_level(struct world *w, int project, int severity)
     items[2].name = arena_strdup(&w->arena, made.severity == 1 ? "infra" : "owner");
     items[3].name = arena_strdup(&w->arena, "backend");
     card.items = list;
-    card.n_items = made.severity == 1 ? 4 : 3;
+    items[4].name = arena_strdup(&w->arena, sim_resources[M_FROZEN]);
+    card.n_items = made.severity == 1 ? 5 : 3;
     if (board_post(w, &message, &ret, CODE(OK)) != BATON__CODE__CODE_OK) {
         return;
     }
@@ -464,6 +477,7 @@ take_ring(struct world *w, const Baton__Event *e, struct m_card *of, unsigned be
     }
     bool reached = of->rung > 1 || area_of(m, of);
     of->severity = (uint8_t)(of->severity > 1 ? of->severity - 1 : 1);
+    freeze(m, of);
     if (e->card->severity != of->severity) {
         sim_fail(w, "incident %llu is P%u on rung %u", (unsigned long long)of->number,
                  e->card->severity - 1, of->rung);

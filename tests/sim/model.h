@@ -278,6 +278,7 @@ struct m_card {
     uint8_t told;         /* as its latest event had it */
     uint8_t missed;       /* written down as such */
     uint16_t preempted;   /* so many tasks are named that made way */
+    bool frozen;          /* the resource that its level freezes */
     bool called_off;      /* resolved in this step: what has not begun is cancelled */
     /* Reservation. */
     uint64_t under; /* token */
@@ -371,6 +372,7 @@ void model_order(struct model *m);
 reasons model_obstacles(const struct model *m, int t, uint32_t reserved, bool with_vague,
                         uint32_t *ret_waits_for);
 extern const char *const sim_resources[M_RESOURCES];
+enum { M_FROZEN = 1 }; /* of them, by a P0 with a level */
 /* True when the resources are the same, or paths of which one lies in the other. */
 bool model_meet(int a, int b);
 bool model_is_path(int resource);

@@ -268,6 +268,13 @@ lock_is_paused(const struct model *m, int r)
             return true;
         }
     }
+    for (int i = 0; i < m->n_cards; i++) {
+        const struct m_card *card = &m->cards[i];
+        if (card->kind == BATON__CARD_KIND__CARD_INCIDENT && model_card_is_open(card) &&
+            card->frozen && model_meet(M_FROZEN, r)) {
+            return true;
+        }
+    }
     return false;
 }
 

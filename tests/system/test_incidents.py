@@ -80,6 +80,26 @@ class Incidents(SystemTest):
         task = self.ok("take", "--role", role).json()
         return task, {"BATON_TOKEN": str(task["token"])}
 
+    def test_what_its_level_freezes_is_given_to_nobody_until_it_is_resolved(self):
+        rules = self.dir / "freeze.yaml"
+        rules.write_text("severity_levels: {P0: {response_time: 15 minutes, agents_required: "
+                         "[Backend], freeze: [deploy]}}\n")
+        self.ok("apply", rules)
+        for name in ("one", "two"):
+            self.ok("add", name, "--role", "testing", "--resource", "deploy")
+        _, env = self.take("testing")
+        card = self.open("P0")
+        self.assertEqual([i["name"] for i in self.items(card, "freeze")], ["deploy"])
+        self.ok("complete", env=env)  # whoever had it keeps it to the end
+        self.assertEqual(self.baton(self.running, "take", "--role", "testing").status, 75)
+        self.running.restart()
+        self.assertEqual(self.baton(self.running, "take", "--role", "testing").status, 75)
+        why = [c for c in self.ok("why", "two").json()["causes"] if c["reason"] == "lock_paused"]
+        self.assertIn(f"frozen by incident #{card['number']}", why[0]["text"])
+        self.assertIn(f"baton incident resolve {card['number']}", why[0]["who"])
+        self.ok("incident", "resolve", card["number"], "a cable")
+        self.take("testing")
+
     def test_the_roles_are_called_before_all_else_and_answer_by_starting(self):
         self.workers("infra", "backend")
         self.ok("add", "old", "--role", "infra", "--priority", "critical", "--deadline", "+1s")

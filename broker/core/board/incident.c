@@ -275,9 +275,21 @@ patience_of(const Baton__Card *card)
 }
 
 static void
+weigh_freeze(struct core *core, const char *name, int by)
+{
+    struct resource *resource = resource_make(core, name);
+    resource->n_claims += (uint32_t)by;
+    resource->n_frozen += (uint32_t)by;
+    path_count_pause(resource, by);
+}
+
+static void
 incident_weigh(struct core *core, const Baton__Card *card, int by)
 {
     for (size_t i = 0; i < card->n_items && !card_has_ended(card); i++) {
+        if (strcmp(card->items[i]->tag, "freeze") == 0) {
+            weigh_freeze(core, card->items[i]->name, by);
+        }
         bool summoned = strcmp(card->items[i]->tag, "summoned") == 0;
         struct task *task = summoned ? task_by_key(core, card->items[i]->number) : NULL;
         if (task) {
@@ -296,6 +308,13 @@ incident_shift(struct core *core, const Baton__Card *card, struct core_out *out,
     (void)out;
     (void)at;
     for (size_t i = 0; i < card->n_items; i++) {
+        struct resource *resource = strcmp(card->items[i]->tag, "freeze") == 0
+                                        ? resource_find(core, card->items[i]->name)
+                                        : NULL;
+        if (resource) {
+            resource_wake(core, resource);
+            resource_forget_if_unused(core, resource);
+        }
         bool summoned = strcmp(card->items[i]->tag, "summoned") == 0;
         struct task *task = summoned ? task_by_key(core, card->items[i]->number) : NULL;
         if (task && task_is_live(task)) {

@@ -171,6 +171,22 @@ add_missed(const struct core *core, struct core_request *request, Baton__Card *n
     }
 }
 
+/* What its level freezes is nobody's from now on, until the incident is resolved. */
+static void
+freeze(const struct core *core, struct core_request *request, Baton__Card *next)
+{
+    const Baton__Card *level = incident_level(core, next);
+    uint32_t n = core->n_resources;
+    for (size_t i = 0; level && i < level->n_items; i++) {
+        const char *name = level->items[i]->name;
+        if (strcmp(level->items[i]->tag, "freeze") != 0 || card_item(next, "freeze", name) ||
+            (!resource_find(core, name) && n++ >= RESOURCES_MAX)) {
+            continue;
+        }
+        card_item_add(request, next, "freeze", name)->at = request->now;
+    }
+}
+
 /* One rung up. True: it can't stay there, since nobody is there to answer. */
 static bool
 escalate(struct core *core, struct core_request *request, const struct card *card)
@@ -187,6 +203,7 @@ escalate(struct core *core, struct core_request *request, const struct card *car
     }
     uint32_t roles = tell_rung(core, request, &next, &reached);
     roles |= incident_roles(core, &next, &unknown);
+    freeze(core, request, &next);
     bool lonely = summon(core, request, &next, roles);
     set_clock(core, request, &next);
     board_emit(core, request, &next, VERB(VERB_UNSPECIFIED));
@@ -210,6 +227,7 @@ incident_call(struct posting *p, struct card *card)
     Baton__Card next = board_copy(card);
     uint64_t number = next.number;
     uint32_t roles = incident_roles(p->core, &next, &unknown);
+    freeze(p->core, p->request, &next);
     bool lonely = summon(p->core, p->request, &next, roles);
     set_clock(p->core, p->request, &next);
     board_emit(p->core, p->request, &next, p->post->verb);

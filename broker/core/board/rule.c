@@ -3,6 +3,7 @@
  * them up. */
 #include "broker/core/board/board.h"
 
+#include "common/path_name.h"
 #include "common/text.h"
 
 #include <string.h>
@@ -88,11 +89,25 @@ required_is_fine(const Baton__Item *item)
            strcmp(item->name, "any") == 0;
 }
 
+/* Brings the name into its one form. */
+static bool
+freeze_is_fine(struct posting *p, Baton__Item *item)
+{
+    char name[RESOURCE_NAME_ROOM];
+    if (resource_name_read(item->name, name) ||
+        (!path_name_is(name) && !name_is_valid(name, NAME_BYTES_MAX))) {
+        return false;
+    }
+    item->name = arena_strdup(p->request->arena, name);
+    return true;
+}
+
 static Baton__Code
 level_set(struct posting *p)
 {
     size_t n_responses = 0;
     rule_replace(p);
+    card_items_own(p->request, &p->next);
     if (!p->next.severity) {
         return refuse(p->request, BATON__CODE__CODE_INVALID, "card.severity",
                       "which severity? a level is of P0, P1, P2 or P3");
@@ -107,9 +122,13 @@ level_set(struct posting *p)
         if (strcmp(item->tag, "required") == 0 && !required_is_fine(item)) {
             return bad_item(p, i, "required is a role, \"owner\" or \"any\"");
         }
-        if (!is_response && strcmp(item->tag, "required") != 0 &&
+        bool freezes = strcmp(item->tag, "freeze") == 0;
+        if (freezes && !freeze_is_fine(p, p->next.items[i])) {
+            return bad_item(p, i, "freeze is the name of a resource");
+        }
+        if (!is_response && !freezes && strcmp(item->tag, "required") != 0 &&
             strcmp(item->tag, "contact") != 0 && strcmp(item->tag, "yield") != 0) {
-            return bad_item(p, i, "a level has response, required, contact and yield");
+            return bad_item(p, i, "a level has response, required, contact, yield and freeze");
         }
     }
     if (n_responses != 1) {
