@@ -152,6 +152,21 @@ class Decisions(SystemTest):
         self.assertEqual(given, {"API": ["db-engine"], "UI": [], "UI2": ["db-engine"],
                                  "DB": ["db-engine"]})
 
+    def test_an_areas_rule_says_who_gets_what_was_decided_before(self):
+        self.propose()
+        self.ok("decision", "decide", "db-engine", "PostgreSQL", "--role", "backend")
+        for role in ("frontend", "infra"):
+            self.ok("add", role, "--role", role)
+        rules = self.dir / "rules.yaml"
+        rules.write_text(RULES.replace("Infrastructure Agent", "Frontend Agent"))
+        self.ok("apply", rules)
+        for _ in range(2):  # from the facts, and from a restart
+            for role, n in (("frontend", 1), ("infra", 0)):
+                task, _ = self.take(role)
+                self.assertEqual(len(task["decisions"]), n, role)
+                self.ok("return", "--token", task["token"])
+            self.running.restart()
+
     def test_a_worker_tells_the_agent(self):
         self.propose()
         self.ok("decision", "decide", "db-engine", "PostgreSQL, 16 or later", "--role", "backend")
