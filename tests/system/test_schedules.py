@@ -229,6 +229,8 @@ class Occurrences(ScheduleTest):
         for policy in ("run-once", "skip", "all:2"):
             self.ok("schedule", "set", policy.replace(":", ""), "--when", "daily 12:00", "--missed", policy,
                     "--overlap", "queue", "--role", "infra")
+        self.ok("schedule", "set", "hours", "--when", "hourly", "--missed", "all:5", "--overlap", "queue",
+                "--role", "infra")
         self.running.stop()
         self.clock.set(self.BEGIN + datetime.timedelta(days=3))
         self.running.start()
@@ -236,6 +238,7 @@ class Occurrences(ScheduleTest):
         self.assertEqual(self.ids("run-once"), ["2025-08-15T12:00:00Z"])
         self.assertEqual(self.ids("all2"), ["2025-08-14T12:00:00Z", "2025-08-15T12:00:00Z"])
         self.assertEqual(self.ids("skip"), [])
+        self.assertEqual(self.ids("hours"), [f"2025-08-15T{hour:02}:00:00Z" for hour in range(9, 14)])
         self.clock.move(self.running, datetime.datetime(2025, 8, 16, 12, 0, 1))
         for name, n in (("run-once", 2), ("all2", 3), ("skip", 1)):
             self.assertEqual(len(self.ids(name)), n)

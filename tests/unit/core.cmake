@@ -11,3 +11,5 @@ baton_unit_test(core_budgets SOURCES unit/core_budgets.c unit/core_bench.c LIBS 
 baton_unit_test(core_yields SOURCES unit/core_yields.c unit/core_bench.c LIBS baton_core)
 baton_unit_test(core_incidents SOURCES unit/core_incidents.c unit/core_bench.c LIBS baton_core)
 baton_unit_test(core_handoffs SOURCES unit/core_handoffs.c unit/core_bench.c LIBS baton_core)
+baton_unit_test(core_blockers SOURCES unit/core_blockers.c unit/core_bench.c LIBS baton_core)
+baton_unit_test(core_tokens SOURCES unit/core_tokens.c unit/core_bench.c LIBS baton_core)
