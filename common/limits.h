@@ -54,6 +54,7 @@ enum {
     CARD_TEXT_BYTES_MAX = 64 * 1024,         /* its text, its outcome, the text of an item */
     CARD_ITEMS_MAX = 500,
     DECISIONS_GIVEN = 200,                /* with a task, at most */
+    ROLE_HANDOFFS_GIVEN = 50,             /* … of those that are of no task */
     CARD_TAG_BYTES_MAX = 32,              /* tags and units of items */
     SCHEDULE_NAME_BYTES_MAX = 100,        /* a task's id is this and a time */
     SCHEDULE_OPEN_MAX = 200,              /* occurrences of one schedule that have not ended */

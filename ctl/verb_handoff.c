@@ -178,8 +178,11 @@ handoff_give(struct ctl *ctl, int argc, char **argv)
     } else if (optind < argc) {
         status = take_file(ctl, argv[optind], &form);
     }
-    if (status == CTL_YES && !form.card.task && !getenv("BATON_TOKEN")) {
-        status = ctl_usage(ctl, "of which task? --task ID");
+    bool is_bound = form.card.task || getenv("BATON_TOKEN") ||
+                    (form.card.role && form.card.to_role);
+    if (status == CTL_YES && !is_bound) {
+        status = ctl_usage(ctl, "of which task? --task ID; or from which role to which? --from R "
+                                "--to R");
     }
     if (status == CTL_YES) {
         mark_missing(&form);

@@ -187,6 +187,7 @@ struct board {
     uint32_t n_free;
     uint32_t n;            /* cards */
     uint32_t n_unanswered; /* handoffs */
+    uint32_t n_for_roles;  /* groups of those that are of no task */
     uint32_t n_roles;      /* rules of roles */
     uint32_t n_stale;      /* roles that did not speak when they had said */
     uint32_t first, last;  /* by number … */

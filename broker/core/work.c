@@ -131,7 +131,8 @@ assignment_fill(const struct core *core, struct core_request *request, const str
     assignment->spec.len = task->spec_bytes;
     add_upstream(core, request, task, assignment);
     add_note(request, task, assignment);
-    if (core->board.n && task->role < ROLES_N && (task->edges->n_ins || core->board.n_in_force)) {
+    if (core->board.n && task->role < ROLES_N &&
+        (task->edges->n_ins || core->board.n_in_force || core->board.n_for_roles)) {
         cards_deliver(core, request, task, assignment);
     }
     if (core->n_budgets) {

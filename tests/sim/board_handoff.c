@@ -18,7 +18,7 @@ static bool
 task_depends_on(const struct model *m, int t, int on)
 {
     const struct m_spec *spec = &m->task[t].spec;
-    for (int i = 0; i < spec->n_edges; i++) {
+    for (int i = 0; i < spec->n_edges && on >= 0; i++) { /* -1: of no task */
         if (spec->edges[i].id == m->task[on].id && spec->edges[i].project == m->task[on].project) {
             return true;
         }
@@ -211,6 +211,43 @@ give(struct world *w)
     }
 }
 
+/* From role to role, of no task. */
+static void
+give_to_role(struct world *w)
+{
+    struct model *m = w->m;
+    Baton__Card card = BATON__CARD__INIT;
+    Baton__Post message = BATON__POST__INIT;
+    Baton__Posted ret;
+    if (!board_make_room(m) || !m->n_tasks) {
+        return;
+    }
+    const struct m_task *somewhere = &m->task[pick(w, (uint64_t)m->n_tasks)];
+    struct m_card made = {.kind = BATON__CARD_KIND__CARD_HANDOFF,
+                          .created_at = m->now,
+                          .state = STATE(SUBMITTED),
+                          .project = somewhere->project,
+                          .role = (int8_t)pick(w, (uint64_t)w->rates.roles),
+                          .to_role = (int8_t)pick(w, (uint64_t)w->rates.roles),
+                          .task = -1};
+    codes expected = CODE(OK);
+    message.verb = BATON__CARD_VERB__CARD_RAISE;
+    message.card = &card;
+    card.kind = BATON__CARD_KIND__CARD_HANDOFF;
+    card.project = arena_strdup(&w->arena, sim_projects[made.project]);
+    card.role = arena_strdup(&w->arena, role_names[made.role]);
+    card.to_role = arena_strdup(&w->arena, role_names[made.to_role]);
+    add_item(w, &card, "completed", "", "the schema");
+    if (pick(w, 8) == 0) {
+        *(pick(w, 2) ? &card.role : &card.to_role) = arena_strdup(&w->arena, "");
+        expected = CODE(INVALID);
+    }
+    if (board_post(w, &message, &ret, expected) == BATON__CODE__CODE_OK) {
+        made.number = ret.card->number;
+        m->cards[m->n_cards++] = made;
+    }
+}
+
 /* ---- answer ---- */
 
 /* Often one that depends on it. */
@@ -234,7 +271,7 @@ sends_back(const struct model *m, int receiver, int from)
 {
     const struct m_task *task = &m->task[receiver];
     bool needs = false;
-    for (int i = 0; i < task->spec.n_edges; i++) {
+    for (int i = 0; i < task->spec.n_edges && from >= 0; i++) {
         const struct m_edge *e = &task->spec.edges[i];
         needs |= e->id == m->task[from].id && e->project == m->task[from].project && !e->any &&
                  e->condition <= BATON__CONDITION__CONDITION_FINISHED;
@@ -242,7 +279,7 @@ sends_back(const struct model *m, int receiver, int from)
     bool in_time = m->state[receiver] == LEASED ||
                    (m->state[receiver] == RUNNING &&
                     m->now < task->started_at + INT64_C(24) * 3600000);
-    return needs && in_time && m->state[from] == DONE && !m->task[from].archived &&
+    return from >= 0 && needs && in_time && m->state[from] == DONE && !m->task[from].archived &&
            !model_is_replaced(m, from);
 }
 
@@ -258,7 +295,8 @@ answer(struct world *w)
     for (int i = 0; i < m->n_cards && upstream && !of; i++) {
         /* One whose work somebody goes on with now. */
         struct m_card *at = &m->cards[i];
-        bool open = is_handoff(at) && model_card_is_open(at) && m->state[at->task] == DONE;
+        bool open = is_handoff(at) && model_card_is_open(at) && at->task >= 0 &&
+                    m->state[at->task] == DONE;
         for (int t = 0; t < m->n_tasks && open && !of; t++) {
             of = model_holds_lease(m, t) && task_depends_on(m, t, at->task) ? at : NULL;
         }
@@ -303,7 +341,9 @@ answer(struct world *w)
 void
 step_handoff(struct world *w)
 {
-    if (pick(w, 2)) {
+    if (pick(w, 12) == 0) {
+        give_to_role(w);
+    } else if (pick(w, 2)) {
         give(w);
     } else {
         answer(w);
@@ -319,7 +359,7 @@ latest_of(const struct model *m, const struct m_edge *edge)
     const struct m_card *latest = NULL;
     for (int i = 0; i < m->n_cards; i++) {
         const struct m_card *card = &m->cards[i];
-        if (is_handoff(card) && m->task[card->task].id == edge->id &&
+        if (is_handoff(card) && card->task >= 0 && m->task[card->task].id == edge->id &&
             m->task[card->task].project == edge->project &&
             (!latest || card->number > latest->number)) {
             latest = card;
@@ -345,6 +385,29 @@ handoff_check_given(struct world *w, int t, const Baton__Assignment *a)
         if (latest && (n != owed || n_latest != owed)) {
             sim_fail(w, "%s gets %zu handoffs of one task, of which %zu are the latest",
                      w->names[w->m->task[t].id], n, n_latest);
+        }
+    }
+}
+
+/* Those of no task to its role that nobody has answered, each once, and no other. */
+void
+handoff_check_given_to_role(struct world *w, int t, const Baton__Assignment *a)
+{
+    const struct m_task *task = &w->m->task[t];
+    for (int i = 0; i < w->m->n_cards; i++) {
+        const struct m_card *card = &w->m->cards[i];
+        size_t n = 0;
+        if (!is_handoff(card) || card->task >= 0) {
+            continue;
+        }
+        for (size_t k = 0; k < a->n_cards; k++) {
+            n += a->cards[k]->number == card->number;
+        }
+        bool owed = card->state == STATE(SUBMITTED) && card->project == task->project &&
+                    card->to_role == task->spec.role;
+        if (n != owed) {
+            sim_fail(w, "%s gets handoff %llu to a role %zu times", w->names[task->id],
+                     (unsigned long long)card->number, n);
         }
     }
 }

@@ -281,6 +281,7 @@ void handoff_take_event(struct world *w, const Baton__Event *e, struct m_card *c
 void handoff_check(struct world *w);
 /* The latest of each task that it depends on comes with the task, unless it was rejected. */
 void handoff_check_given(struct world *w, int t, const Baton__Assignment *a);
+void handoff_check_given_to_role(struct world *w, int t, const Baton__Assignment *a);
 
 /* ---- check.c ---- */
 /* Takes in the events that came out and compares all tasks that changed. */

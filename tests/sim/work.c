@@ -188,6 +188,7 @@ take_assignment(struct world *w, const Baton__Assignment *a, const struct wanted
                  (ull)a->key, a->role, a->attempt, (long long)a->lease_ms);
     }
     handoff_check_given(w, t, a);
+    handoff_check_given_to_role(w, t, a);
     decision_check_given(w, t, a);
     model_leased(m, t, a->token, wanted->worker, a->lease_ms, wanted->ask.sessionless);
 }

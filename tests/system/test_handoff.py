@@ -107,6 +107,38 @@ class Handoffs(SystemTest):
         self.ok("return", "--token", task["token"])
         self.assertEqual(self.ok("take", "--role", "backend").json()["handoffs"], [])
 
+    def test_one_of_no_task_goes_from_role_to_role_until_it_is_answered(self):
+        path = self.dir / "handoff.yaml"
+        path.write_text("""
+handoff_template:
+  from_agent: "Infrastructure Agent"
+  to_agent: "Backend Agent"
+  timestamp: "2025-08-12T10:00:00Z"
+  task_completed: ["PostgreSQL is up"]
+  dependencies_ready: ["Database Ready"]
+  notes: "Port 5433"
+""")
+        self.ok("add", "W", "--role", "backend", "--after", "signal:database-ready")
+        self.ok("add", "I", "--role", "infra")
+        number = self.ok("handoff", "give", path).json()["number"]
+        self.assertEqual(self.ok("show", "W").json()["state"], "ready")
+        self.assertEqual([c["number"] for c in self.ok("handoff", "list", "--unanswered").lines()],
+                         [number])
+        self.running.restart()
+        self.assertEqual(self.ok("take", "--role", "infra").json()["handoffs"], [])
+        task = self.ok("take", "--role", "backend").json()
+        self.assertEqual([(c["number"], c["text"]) for c in task["handoffs"]],
+                         [(number, "Port 5433")])
+        self.ok("complete", "--token", task["token"])
+        self.assertEqual(self.state(number), "submitted")
+        self.ok("add", "W2", "--role", "backend")
+        task = self.ok("take", "--role", "backend").json()
+        self.assertEqual(len(task["handoffs"]), 1)
+        self.ok("handoff", "accept", number, env={"BATON_TOKEN": str(task["token"])})
+        self.ok("add", "W3", "--role", "backend")
+        self.assertEqual(self.ok("take", "--role", "backend").json()["handoffs"], [])
+        self.no(64, "from which role to which", "handoff", "give", "--from", "infra", "--notes", "x")
+
     def test_a_worker_hands_it_to_the_agent(self):
         self.ok("handoff", "give", "--task", "DB", "--notes", "Port 5433", "--next", "migrate",
                 "--artifact", "gone.sql=the tables")

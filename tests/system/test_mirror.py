@@ -92,8 +92,10 @@ class Mirror(SystemTest):
         self.assertIn("baton apply", self.page("inbox/refused/c.yaml.reason.txt"))
         self.assertIn("GHOST", self.page("inbox/refused/d.json.reason.txt"))
         (inbox / "e.yaml").write_text("handoff: {from_agent: Backend, to_agent: Frontend, notes: x}\n")
+        (inbox / "f.yaml").write_text("handoff: {from_agent: Backend, notes: x}\n")
         self.once()
-        self.assertIn("add task: ID", self.page("inbox/refused/e.yaml.reason.txt"))
+        self.assertEqual([c["to_role"] for c in self.ok("handoff", "list").lines()], ["frontend"])
+        self.assertIn("from which role to which", self.page("inbox/refused/f.yaml.reason.txt"))
         self.assertTrue((inbox / "note.txt").exists())
         # What was refused is decided afresh when what it needs is there.
         (inbox / "g.yaml").write_text("incident: {severity: P1, title: slow, task: NEW-1}\n")

@@ -179,13 +179,22 @@ board_next_at(const struct core *core)
     return board_surplus(core) ? 0 : clocks_next_at(core);
 }
 
-/* ---- cards of a task ---- */
+/* ---- cards of a task, or for a role ---- */
+
+enum group_of { OF_NOTHING, OF_TASK, OF_ROLE };
+
+static enum group_of
+group_of(const Baton__Card *card)
+{
+    bool for_role = card->kind == KIND(HANDOFF) && !card_has_ended(card);
+    return card->task[0] ? OF_TASK : for_role ? OF_ROLE : OF_NOTHING;
+}
 
 static struct card_group *
-group_find(const struct core *core, const char *project, const char *task)
+group_find(const struct core *core, enum group_of of, const char *project, const char *name)
 {
     size_t bytes;
-    char *key = name_key(1, project, task, &bytes);
+    char *key = name_key(of, project, name, &bytes);
     struct card_group *group;
     HASH_FIND(by_key, core->board.groups, key, bytes, group);
     free(key);
@@ -196,14 +205,17 @@ static void
 group_join(struct core *core, struct card *card)
 {
     const Baton__Card *message = card->message;
-    if (!message->task[0]) {
+    enum group_of of = group_of(message);
+    const char *name = of == OF_TASK ? message->task : message->to_role;
+    if (of == OF_NOTHING) {
         return;
     }
-    struct card_group *group = group_find(core, message->project, message->task);
+    struct card_group *group = group_find(core, of, message->project, name);
     if (!group) {
         size_t bytes;
         group = xcalloc(1, sizeof *group);
-        group->key = name_key(1, message->project, message->task, &bytes);
+        group->key = name_key(of, message->project, name, &bytes);
+        core->board.n_for_roles += of == OF_ROLE;
         HASH_ADD_KEYPTR(by_key, core->board.groups, group->key, bytes, group);
     }
     card->group = group;
@@ -236,6 +248,7 @@ group_leave(struct core *core, struct card *card)
     }
     card->group = NULL;
     if (!group->first) {
+        core->board.n_for_roles -= group->key[0] == OF_ROLE;
         HASH_DELETE(by_key, core->board.groups, group);
         free(group->key);
         free(group);
@@ -245,7 +258,16 @@ group_leave(struct core *core, struct card *card)
 struct card *
 board_first_of(const struct core *core, const char *project, const char *task)
 {
-    const struct card_group *group = group_find(core, project, task);
+    const struct card_group *group = group_find(core, OF_TASK, project, task);
+    return group ? board_at(core, group->first) : NULL;
+}
+
+struct card *
+board_first_for(const struct core *core, const char *project, const char *role)
+{
+    const struct card_group *group = core->board.n_for_roles
+                                         ? group_find(core, OF_ROLE, project, role)
+                                         : NULL;
     return group ? board_at(core, group->first) : NULL;
 }
 
@@ -450,6 +472,9 @@ evolve_card_put(struct core *core, const Baton__Fact *fact, uint64_t seq, struct
         baton__card__free_unpacked(card->message, NULL);
         card->message = message;
         identity_join(core, card);
+        if (group_of(message) == OF_NOTHING) {
+            group_leave(core, card); /* it waited for a role, and is answered */
+        }
         clock_set(core, card);
     } else {
         message->number = seq;

@@ -31,9 +31,10 @@ struct card {
     UT_hash_handle by_identity;
 };
 
-/* Cards about one task, whether the task is in memory or not. */
+/* Cards about one task, whether the task is in memory or not; or what waits for whoever works in
+ * a role: handoffs of no task that nobody has answered. */
 struct card_group {
-    char *key; /* project, NUL, id; owned */
+    char *key; /* which of the two, project, NUL, id or role; owned */
     uint32_t first, last;
     UT_hash_handle by_key;
 };
@@ -110,6 +111,8 @@ struct card *board_find_proposal(const struct core *core, unsigned kind, const c
 /* The cards about a task, oldest first: the first, and the next one behind it. NULL: none. */
 struct card *board_first_of(const struct core *core, const char *project, const char *task);
 struct card *board_next_of(const struct core *core, const struct card *card);
+/* The unanswered handoffs of no task to a role, oldest first; goes on with board_next_of. */
+struct card *board_first_for(const struct core *core, const char *project, const char *role);
 /* Puts a card in without effect on others: restore. Takes the message. */
 struct card *board_add(struct core *core, Baton__Card *message);
 /* They stand by number, and all weigh in: after a snapshot was loaded and the tasks are linked. */

@@ -1,5 +1,5 @@
-/* The cards that come with a task: handoffs of what it depends on, and the decisions in force in
- * its area. As many as fit. */
+/* The cards that come with a task: handoffs of what it depends on and to its role, and the
+ * decisions in force in its area. As many as fit. */
 #include "broker/core/board/board.h"
 
 #include "common/unpack.h"
@@ -66,6 +66,17 @@ add_handoffs(const struct core *core, const struct task *task, const Baton__Spec
     }
 }
 
+/* Oldest first: they are given until somebody answers. */
+static void
+add_handoffs_to_role(const struct core *core, const struct task *task, struct parcel *parcel)
+{
+    const struct card *card = board_first_for(core, task_project(core, task),
+                                              role_names[task->role]);
+    for (; card && has_room(parcel); card = board_next_of(core, card)) {
+        parcel_add(parcel, card->message);
+    }
+}
+
 /* Newest first. */
 static void
 add_decisions(const struct core *core, const struct task *task, const Baton__Spec *spec,
@@ -94,17 +105,21 @@ void
 cards_deliver(const struct core *core, struct core_request *request, const struct task *task,
               Baton__Assignment *assignment)
 {
-    if (!task->edges->n_ins && !core->board.n_of_areas &&
+    if (!task->edges->n_ins && !core->board.n_of_areas && !core->board.n_for_roles &&
         !decisions_of_role(core, task_project(core, task), role_names[task->role])) {
         return;
     }
     const Baton__Spec *spec = task_unpack(core, task, request->arena);
+    size_t for_role = core->board.n_for_roles ? ROLE_HANDOFFS_GIVEN : 0;
+    size_t room = spec->n_after + for_role + MIN(core->board.n_in_force, DECISIONS_GIVEN);
     struct parcel parcel = {.request = request,
                             .assignment = assignment,
-                            .room = spec->n_after + MIN(core->board.n_in_force, DECISIONS_GIVEN),
+                            .room = spec->n_after,
                             .left = UPSTREAM_BYTES_MAX};
-    assignment->cards = arena_alloc(request->arena, (parcel.room + 1) * sizeof(Baton__Card *));
+    assignment->cards = arena_alloc(request->arena, (room + 1) * sizeof(Baton__Card *));
     add_handoffs(core, task, spec, &parcel);
+    parcel.room = assignment->n_cards + for_role;
+    add_handoffs_to_role(core, task, &parcel);
     parcel.room = assignment->n_cards + MIN(core->board.n_in_force, DECISIONS_GIVEN);
     add_decisions(core, task, spec, &parcel);
 }

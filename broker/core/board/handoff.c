@@ -1,6 +1,7 @@
 /* Handoffs: what an agent leaves to whoever goes on with its work. The latest one of a task counts:
  * it supersedes those that nobody has answered. A task that depends on it and ends done without a
- * word has accepted it. */
+ * word has accepted it. One of no task goes from role to role, and to all tasks of that role until
+ * it is answered. */
 #include "broker/core/board/board.h"
 
 #include "common/text.h"
@@ -82,9 +83,12 @@ check_giver(struct posting *p)
     Baton__Card *next = &p->next;
     const char *of_task = p->task && p->task->role < ROLES_N ? role_names[p->task->role] : NULL;
     if (!next->task[0]) {
-        return refuse(
-            p->request, BATON__CODE__CODE_INVALID, "card.task",
-            "of which task? a handoff hands on the work of a task: add task: ID (--task ID)");
+        bool known = next->role[0] && next->to_role[0];
+        return known ? BATON__CODE__CODE_OK
+                     : refuse(p->request, BATON__CODE__CODE_INVALID,
+                              next->role[0] ? "card.to_role" : "card.role",
+                              "of which task (task: ID, --task ID), or from which role to which "
+                              "(from_agent and to_agent, --role and --to)?");
     }
     if (p->under && p->under != p->task) {
         return refuse(p->request, BATON__CODE__CODE_DENIED, "card.task",
@@ -135,8 +139,10 @@ supersede(struct posting *p, struct card *by)
 static void
 given(struct posting *p, struct card *card)
 {
-    supersede(p, card);
     const Baton__Card *handoff = card->message;
+    if (handoff->task[0]) {
+        supersede(p, card);
+    }
     for (size_t i = 0; i < handoff->n_items; i++) {
         if (strcmp(handoff->items[i]->tag, "ready") == 0) {
             signal_emit(p->core, p->request, handoff, handoff->items[i]->text);
@@ -198,9 +204,9 @@ handoff_answer(struct posting *p, unsigned state)
                         strcmp(next->to_role, role_names[p->under->role]) == 0);
     if (!is_receiver) {
         return refuse(p->request, BATON__CODE__CODE_DENIED, "token",
-                      "handoff #%llu is not for task '%s': it does not depend on '%s', nor is its "
-                      "role asked",
-                      (unsigned long long)next->number, p->under->id, next->task);
+                      "handoff #%llu is not for task '%s': it does not depend on the work that is "
+                      "handed on, nor is its role asked",
+                      (unsigned long long)next->number, p->under->id);
     }
     if (state == CARD(REJECTED) && !p->given->outcome[0]) {
         return refuse(p->request, BATON__CODE__CODE_INVALID, "card.outcome",
