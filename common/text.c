@@ -151,6 +151,35 @@ prose_is_valid(const char *s, size_t bytes_max)
     return true;
 }
 
+uint32_t
+prose_control(const char *s)
+{
+    for (size_t left = strlen(s); left;) {
+        uint32_t c;
+        size_t n = utf8_decode((const uint8_t *)s, left, &c);
+        if (n && is_control(c) && c != '\n' && c != '\t') {
+            return c;
+        }
+        s += n ? n : 1;
+        left -= n ? n : 1;
+    }
+    return 0;
+}
+
+bool
+path_stays_below(const char *path)
+{
+    if (!path[0] || path[0] == '/') {
+        return false;
+    }
+    for (const char *part = path; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL) {
+        if (part[0] == '.' && part[1] == '.' && (!part[2] || part[2] == '/')) {
+            return false;
+        }
+    }
+    return true;
+}
+
 size_t
 text_escape(char *out, size_t room, const char *s, bool lines)
 {

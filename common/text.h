@@ -18,6 +18,12 @@ bool name_is_valid(const char *s, size_t bytes_max);
 /* Free text of one or more lines: valid UTF-8, no control characters but newline and tab. */
 bool prose_is_valid(const char *s, size_t bytes_max);
 
+/* The first control character that it has and should not; 0: none. */
+uint32_t prose_control(const char *s);
+
+/* A path that is relative, not empty, and stays below where it begins. */
+bool path_stays_below(const char *path);
+
 /* Copies s for a terminal or a log line: control characters (C0, C1, ESC, DEL), bidirectional
  * overrides and bytes that are not UTF-8 become \xNN or \u{NN}; newline becomes \n unless `lines`.
  * Writes at most `room` bytes with the NUL and returns the length written. */

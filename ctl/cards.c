@@ -72,11 +72,19 @@ item_json(const struct baton_item *item)
     return object;
 }
 
+/* Reviews of a decision are awaited until it is decided. */
+static int64_t
+due_of(const struct baton_card *card)
+{
+    bool is_decided = card->kind == BATON_CARD_DECISION && card->state == BATON_CARD_IN_FORCE;
+    return is_decided ? 0 : card->due_at;
+}
+
 /* The first ring of a decision's clock is a reminder. */
 static bool
 is_overdue(const struct baton_card *card)
 {
-    return card->rung > (card->kind == BATON_CARD_DECISION ? 1 : 0);
+    return card->kind == BATON_CARD_DECISION ? due_of(card) && card->rung > 1 : card->rung > 0;
 }
 
 json_t *
@@ -102,7 +110,7 @@ card_json(const struct baton_card *card)
     put_text(object, "by", card->by);
     put_time(object, "created_at", card->created_at);
     put_time(object, "changed_at", card->changed_at);
-    put_time(object, "due_at", card->due_at);
+    put_time(object, "due_at", due_of(card));
     put_time(object, "ended_at", card->ended_at);
     json_object_set_new(object, "overdue", json_boolean(is_overdue(card)));
     put_text(object, "outcome", card->outcome);
@@ -167,7 +175,7 @@ card_say(struct ctl *ctl, const struct baton_card *card)
     }
     say(ctl, "by", "%s", card->by);
     say_time(ctl, "made", card->created_at);
-    say_time(ctl, "due", card->due_at);
+    say_time(ctl, "due", due_of(card));
     say_time(ctl, "ended", card->ended_at);
     say(ctl, "ended by", "%s", card->ended_by);
     say_items(ctl, card);
@@ -284,8 +292,8 @@ list_card(const struct baton_card *card, void *context)
     table_add(&listing->table, about(card));
     table_add(&listing->table, card->owner[0] ? card->owner : "-");
     table_add(&listing->table, when_format(card->created_at, ctl_now(), when, sizeof when));
-    table_add(&listing->table, card->due_at && is_open
-                                   ? when_format(card->due_at, ctl_now(), due, sizeof due)
+    table_add(&listing->table, due_of(card) && is_open
+                                   ? when_format(due_of(card), ctl_now(), due, sizeof due)
                                    : "-");
     table_add(&listing->table, card->title[0] ? card->title : card->text);
     return true;

@@ -40,21 +40,40 @@ add_item(struct reading *r, const char *tag)
     return item;
 }
 
+/* NULL: reported; `wanted` is what it should be. */
 static const char *
-text_of(json_t *value, size_t bytes_max)
+text_of(struct reading *r, const char *field, const char *wanted, json_t *value, size_t bytes_max)
 {
     const char *text = json_string_value(value);
-    return text && text[0] && prose_is_valid(text, bytes_max) ? text : NULL;
+    uint32_t control = text ? prose_control(text) : 0;
+    char why[96];
+    if (!text || !text[0]) {
+        fail(r, field, wanted);
+        return NULL;
+    }
+    if (control) {
+        snprintf(why, sizeof why,
+                 "a text has the control character U+%04X in it; only newline and tab are taken",
+                 (unsigned)control);
+        fail(r, field, why);
+        return NULL;
+    }
+    if (!prose_is_valid(text, bytes_max)) {
+        snprintf(why, sizeof why, "a text is longer than %zu bytes", bytes_max);
+        fail(r, field, why);
+        return NULL;
+    }
+    return text;
 }
 
 static bool
 read_line(struct reading *r, const char *field, const char *tag, json_t *value)
 {
-    const char *text = text_of(value, CARD_TEXT_BYTES_MAX);
-    struct baton_item *item = text ? add_item(r, tag) : NULL;
+    const char *text = text_of(r, field, "a list of texts is wanted", value, CARD_TEXT_BYTES_MAX);
     if (!text) {
-        return fail(r, field, "a list of texts is wanted");
+        return false;
     }
+    struct baton_item *item = add_item(r, tag);
     if (!item) {
         return fail(r, field, "more than 500 lines");
     }
@@ -76,31 +95,22 @@ read_lines(struct reading *r, const char *field, const char *tag, json_t *value)
     return true;
 }
 
-/* Relative, and it stays below where it begins. */
-static bool
-path_is_fine(const char *path)
-{
-    for (const char *part = path; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL) {
-        if (part[0] == '.' && part[1] == '.' && (!part[2] || part[2] == '/')) {
-            return false;
-        }
-    }
-    return path[0] != '/';
-}
-
 static bool
 read_artifact(struct reading *r, json_t *value)
 {
-    static const char field[] = "artifacts";
+    static const char field[] = "artifacts", relative[] = "each has a relative path without '..'";
     json_t *described = json_object_get(value, "description");
-    const char *path = text_of(json_is_object(value) ? json_object_get(value, "path") : value,
+    const char *path = text_of(r, field, relative,
+                               json_is_object(value) ? json_object_get(value, "path") : value,
                                TITLE_BYTES_MAX);
-    const char *description = described ? text_of(described, CARD_TEXT_BYTES_MAX) : "";
-    if (!path || !path_is_fine(path)) {
-        return fail(r, field, "each has a relative path without '..'");
+    if (!path || !path_stays_below(path)) {
+        return path && fail(r, field, relative);
     }
+    const char *description = described ? text_of(r, field, "a description is a text", described,
+                                                  CARD_TEXT_BYTES_MAX)
+                                        : "";
     if (!description) {
-        return fail(r, field, "a description is a text");
+        return false;
     }
     struct baton_item *item = add_item(r, "artifact");
     if (!item) {
@@ -182,8 +192,9 @@ read_member(struct reading *r, const char *name, json_t *value)
         return read_artifacts(r, value);
     }
     if (strcmp(name, "notes") == 0) {
-        r->to->card.text = text_of(value, CARD_TEXT_BYTES_MAX);
-        return r->to->card.text || fail(r, "notes", "a text of at most 64 KiB is wanted");
+        r->to->card.text = text_of(r, "notes", "a text of at most 64 KiB is wanted", value,
+                                   CARD_TEXT_BYTES_MAX);
+        return r->to->card.text != NULL;
     }
     snprintf(r->why, HANDOFF_WHY_ROOM,
              "handoff: it has from_agent, to_agent, timestamp, task_completed, dependencies_ready, "

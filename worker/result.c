@@ -12,6 +12,7 @@
 #include "worker/handoff.h"
 #include "worker/limits.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +45,7 @@ wait_for_of(json_t *object)
         return xstrdup("blocker");
     }
     const char *text = json_string_value(wait_for);
-    bool fits = text && strlen(text) <= ID_BYTES_MAX && utf8_is_valid(text, strlen(text));
+    bool fits = text && prose_is_valid(text, ID_BYTES_MAX);
     return fits ? xstrdup(text) : NULL;
 }
 
@@ -111,6 +112,13 @@ result_from_json(json_t *object, const char *source)
     }
     char why[HANDOFF_WHY_ROOM];
     if (!handoff_check(object, why)) {
+        return bad(source, why);
+    }
+    const char *wait_for = json_string_value(json_object_get(object, "wait_for"));
+    uint32_t control = wait_for ? prose_control(wait_for) : 0;
+    if (outcome == BATON_OUTCOME_PARKED && control) {
+        snprintf(why, sizeof why, "wait_for has the control character U+%04X in it",
+                 (unsigned)control);
         return bad(source, why);
     }
     if (outcome == BATON_OUTCOME_PARKED && !(finding.wait_for = wait_for_of(object))) {

@@ -35,6 +35,13 @@ read_amounts(struct card_draft *draft, const struct node *map, const char *tag)
                       "%s: %s is no amount; write a number, perhaps with a unit, and for time a "
                       "duration",
                       node->key, quote(draft->plan, text));
+            continue;
+        }
+        if (!(item->value <= BUDGET_MAX) || item->value < 0 ||
+            (item->value == 0 && strcmp(tag, "limit") == 0)) {
+            plan_fail(draft->plan, place_of(draft->source, node),
+                      "%s: %s is no %s; it is above 0 and at most 1e12", node->key,
+                      quote(draft->plan, text), tag);
         }
     }
 }

@@ -1,10 +1,22 @@
 /* Handoffs in a plan, and the strategy's form of one. docs/coordination.md says what the fields
  * are. */
 #include "common/limits.h"
+#include "common/text.h"
 #include "common/units.h"
 #include "ctl/plan/inner.h"
 
 #include <string.h>
+
+static void
+read_path(struct card_draft *draft, const struct node *node, const char **ret_path)
+{
+    if (field_text(draft->plan, draft->source, node, TITLE_BYTES_MAX, ret_path) &&
+        !path_stays_below(*ret_path)) {
+        plan_fail(draft->plan, place_of(draft->source, node),
+                  "an artifact is a relative path without '..', not %s",
+                  quote(draft->plan, *ret_path));
+    }
+}
 
 static void
 read_artifacts(struct card_draft *draft, const struct node *list)
@@ -16,7 +28,7 @@ read_artifacts(struct card_draft *draft, const struct node *list)
     for (const struct node *entry = list->first; entry; entry = entry->next) {
         struct baton_item *item = card_add_item(draft, "artifact");
         if (entry->kind == NODE_SCALAR) {
-            field_text(draft->plan, draft->source, entry, TITLE_BYTES_MAX, &item->name);
+            read_path(draft, entry, &item->name);
             continue;
         }
         if (!field_is(draft->plan, draft->source, entry, NODE_MAP)) {
@@ -24,7 +36,7 @@ read_artifacts(struct card_draft *draft, const struct node *list)
         }
         for (const struct node *node = entry->first; node; node = node->next) {
             if (node_is(node, "path")) {
-                field_text(draft->plan, draft->source, node, TITLE_BYTES_MAX, &item->name);
+                read_path(draft, node, &item->name);
             } else if (node_is(node, "description")) {
                 field_text(draft->plan, draft->source, node, CARD_TEXT_BYTES_MAX, &item->text);
             } else {

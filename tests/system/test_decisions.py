@@ -60,6 +60,7 @@ class Decisions(SystemTest):
                             "PostgreSQL=with TimescaleDB", "--option", "MySQL")
         self.assertEqual((card["state"], card["owner"], card["role"]),
                          ("open", "backend", "frontend"))
+        self.assertIn("due_at", card)
         self.assertEqual([o["name"] for o in self.items(card, "option")], ["PostgreSQL", "MySQL"])
         self.assertEqual(self.items(card, "reviewer")[0]["name"], "infra")
         self.ok("decision", "review", "db-engine", "object", "nobody runs it here", "--role",
@@ -67,6 +68,7 @@ class Decisions(SystemTest):
         self.running.restart()
         card = self.ok("decision", "decide", "db-engine", "PostgreSQL", "--role", "backend").json()
         self.assertEqual((card["state"], card["outcome"]), ("in_force", "PostgreSQL"))
+        self.assertNotIn("due_at", card)
         review = self.items(card, "review")[0]
         self.assertEqual((review["name"], review["unit"], review["text"]),
                          ("infra", "object", "nobody runs it here"))

@@ -84,6 +84,19 @@ test_prose(void **state)
 }
 
 static void
+test_paths_that_stay_below(void **state)
+{
+    (void)state;
+    assert_true(path_stays_below("a/b..c/..d"));
+    static const char *const out[] = {"", "/a", "..", "../a", "a/..", "a/../b"};
+    for (size_t i = 0; i < ARRAY_LEN(out); i++) {
+        assert_false(path_stays_below(out[i]));
+    }
+    assert_int_equal(prose_control("a\tb\n"), 0);
+    assert_int_equal(prose_control("\xff\x1b"), 0x1b);
+}
+
+static void
 test_foreign_text_is_shown_without_controls(void **state)
 {
     (void)state;
@@ -126,6 +139,7 @@ main(void)
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_prose),
+        cmocka_unit_test(test_paths_that_stay_below),
         cmocka_unit_test(test_foreign_text_is_shown_without_controls),
         cmocka_unit_test(test_characters_are_looked_at_one_by_one),
     };

@@ -124,6 +124,13 @@ test_blocks_of_rules_are_cards(void **state)
     plan_free(plan);
     assert_refused("a.yaml", "conflict_resolution:\n  x:\n    ownr: B\n",
                    "a.yaml:3: unknown key 'ownr' in conflict_resolution; did you mean 'owner'?");
+    assert_refused("a.yaml",
+                   "handoff_template:\n  from_agent: Backend\n  artifacts:\n  - a\n  - b/../../c\n",
+                   "a.yaml:5: an artifact is a relative path without '..', not 'b/../../c'");
+    assert_refused("a.yaml", "budgets:\n  b:\n    limits:\n      tokens: 0\n",
+                   "a.yaml:4: tokens: '0' is no limit; it is above 0 and at most 1e12");
+    assert_refused("a.yaml", "budgets:\n  b: {limits: {tokens: 5}, reserve: {tokens: -1}}\n",
+                   "a.yaml:2: tokens: '-1' is no reserve; it is above 0 and at most 1e12");
     assert_refused("a.yaml", "dashboard_config: [x]\n", "a.yaml:1: dashboard_config: a map");
 }
 

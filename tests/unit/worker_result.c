@@ -74,6 +74,34 @@ test_invalid_results(void **context)
 }
 
 static void
+test_what_is_wrong_with_a_text_is_named(void **context)
+{
+    (void)context;
+    static const struct {
+        const char *text, *said;
+    } cases[] = {
+        {"{\"outcome\":\"done\",\"handoff\":{\"next_steps\":[\"a\\u001b[31m\"]}}",
+         "handoff.next_steps: a text has the control character U+001B in it"},
+        {"{\"outcome\":\"done\",\"handoff\":{\"artifacts\":[\"a\\u0007\"]}}",
+         "handoff.artifacts: a text has the control character U+0007 in it"},
+        {"{\"outcome\":\"done\",\"handoff\":{\"notes\":\"a\\u007f\"}}",
+         "handoff.notes: a text has the control character U+007F in it"},
+        {"{\"outcome\":\"done\",\"handoff\":{\"next_steps\":[1]}}",
+         "handoff.next_steps: a list of texts is wanted"},
+        {"{\"outcome\":\"done\",\"handoff\":{\"artifacts\":[\"../a\"]}}",
+         "handoff.artifacts: each has a relative path without '..'"},
+        {"{\"outcome\":\"parked\",\"wait_for\":\"signal:a\\u001b\"}",
+         "wait_for has the control character U+001B in it"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct finding f = parse(cases[i].text);
+        assert_int_equal(f.kind, FINDING_BAD);
+        assert_non_null(strstr(f.summary, cases[i].said));
+        finding_fini(&f);
+    }
+}
+
+static void
 test_deep_results(void **context)
 {
     (void)context;
@@ -339,10 +367,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_valid_results), cmocka_unit_test(test_invalid_results),
-        cmocka_unit_test(test_deep_results),  cmocka_unit_test(test_measures),
-        cmocka_unit_test(test_adapters),      cmocka_unit_test(test_adapters_take_cut_output),
-        cmocka_unit_test(test_adapter_names), cmocka_unit_test(test_provider_limits),
+        cmocka_unit_test(test_valid_results),
+        cmocka_unit_test(test_invalid_results),
+        cmocka_unit_test(test_deep_results),
+        cmocka_unit_test(test_what_is_wrong_with_a_text_is_named),
+        cmocka_unit_test(test_measures),
+        cmocka_unit_test(test_adapters),
+        cmocka_unit_test(test_adapters_take_cut_output),
+        cmocka_unit_test(test_adapter_names),
+        cmocka_unit_test(test_provider_limits),
         cmocka_unit_test(test_cleaned_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,6 +148,8 @@ Baton__Item *card_item_add(struct core_request *request, Baton__Card *next, cons
 /* A copy of the items, so that they can be changed in place. */
 void card_items_own(struct core_request *request, Baton__Card *next);
 Baton__Code post_illegal(struct posting *posting, const char *what);
+/* The given item is wrong. */
+Baton__Code post_bad_item(struct posting *posting, size_t i, const char *what);
 
 /* Would the request be done? Fills in *p: what the card would be, and *ret_changed: another one
  * than it is. Changes nothing. `counted`: whoever calls has looked for room. */
@@ -216,6 +218,8 @@ void incident_yield(struct core *core, struct core_request *request, uint64_t nu
 const Baton__Card *handoff_latest(const struct core *core, const char *project, const char *id);
 /* The name of the area that a decision or an incident is of; "": none. */
 const char *decision_area(const Baton__Card *card);
+/* … and its rule; NULL: none. */
+const Baton__Card *decision_area_rule(const struct core *core, const Baton__Card *card);
 
 extern const struct card_kind card_budget;
 extern const struct card_kind card_handoff, card_signal, card_decision, card_incident, card_status;

@@ -6,13 +6,6 @@
 #include <string.h>
 
 static Baton__Code
-bad_item(struct posting *p, size_t i, const char *what)
-{
-    const char *field = arena_printf(p->request->arena, "card.items[%zu]", i);
-    return refuse(p->request, BATON__CODE__CODE_INVALID, field, "%s: %s", field, what);
-}
-
-static Baton__Code
 check_item(struct posting *p, size_t i, size_t *n_limits)
 {
     const Baton__Item *item = p->next.items[i];
@@ -23,22 +16,22 @@ check_item(struct posting *p, size_t i, size_t *n_limits)
         bool flag = strcmp(item->tag, "hard") == 0 || strcmp(item->tag, "day") == 0 ||
                     strcmp(item->tag, "everywhere") == 0;
         return flag ? BATON__CODE__CODE_OK
-                    : bad_item(p, i, "a budget has limit, reserve, hard, day and everywhere");
+                    : post_bad_item(p, i, "a budget has limit, reserve, hard, day and everywhere");
     }
     if (!name_is_valid(item->name, MEASURE_NAME_BYTES_MAX)) {
-        return bad_item(p, i, "of what? the name of a measure, \"time\" or \"tasks\"");
+        return post_bad_item(p, i, "of what? the name of a measure, \"time\" or \"tasks\"");
     }
     if (!(item->value <= BUDGET_MAX) || !(is_limit ? item->value > 0 : item->value >= 0)) {
-        return bad_item(p, i, "the amount is above 0 and at most 1e12");
+        return post_bad_item(p, i, "the amount is above 0 and at most 1e12");
     }
     for (size_t k = 0; k < i; k++) {
         if (strcmp(p->next.items[k]->tag, item->tag) == 0 &&
             strcmp(p->next.items[k]->name, item->name) == 0) {
-            return bad_item(p, i, "this one is there twice");
+            return post_bad_item(p, i, "this one is there twice");
         }
     }
     if (is_reserve && !card_item(&p->next, "limit", item->name)) {
-        return bad_item(p, i, "a reserve of something that has no limit");
+        return post_bad_item(p, i, "a reserve of something that has no limit");
     }
     return BATON__CODE__CODE_OK;
 }

@@ -88,14 +88,12 @@ decision_list_weigh(struct core *core, const Baton__Card *decision, int by)
 {
     struct card *card = board_find(core, decision->number);
     const char *name = decision_area(decision);
-    const struct card *area = name[0] ? board_find_named(core, KIND(AREA), decision->project, name)
-                                      : NULL;
     core->board.n_in_force += (uint32_t)by;
     if (name[0]) {
         core->board.n_of_areas += (uint32_t)by;
         weigh(core, OF_AREA, decision->project, name, decision->number, by);
     }
-    put(core, card, by > 0 ? concerned(decision, area ? area->message : NULL) : 0);
+    put(core, card, by > 0 ? concerned(decision, decision_area_rule(core, decision)) : 0);
 }
 
 void

@@ -59,11 +59,11 @@ decision_area(const Baton__Card *card)
     return "";
 }
 
-static const Baton__Card *
-area_of(const struct core *core, const Baton__Card *decision)
+const Baton__Card *
+decision_area_rule(const struct core *core, const Baton__Card *card)
 {
-    const char *name = decision_area(decision);
-    const struct card *area = name[0] ? board_find_named(core, KIND(AREA), decision->project, name)
+    const char *name = decision_area(card);
+    const struct card *area = name[0] ? board_find_named(core, KIND(AREA), card->project, name)
                                       : NULL;
     return area ? area->message : NULL;
 }
@@ -72,7 +72,7 @@ area_of(const struct core *core, const Baton__Card *decision)
 static const char *
 maker_of(const struct core *core, const Baton__Card *decision)
 {
-    const Baton__Card *area = area_of(core, decision);
+    const Baton__Card *area = decision_area_rule(core, decision);
     return area ? area->owner : decision->owner;
 }
 
@@ -87,13 +87,6 @@ is_same_ground(const Baton__Card *a, const Baton__Card *b)
 /* ---- propose ---- */
 
 static Baton__Code
-bad_item(struct posting *p, size_t i, const char *what)
-{
-    const char *field = arena_printf(p->request->arena, "card.items[%zu]", i);
-    return refuse(p->request, BATON__CODE__CODE_INVALID, field, "%s: %s", field, what);
-}
-
-static Baton__Code
 check_item(struct posting *p, size_t i)
 {
     static const char *const tags[] = {"area", "option", "reviewer", "category", "supersedes"};
@@ -103,24 +96,25 @@ check_item(struct posting *p, size_t i)
         known |= strcmp(item->tag, tags[k]) == 0;
     }
     if (!known) {
-        return bad_item(p, i, "a proposal has area, option, reviewer, category and supersedes");
+        return post_bad_item(p, i,
+                             "a proposal has area, option, reviewer, category and supersedes");
     }
     if (strcmp(item->tag, "supersedes") == 0) {
         return item->number ? BATON__CODE__CODE_OK
-                            : bad_item(p, i, "which decision? it has no number");
+                            : post_bad_item(p, i, "which decision? it has no number");
     }
     if (!item->name[0]) {
-        return bad_item(p, i, "it has no name");
+        return post_bad_item(p, i, "it has no name");
     }
     if (strcmp(item->tag, "category") == 0 && strcmp(item->name, "tech") != 0 &&
         strcmp(item->name, "architecture") != 0) {
-        return bad_item(p, i, "the category is tech or architecture");
+        return post_bad_item(p, i, "the category is tech or architecture");
     }
     for (size_t j = 0; j < i; j++) {
         const Baton__Item *other = p->next.items[j];
         bool one = strcmp(item->tag, "area") == 0 || strcmp(item->tag, "category") == 0;
         if (strcmp(other->tag, item->tag) == 0 && (one || strcmp(other->name, item->name) == 0)) {
-            return bad_item(p, i, "it is there twice");
+            return post_bad_item(p, i, "it is there twice");
         }
     }
     return BATON__CODE__CODE_OK;
@@ -137,7 +131,7 @@ take_area(struct posting *p)
                               : refuse(p->request, BATON__CODE__CODE_INVALID, "card.owner",
                                        "who decides? name an area, or the owner of the decision");
     }
-    const Baton__Card *area = area_of(p->core, next);
+    const Baton__Card *area = decision_area_rule(p->core, next);
     if (!area) {
         return refuse(p->request, BATON__CODE__CODE_NOT_FOUND, "card.items",
                       "there is no area '%s' in project '%s': see `baton rules list area`", name,
@@ -176,10 +170,10 @@ check_superseded(struct posting *p)
         if (!old || old->message->kind != KIND(DECISION) ||
             strcmp(old->message->project, next->project) != 0 ||
             old->message->state != CARD(IN_FORCE)) {
-            return bad_item(p, i, "that is no decision in force in this project");
+            return post_bad_item(p, i, "that is no decision in force in this project");
         }
         if (!is_same_ground(old->message, next)) {
-            return bad_item(p, i, "that decision is another's: it is not of the same area");
+            return post_bad_item(p, i, "that decision is another's: it is not of the same area");
         }
     }
     return BATON__CODE__CODE_OK;

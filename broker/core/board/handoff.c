@@ -18,45 +18,24 @@ is_unanswered(const struct card *card)
 /* ---- give ---- */
 
 static Baton__Code
-bad_item(struct posting *p, size_t i, const char *what)
-{
-    const char *field = arena_printf(p->request->arena, "card.items[%zu]", i);
-    return refuse(p->request, BATON__CODE__CODE_INVALID, field, "%s: %s", field, what);
-}
-
-/* Relative, and it stays below where it begins. */
-static bool
-path_is_fine(const char *path)
-{
-    if (!path[0] || path[0] == '/') {
-        return false;
-    }
-    for (const char *part = path; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL) {
-        if (part[0] == '.' && part[1] == '.' && (!part[2] || part[2] == '/')) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static Baton__Code
 check_handoff_items(struct posting *p)
 {
     static const char *const tags[] = {"completed", "ready", "blocker", "next_step"};
     for (size_t i = 0; i < p->next.n_items; i++) {
         const Baton__Item *item = p->next.items[i];
         if (strcmp(item->tag, "artifact") == 0) {
-            if (!path_is_fine(item->name)) {
-                return bad_item(p, i, "an artifact has a relative path without '..' as its name");
+            if (!path_stays_below(item->name)) {
+                return post_bad_item(p, i,
+                                     "an artifact has a relative path without '..' as its name");
             }
             if (item->unit[0] && strcmp(item->unit, "missing") != 0) {
-                return bad_item(p, i, "an artifact has no unit, or \"missing\"");
+                return post_bad_item(p, i, "an artifact has no unit, or \"missing\"");
             }
             continue;
         }
         if (strcmp(item->tag, "timestamp") == 0) {
             if (!item->at) {
-                return bad_item(p, i, "a timestamp has a time");
+                return post_bad_item(p, i, "a timestamp has a time");
             }
             continue;
         }
@@ -65,12 +44,12 @@ check_handoff_items(struct posting *p)
             known |= strcmp(item->tag, tags[k]) == 0;
         }
         if (!known) {
-            return bad_item(p, i,
-                            "a handoff has completed, ready, blocker, next_step, artifact, "
-                            "timestamp");
+            return post_bad_item(p, i,
+                                 "a handoff has completed, ready, blocker, next_step, artifact, "
+                                 "timestamp");
         }
         if (!item->text[0]) {
-            return bad_item(p, i, "it has no text");
+            return post_bad_item(p, i, "it has no text");
         }
     }
     return BATON__CODE__CODE_OK;

@@ -17,7 +17,7 @@ check_area(struct posting *p)
                           "an incident is given one item at most: its area");
         }
     }
-    if (next->n_items && !incident_area(p->core, next)) {
+    if (next->n_items && !decision_area_rule(p->core, next)) {
         return refuse(p->request, BATON__CODE__CODE_NOT_FOUND, "card.items",
                       "there is no area '%s' in project '%s': see `baton rules list area`",
                       next->items[0]->name, next->project);

@@ -14,7 +14,6 @@ enum { P0 = 1, P1, P2, P3 };
 /* When somebody should have answered, from now on. */
 int64_t incident_due_at(const struct core *core, const struct core_request *request,
                         const Baton__Card *incident);
-const Baton__Card *incident_area(const struct core *core, const Baton__Card *incident); /* NULL */
 /* Roles to summon, as bits; *ret_unknown: an owner is asked for, and nobody knows who that is. */
 uint32_t incident_roles(const struct core *core, const Baton__Card *incident, bool *ret_unknown);
 

@@ -129,7 +129,7 @@ static uint32_t
 tell_rung(const struct core *core, struct core_request *request, Baton__Card *next,
           bool *ret_reached)
 {
-    const Baton__Card *area = incident_area(core, next);
+    const Baton__Card *area = decision_area_rule(core, next);
     if (next->rung == 1) {
         *ret_reached = area != NULL;
         if (area) {

@@ -40,21 +40,12 @@ incident_due_at(const struct core *core, const struct core_request *request,
     return request->business_end > request->now ? request->business_end : request->now + DAY;
 }
 
-const Baton__Card *
-incident_area(const struct core *core, const Baton__Card *incident)
-{
-    const char *name = decision_area(incident);
-    const struct card *area = name[0] ? board_find_named(core, KIND(AREA), incident->project, name)
-                                      : NULL;
-    return area ? area->message : NULL;
-}
-
 /* Who owns what is on fire: the area's owner, else the role or the role of the task that it is
  * about; -1: nobody knows. */
 static int
 owner_role(const struct core *core, const Baton__Card *incident)
 {
-    const Baton__Card *area = incident_area(core, incident);
+    const Baton__Card *area = decision_area_rule(core, incident);
     if (area) {
         return role_number(area->role[0] ? area->role : area->owner);
     }

@@ -165,6 +165,13 @@ post_illegal(struct posting *p, const char *what)
                   card_state_name((int)p->next.state), what);
 }
 
+Baton__Code
+post_bad_item(struct posting *p, size_t i, const char *what)
+{
+    const char *field = arena_printf(p->request->arena, "card.items[%zu]", i);
+    return refuse(p->request, BATON__CODE__CODE_INVALID, field, "%s: %s", field, what);
+}
+
 static const char *
 slug_of(struct arena *arena, const char *name)
 {

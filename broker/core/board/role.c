@@ -34,18 +34,15 @@ role_set(struct posting *p)
     }
     for (size_t i = 0; i < p->next.n_items; i++) {
         const Baton__Item *item = p->next.items[i];
-        const char *field = arena_printf(p->request->arena, "card.items[%zu]", i);
         if (!item_is_fine(item)) {
-            return refuse(p->request, BATON__CODE__CODE_INVALID, field,
-                          "%s: a role requires handoff or approval, limits rework to 0 to 1,000 "
-                          "times, or review to a time in ms",
-                          field);
+            return post_bad_item(p, i,
+                                 "a role requires handoff or approval, limits rework to 0 to 1,000 "
+                                 "times, or review to a time in ms");
         }
         for (size_t j = 0; j < i; j++) {
             if (strcmp(p->next.items[j]->tag, item->tag) == 0 &&
                 strcmp(p->next.items[j]->name, item->name) == 0) {
-                return refuse(p->request, BATON__CODE__CODE_INVALID, field,
-                              "%s: this is there twice", field);
+                return post_bad_item(p, i, "this is there twice");
             }
         }
     }

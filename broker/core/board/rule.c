@@ -32,13 +32,6 @@ rule_remove(struct posting *p)
     return BATON__CODE__CODE_OK;
 }
 
-static Baton__Code
-bad_item(struct posting *p, size_t i, const char *what)
-{
-    const char *field = arena_printf(p->request->arena, "card.items[%zu]", i);
-    return refuse(p->request, BATON__CODE__CODE_INVALID, field, "%s: %s", field, what);
-}
-
 /* ---- areas: who owns, reviews and decides ---- */
 
 static Baton__Code
@@ -52,11 +45,11 @@ area_set(struct posting *p)
     for (size_t i = 0; i < p->next.n_items; i++) {
         const Baton__Item *item = p->next.items[i];
         if (strcmp(item->tag, "reviewer") != 0 || !item->name[0]) {
-            return bad_item(p, i, "an area has items \"reviewer\", each with a name");
+            return post_bad_item(p, i, "an area has items \"reviewer\", each with a name");
         }
         for (size_t j = 0; j < i; j++) {
             if (strcmp(p->next.items[j]->name, item->name) == 0) {
-                return bad_item(p, i, "this reviewer is there twice");
+                return post_bad_item(p, i, "this reviewer is there twice");
             }
         }
     }
@@ -117,18 +110,19 @@ level_set(struct posting *p)
         bool is_response = strcmp(item->tag, "response") == 0;
         n_responses += is_response;
         if (is_response && !response_is_fine(item)) {
-            return bad_item(p, i, "a response time is a value in ms, or \"next_business_day\"");
+            return post_bad_item(p, i,
+                                 "a response time is a value in ms, or \"next_business_day\"");
         }
         if (strcmp(item->tag, "required") == 0 && !required_is_fine(item)) {
-            return bad_item(p, i, "required is a role, \"owner\" or \"any\"");
+            return post_bad_item(p, i, "required is a role, \"owner\" or \"any\"");
         }
         bool freezes = strcmp(item->tag, "freeze") == 0;
         if (freezes && !freeze_is_fine(p, p->next.items[i])) {
-            return bad_item(p, i, "freeze is the name of a resource");
+            return post_bad_item(p, i, "freeze is the name of a resource");
         }
         if (!is_response && !freezes && strcmp(item->tag, "required") != 0 &&
             strcmp(item->tag, "contact") != 0 && strcmp(item->tag, "yield") != 0) {
-            return bad_item(p, i, "a level has response, required, contact, yield and freeze");
+            return post_bad_item(p, i, "a level has response, required, contact, yield and freeze");
         }
     }
     if (n_responses != 1) {

@@ -60,13 +60,6 @@ is_word(const Baton__Card *card, const char *tag, const char *word)
 
 /* ---- is it one? ---- */
 
-static Baton__Code
-bad(struct posting *p, size_t i, const char *what)
-{
-    const char *field = arena_printf(p->request->arena, "card.items[%zu]", i);
-    return refuse(p->request, BATON__CODE__CODE_INVALID, field, "%s: %s", field, what);
-}
-
 static bool
 is_one_of(const char *word, const char *const *words)
 {
@@ -128,10 +121,10 @@ check_items(struct posting *p)
     for (size_t i = 0; i < given->n_items; i++) {
         const char *wrong = item_wrong(given->items[i]);
         if (wrong) {
-            return bad(p, i, wrong);
+            return post_bad_item(p, i, wrong);
         }
         if (find_item(given, given->items[i]->tag) != given->items[i]) {
-            return bad(p, i, "this is there twice");
+            return post_bad_item(p, i, "this is there twice");
         }
     }
     if (!find_item(given, "when")) {
@@ -557,7 +550,8 @@ schedule_run(struct posting *p)
     for (size_t i = 0; i < p->given->n_items; i++) {
         const Baton__Item *item = p->given->items[i];
         if (strcmp(item->tag, "at") != 0 || item->at <= last || item->at > p->request->now) {
-            return bad(p, i, "a run has items \"at\", each with a later time, and none to come");
+            return post_bad_item(
+                p, i, "a run has items \"at\", each with a later time, and none to come");
         }
         last = item->at;
     }
