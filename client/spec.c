@@ -105,6 +105,7 @@ spec_to_message(struct record *record, const baton_spec *spec)
     m->fairness_weight = spec->fairness_weight;
     m->traceparent = pb_text(spec->traceparent);
     m->approval = spec->approval;
+    m->no_preempt = spec->no_preempt;
     return lists_to_message(record, spec, m) ? m : NULL;
 }
 
@@ -265,6 +266,7 @@ spec_from_message(struct record *record, const Baton__Spec *m)
         .fairness_weight = m->fairness_weight,
         .traceparent = m->traceparent,
         .approval = m->approval,
+        .no_preempt = m->no_preempt,
     };
     return lists_from_message(record, m, spec) ? spec : NULL;
 }

@@ -299,6 +299,15 @@ take_yes_no(struct ctl *ctl, const char *option, const char *value, bool *ret)
     return true;
 }
 
+static bool
+take_preemptible(struct spec_form *form, struct ctl *ctl, const char *value)
+{
+    bool preemptible = true, ok = take_yes_no(ctl, "--preemptible", value, &preemptible);
+    spec_form_note(form, "no_preempt");
+    form->spec->no_preempt = !preemptible;
+    return ok;
+}
+
 bool
 spec_form_take(struct spec_form *form, struct ctl *ctl, int option, const char *value, bool clear)
 {
@@ -308,6 +317,8 @@ spec_form_take(struct spec_form *form, struct ctl *ctl, int option, const char *
     case SPEC_OPTION_APPROVAL:
         spec_form_note(form, "approval");
         return take_yes_no(ctl, "--approval", value, &spec->approval);
+    case SPEC_OPTION_PREEMPTIBLE:
+        return take_preemptible(form, ctl, value);
     case SPEC_OPTION_ROLE:
         spec_form_note(form, "role");
         return ctl_take_role(ctl, value, &spec->role);

@@ -6,7 +6,7 @@
 #include "ctl/verbs.h"
 
 enum {
-    SPEC_FIELDS_MAX = 24, /* that one `set` can name */
+    SPEC_FIELDS_MAX = 25, /* that one `set` can name */
 };
 
 /* Values of the options below; a verb's own begin at SPEC_OPTION_END. */
@@ -33,6 +33,7 @@ enum {
     SPEC_OPTION_STALL,
     SPEC_OPTION_REVIEW,
     SPEC_OPTION_APPROVAL,
+    SPEC_OPTION_PREEMPTIBLE,
     SPEC_OPTION_END,
 };
 
@@ -60,6 +61,7 @@ enum {
         {"lease", required_argument, NULL, SPEC_OPTION_LEASE},                                     \
         {"approval", required_argument, NULL, SPEC_OPTION_APPROVAL},                               \
         {"review-within", required_argument, NULL, SPEC_OPTION_REVIEW},                            \
+        {"preemptible", required_argument, NULL, SPEC_OPTION_PREEMPTIBLE},                         \
     {                                                                                              \
         "stall", required_argument, NULL, SPEC_OPTION_STALL                                        \
     }

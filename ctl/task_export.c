@@ -204,6 +204,9 @@ task_json_export(const baton_task *task)
     if (spec->approval) {
         json_object_set_new(object, "approval", json_true());
     }
+    if (spec->no_preempt) {
+        json_object_set_new(object, "preemptible", json_false());
+    }
     if (spec->held) {
         json_object_set_new(object, "held", json_true());
     }

@@ -211,6 +211,7 @@ task_json_spec(const baton_spec *spec)
     put(object, "resources", claims_json(spec));
     put(object, "held", json_boolean(spec->held));
     put(object, "approval", json_boolean(spec->approval));
+    put(object, "preemptible", json_boolean(!spec->no_preempt));
     put(object, "milestone", json_boolean(spec->milestone));
     put(object, "command", texts(spec->command, spec->n_command));
     put(object, "prompt", text_or_null(spec->prompt));

@@ -30,6 +30,7 @@ show_state(struct ctl *ctl, const baton_task *task)
         say(ctl, "sent back", "%u times", task->rework);
     }
     say(ctl, "approval", "%s", spec->approval ? "required" : "");
+    say(ctl, "preemptible", "%s", spec->no_preempt ? "no" : "");
     say_duration(ctl, "review within", spec->review_ms);
     say_time(ctl, "review due", task->review_due);
     say(ctl, "project", "%s", spec->project);

@@ -54,7 +54,8 @@
     "  --idle D          longest silence of the agent\n"                                           \
     "  --lease D         --stall D\n"                                                              \
     "  --approval yes|no done only when somebody has approved it\n"                                \
-    "  --review-within D how long that may take before it is told (24h)\n"
+    "  --review-within D how long that may take before it is told (24h)\n"                         \
+    "  --preemptible yes|no  no: makes way for no incident\n"
 
 #define PLAN                                                                                       \
     "  --format F        baton, wfformat, beads, edges, jobs, groups, lines; else by content\n"    \

@@ -514,38 +514,16 @@ in_list(const char *const *names, const char *name)
 static const char *const identity_fields[] = {"id",          "project",          "traceparent",
                                               "on_conflict", "unique_window_ms", NULL};
 static const char *const soft_fields[] = {
-    "priority",   "deadline",       "on_deadline",    "estimate_ms",
-    "title",      "labels",         "max_attempts",   "crash_limit",
-    "backoff_ms", "backoff_cap_ms", "max_runtime_ms", "idle_ms",
-    "lease_ms",   "stall_ms",       "approval",       "review_ms",
-    NULL};
-static const char *const settable_fields[] = {"priority",
-                                              "deadline",
-                                              "on_deadline",
-                                              "not_before",
-                                              "estimate_ms",
-                                              "title",
-                                              "max_attempts",
-                                              "crash_limit",
-                                              "backoff_ms",
-                                              "backoff_cap_ms",
-                                              "max_runtime_ms",
-                                              "idle_ms",
-                                              "lease_ms",
-                                              "stall_ms",
-                                              "role",
-                                              "prompt",
-                                              "command",
-                                              "labels",
-                                              "after",
-                                              "claims",
-                                              "check",
-                                              "env",
-                                              "workdir",
-                                              "payload",
-                                              "approval",
-                                              "review_ms",
-                                              NULL};
+    "priority",     "deadline",    "on_deadline", "estimate_ms",    "title",          "labels",
+    "max_attempts", "crash_limit", "backoff_ms",  "backoff_cap_ms", "max_runtime_ms", "idle_ms",
+    "lease_ms",     "stall_ms",    "approval",    "review_ms",      "no_preempt",     NULL};
+static const char *const settable_fields[] = {
+    "priority",       "deadline",     "on_deadline", "not_before", "estimate_ms",
+    "title",          "max_attempts", "crash_limit", "backoff_ms", "backoff_cap_ms",
+    "max_runtime_ms", "idle_ms",      "lease_ms",    "stall_ms",   "role",
+    "prompt",         "command",      "labels",      "after",      "claims",
+    "check",          "env",          "workdir",     "payload",    "approval",
+    "review_ms",      "no_preempt",   NULL};
 
 uint64_t
 spec_diff(const Baton__Spec *a, const Baton__Spec *b, struct arena *arena)

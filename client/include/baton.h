@@ -304,6 +304,7 @@ typedef struct baton_spec {
     const char *traceparent;
     bool approval;     /* done only when somebody has approved it */
     int64_t review_ms; /* how long that may take; 0: what its role says, else a day */
+    bool no_preempt;   /* makes way for no incident while it runs */
 } baton_spec;
 
 /* NULL when there is no memory. */

@@ -96,6 +96,15 @@ read_approval(struct reading *r, const struct node *node)
 }
 
 static void
+read_preemptible(struct reading *r, const struct node *node)
+{
+    bool preemptible;
+    if (field_bool(r->plan, r->source, node, &preemptible)) {
+        r->spec->no_preempt = !preemptible;
+    }
+}
+
+static void
 read_held(struct reading *r, const struct node *node)
 {
     field_bool(r->plan, r->source, node, &r->spec->held);
@@ -392,6 +401,7 @@ const struct attribute attributes[] = {
     {"held", 11, true, read_held},
     {"approval", 33, true, read_approval},
     {"review_within", 34, true, read_review},
+    {"preemptible", 35, true, read_preemptible},
     {"milestone", 12, false, read_milestone},
     {"command", 13, true, read_command},
     {"check", 14, true, read_check},

@@ -203,7 +203,7 @@ struct reading {
     baton_spec *spec; /* the draft's */
 };
 
-enum { ATTRIBUTE_SLOTS = 35 };
+enum { ATTRIBUTE_SLOTS = 36 };
 
 /* Keys with the same slot say the same thing: a task has one of them. */
 struct attribute {

@@ -573,7 +573,8 @@ check_yield(struct world *w, int t)
     }
     model_order(m);
     if (!asked || !m->workers[role] || m->credit[role] || m->task[t].n_yields >= 2 ||
-        m->tier[t] < 2 || m->task[t].sessionless || m->seen[t] != CANCELLING) {
+        m->tier[t] < 2 || m->task[t].sessionless || m->task[t].spec.no_preempt ||
+        m->seen[t] != CANCELLING) {
         sim_fail(w, "%s has to make way, and nobody may ask it", w->names[m->task[t].id]);
     }
     model_cancel(m, t, BATON__REASON__REASON_PREEMPTED, 120000);

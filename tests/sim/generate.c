@@ -223,6 +223,7 @@ generate_fields(struct world *w, struct m_spec *spec, uint32_t fields)
     from.lease = pick(w, 2) ? second + some_ms(w) : 0;
     from.stall = pick(w, 2) ? second + some_ms(w) : 0;
     from.approval = spec->role >= 0 && chance(w, w->rates.approval);
+    from.no_preempt = pick(w, 2);
     from.prompt = (uint32_t)pick(w, 100);
     from.label = (uint32_t)pick(w, 100);
     if (fields & F_AFTER) {
@@ -258,6 +259,7 @@ generate_spec(struct world *w, struct m_spec *spec)
     spec->title = pick(w, 8) ? (uint32_t)pick(w, 5000) : 0;
     spec->held = chance(w, r->held);
     spec->approval = spec->role >= 0 && chance(w, r->approval);
+    spec->no_preempt = pick(w, 4) == 0;
     if (chance(w, r->edges)) {
         generate_edges(w, spec, 1 + (int)pick(w, pick(w, 8) ? 3 : M_EDGES_MAX));
     }
@@ -472,6 +474,7 @@ generate_change(struct world *w, struct m_change *change)
         for (int n = (int)pick(w, 4); n > 0; n--) {
             change->fields |= 1u << pick(w, 19);
             change->fields |= pick(w, 12) == 0 ? F_APPROVAL : 0;
+            change->fields |= pick(w, 12) == 0 ? F_NO_PREEMPT : 0;
         }
         change->n = 1;
         if (change->spec.role < 0) {

@@ -131,6 +131,7 @@ message_spec(struct world *w, const struct m_spec *spec)
     ret->estimate_ms = spec->estimate;
     ret->held = spec->held;
     ret->approval = spec->approval;
+    ret->no_preempt = spec->no_preempt;
     ret->review_ms = spec->review;
     if (spec->unique) {
         ret->unique_key = arena_printf(&w->arena, "key %d", spec->unique);
@@ -232,9 +233,12 @@ message_change(struct world *w, const struct m_change *change)
         struct m_spec spec = change->spec;
         spec.id = -1;
         ret->spec = message_spec(w, &spec);
-        ret->fields = arena_calloc(&w->arena, ARRAY_LEN(field_names) + 1, sizeof ret->fields[0]);
+        ret->fields = arena_calloc(&w->arena, ARRAY_LEN(field_names) + 2, sizeof ret->fields[0]);
         if (change->fields & F_APPROVAL) {
             ret->fields[ret->n_fields++] = arena_strdup(&w->arena, "approval");
+        }
+        if (change->fields & F_NO_PREEMPT) {
+            ret->fields[ret->n_fields++] = arena_strdup(&w->arena, "no_preempt");
         }
         for (size_t i = 0; i < ARRAY_LEN(field_names); i++) {
             if (change->fields & (1u << i)) {

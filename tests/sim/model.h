@@ -111,6 +111,7 @@ struct m_spec {
     uint8_t n_claims;
     bool held;
     bool approval;
+    bool no_preempt;
     uint32_t title, prompt, label, weight;
     uint32_t max_attempts, crash_limit;
     int64_t deadline, not_before, estimate;
@@ -523,7 +524,8 @@ enum m_field {
     F_FAIRNESS = 1 << 21,
     F_APPROVAL = 1 << 22,
     F_REVIEW = 1 << 23,
-    F_WHILE_RUNNING = (1 << 14) - 1 - (1 << 3) + (1 << 16) + F_APPROVAL + F_REVIEW,
+    F_NO_PREEMPT = 1 << 24,
+    F_WHILE_RUNNING = (1 << 14) - 1 - (1 << 3) + (1 << 16) + F_APPROVAL + F_REVIEW + F_NO_PREEMPT,
 };
 codes model_change_codes(struct model *m, const struct m_change *change);
 /* Returns how many tasks changed; -1: the page does not say. */

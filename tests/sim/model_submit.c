@@ -35,6 +35,7 @@ model_differences(const struct m_spec *a, const struct m_spec *b)
                   memcmp(a->claims, b->claims, a->n_claims * sizeof a->claims[0]) != 0;
     d |= a->held != b->held ? F_HELD : 0;
     d |= a->approval != b->approval ? F_APPROVAL : 0;
+    d |= a->no_preempt != b->no_preempt ? F_NO_PREEMPT : 0;
     d |= a->unique != b->unique ? F_UNIQUE : 0;
     d |= a->fairness != b->fairness || a->weight != b->weight ? F_FAIRNESS : 0;
     return d | (edges ? F_AFTER : 0) | (claims ? F_CLAIMS : 0);
@@ -64,6 +65,7 @@ model_take_fields(struct m_spec *to, const struct m_spec *from, uint32_t fields)
     TAKE(F_LABELS, label);
     TAKE(F_HELD, held);
     TAKE(F_APPROVAL, approval);
+    TAKE(F_NO_PREEMPT, no_preempt);
     TAKE(F_UNIQUE, unique);
     TAKE(F_UNIQUE, window);
     TAKE(F_UNIQUE, on_conflict);

@@ -225,7 +225,7 @@ class Incidents(SystemTest):
         rules.write_text('severity_levels:\n  P0_critical:\n    response_time: "15 minutes"\n'
                          '    agents_required: ["Infrastructure"]\n    yield: true\n')
         self.ok("apply", rules)
-        self.ok("add", "KEEP", "--role", "infra", "--label", "preemptible=no")
+        self.ok("add", "KEEP", "--role", "infra", "--preemptible", "no")
         self.ok("add", "LOW", "--role", "infra", "--priority", "low")
         script = "case $BATON_TASK_ID in INC-*) ;; *) [ -e {0}/$BATON_TASK_ID ] || " \
                  "{{ : > {0}/$BATON_TASK_ID; exec sleep 1000; }} ;; esac; " \

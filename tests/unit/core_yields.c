@@ -85,16 +85,12 @@ say(struct bench *b, uint64_t token, uint32_t percent)
 
 /* A task of infra that runs; returns its token. */
 static uint64_t
-run(struct bench *b, const char *id, Baton__Priority priority, const char *preemptible)
+run(struct bench *b, const char *id, Baton__Priority priority, bool preemptible)
 {
     Baton__Spec *spec = bench_spec(b, id, "infra");
-    Baton__Spec__LabelsEntry label = BATON__SPEC__LABELS_ENTRY__INIT, *labels[] = {&label};
     spec->priority = priority;
     spec->max_attempts = 1;
-    label.key = text("preemptible");
-    label.value = text(preemptible);
-    spec->labels = labels;
-    spec->n_labels = preemptible[0] != 0;
+    spec->no_preempt = !preemptible;
     assert_int_equal(bench_add(b, spec), BATON__CODE__CODE_OK);
     uint64_t token = bench_take(b, "infra");
     assert_true(token != 0);
@@ -118,9 +114,9 @@ test_the_last_in_the_order_makes_way_then_who_has_done_least(void **unused)
     (void)unused;
     struct bench b;
     begin(&b, 0);
-    (void)run(&b, "urgent", BATON__PRIORITY__PRIORITY_HIGH, "");
-    uint64_t further = run(&b, "further", BATON__PRIORITY__PRIORITY_LOW, "");
-    uint64_t less = run(&b, "less", BATON__PRIORITY__PRIORITY_LOW, "");
+    (void)run(&b, "urgent", BATON__PRIORITY__PRIORITY_HIGH, true);
+    uint64_t further = run(&b, "further", BATON__PRIORITY__PRIORITY_LOW, true);
+    uint64_t less = run(&b, "less", BATON__PRIORITY__PRIORITY_LOW, true);
     say(&b, further, 60);
     say(&b, less, 20);
     (void)open_incident(&b, P1);
@@ -133,13 +129,13 @@ test_the_last_in_the_order_makes_way_then_who_has_done_least(void **unused)
 }
 
 static void
-test_a_task_whose_label_says_no_goes_on(void **unused)
+test_what_is_not_preemptible_goes_on(void **unused)
 {
     (void)unused;
     struct bench b;
     begin(&b, 0);
-    (void)run(&b, "can", BATON__PRIORITY__PRIORITY_HIGH, "yes");
-    (void)run(&b, "migration", BATON__PRIORITY__PRIORITY_LOW, "no");
+    (void)run(&b, "can", BATON__PRIORITY__PRIORITY_HIGH, true);
+    (void)run(&b, "migration", BATON__PRIORITY__PRIORITY_LOW, false);
     (void)open_incident(&b, P1);
     assert_string_equal(bench_state(&b, "can"), "cancelling");
     (void)open_incident(&b, P1);
@@ -155,7 +151,7 @@ test_nobody_makes_way_without_need(void **unused)
     struct bench b;
     begin(&b, 1);
     set_level(&b, "p2", P2, true);
-    (void)run(&b, "a", BATON__PRIORITY__PRIORITY_LOW, "");
+    (void)run(&b, "a", BATON__PRIORITY__PRIORITY_LOW, true);
     (void)open_incident(&b, P0);
     assert_string_equal(bench_state(&b, "a"), "running");
     core_set_capacity(b.core, 0, 1, 1, 0);
@@ -176,7 +172,7 @@ test_it_makes_way_twice_and_loses_nothing_by_it(void **unused)
     (void)unused;
     struct bench b;
     begin(&b, 0);
-    uint64_t token = run(&b, "a", BATON__PRIORITY__PRIORITY_LOW, "");
+    uint64_t token = run(&b, "a", BATON__PRIORITY__PRIORITY_LOW, true);
     for (int time = 1; time <= 3; time++) {
         uint64_t incident = open_incident(&b, P1);
         assert_string_equal(bench_state(&b, "a"), time <= 2 ? "cancelling" : "running");
@@ -217,7 +213,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_last_in_the_order_makes_way_then_who_has_done_least),
-        cmocka_unit_test(test_a_task_whose_label_says_no_goes_on),
+        cmocka_unit_test(test_what_is_not_preemptible_goes_on),
         cmocka_unit_test(test_nobody_makes_way_without_need),
         cmocka_unit_test(test_it_makes_way_twice_and_loses_nothing_by_it),
         cmocka_unit_test(test_an_answer_to_an_incident_makes_way_for_none),

@@ -111,6 +111,12 @@ test_every_key_of_a_task_has_a_place_of_its_own(void **state)
     assert_false(spec_of(plan, "b")->approval);
     assert_true(spec_of(plan, "c")->approval);
     plan_free(plan);
+    plan = plan_good("a.yaml", "defaults: {role: backend, preemptible: false}\n"
+                               "tasks: [{id: a, preemptible: true}, {id: b}]\n");
+    assert_false(spec_of(plan, "a")->no_preempt);
+    assert_true(spec_of(plan, "b")->no_preempt);
+    plan_free(plan);
+    assert_refused("a.yaml", "tasks: [{id: a, role: qa, preemptible: never}]\n", "a.yaml:1: ");
     assert_refused("a.yaml", "tasks: [{id: a, role: qa, approval: true, approval: true}]\n",
                    "a.yaml:1: 'approval' stands twice in one map");
 }

@@ -9,18 +9,11 @@
 
 enum { P1 = 2, YIELDS_MAX = 2 /* of one task */, PREEMPTED_MAX = 50 /* that a card names */ };
 
-/* Its label "preemptible" says no: a migration that can't be cut, say. */
+/* A migration that can't be cut, say. */
 static bool
 refuses(const struct core *core, struct core_request *request, const struct task *task)
 {
-    const Baton__Spec *spec = task_unpack(core, task, request->arena);
-    for (size_t i = 0; i < spec->n_labels; i++) {
-        if (strcmp(spec->labels[i]->key, "preemptible") == 0) {
-            const char *value = spec->labels[i]->value;
-            return strcmp(value, "no") == 0 || strcmp(value, "false") == 0;
-        }
-    }
-    return false;
+    return task_unpack(core, task, request->arena)->no_preempt;
 }
 
 /* Which of two gives way first: the later one in the order, then the one that has done less. */
