@@ -106,7 +106,9 @@ status_ring(struct core *core, struct core_request *request, const struct card *
 {
     Baton__Card next = board_copy(card);
     int role = role_number(next.name);
-    const struct task *task = latest_task(core, (uint32_t)role, project_find(core, next.project));
+    /* A project that no task was ever in has none that could speak. */
+    uint32_t project = project_find(core, next.project);
+    const struct task *task = project ? latest_task(core, (uint32_t)role, project) : NULL;
     int64_t said = task ? heard_at(task) : 0;
     int64_t again = task && task->ext ? task->ext->next_update_at : 0;
     next.rings_at = 0;
