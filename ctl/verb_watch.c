@@ -1,9 +1,11 @@
 /* baton watch: events as they happen. */
 #include "common/units.h"
+#include "ctl/cards.h"
 #include "ctl/table.h"
 #include "ctl/task_json.h"
 #include "ctl/verbs.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 
@@ -70,6 +72,7 @@ event_json(const struct baton_event *event)
                         event->actor[0] ? ctl_json_text(event->actor) : json_null());
     json_object_set_new(object, "text", ctl_json_text(event->text));
     json_object_set_new(object, "progress", json_integer(event->progress));
+    json_object_set_new(object, "card", event->card ? card_json(event->card) : json_null());
     return object;
 }
 
@@ -99,6 +102,10 @@ print_event(struct ctl *ctl, const struct baton_event *event)
         }
     } else {
         ctl_print(ctl, "%s", baton_event_kind_name(event->kind));
+    }
+    if (event->card) {
+        ctl_print(ctl, " %s #%" PRIu64, baton_card_kind_name(event->card->kind),
+                  event->card->number);
     }
     if (event->kind == BATON_EVENT_PROGRESS) {
         ctl_print(ctl, " %u%%", event->progress);

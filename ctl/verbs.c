@@ -292,7 +292,7 @@ const struct verb verbs[] = {
     {"watch", verb_watch, "Tasks", "Print events as they happen",
      "[OPTION…]\n"
      "  --since N         from the event behind number N\n"
-     "  --task ID         only this task\n"
+     "  --task ID         only this task, and cards about it\n"
      "  --role R          only this role\n"
      "  --until-idle      end when nothing runs and no task will by itself;\n"
      "                    what a schedule adds later does not count"},

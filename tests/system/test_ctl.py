@@ -523,6 +523,18 @@ class TestOperators(CtlTest):
             self.assertEqual({e["id"] for e in seen if e["kind"] == "task"}, {"B"}, only)
             self.assertEqual(seen[-1]["to"], "done")
 
+    def test_watch_of_a_task_has_the_cards_about_it(self):
+        broker = self.broker()
+        for task in ("A", "B"):
+            self.ok(broker, "add", task, "--role", "infra", "--held")
+            self.ok(broker, "blocker", "raise", "no disk for " + task, "--task", task)
+        only = ("watch", "--since", "0", "--until-idle", "--task", "B")
+        cards = [e["card"] for e in self.ok(broker, *only).lines() if e["kind"] == "card"]
+        self.assertEqual([(c["kind"], c["title"]) for c in cards],
+                         [("blocker", "no disk for B")])
+        line = "card blocker #{}: raise".format(cards[0]["number"])
+        self.assertIn(line, self.ok(broker, *only, json_out=False).out)
+
 
 class TestAgents(CtlTest):
     def test_an_agents_day(self):
