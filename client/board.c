@@ -117,6 +117,12 @@ card_from_message(struct record *record, const Baton__Card *m, struct baton_card
     return !record->failed;
 }
 
+static void
+times_from_message(const Baton__TimeList *list, struct baton_timetable *ret)
+{
+    *ret = (struct baton_timetable){.at = list->at, .n = list->n_at, .zone = list->zone};
+}
+
 baton_status
 baton_post(baton *b, const struct baton_post *post, baton_posted **ret_posted)
 {
@@ -151,6 +157,9 @@ baton_post(baton *b, const struct baton_post *post, baton_posted **ret_posted)
     posted->changed = reply->changed;
     posted->event = reply->event;
     posted->replayed = answer.message->replayed;
+    if (reply->times) {
+        times_from_message(reply->times, &posted->times);
+    }
     if (!card_from_message(answer.record, reply->card, &posted->card)) {
         return no_memory(b, answer.record);
     }
@@ -257,7 +266,7 @@ baton_cards(baton *b, const struct baton_card_filter *filter, baton_card_fn *eac
 
 baton_status
 baton_schedule_times(baton *b, const char *project, const char *name, int64_t from, size_t n,
-                     int64_t *ret_times, size_t *ret_n)
+                     struct baton_timetable **ret_times)
 {
     Baton__Times m = BATON__TIMES__INIT;
     m.project = pb_text(project);
@@ -267,18 +276,23 @@ baton_schedule_times(baton *b, const char *project, const char *name, int64_t fr
     Baton__ToBroker message = BATON__TO_BROKER__INIT;
     message.op_case = BATON__TO_BROKER__OP_TIMES;
     message.times = &m;
-    struct ask ask = {.message = &message, .answer = BATON__FROM_BROKER__OP_TIMES};
+    struct ask ask = {
+        .message = &message,
+        .answer = BATON__FROM_BROKER__OP_TIMES,
+        .public_bytes = sizeof(struct baton_timetable),
+    };
     struct answer answer;
-    *ret_n = 0;
-    baton_status status = n ? request(b, &ask, &answer) : BATON_OK;
-    if (status || !n) {
+    baton_status status = request(b, &ask, &answer);
+    if (status) {
         return status;
     }
-    const Baton__TimeList *list = answer.message->times;
-    *ret_n = MIN(list->n_at, n);
-    for (size_t i = 0; i < *ret_n; i++) {
-        ret_times[i] = list->at[i];
-    }
-    record_free(answer.record);
+    *ret_times = record_public(answer.record);
+    times_from_message(answer.message->times, *ret_times);
     return BATON_OK;
+}
+
+void
+baton_timetable_free(struct baton_timetable *times)
+{
+    record_free(record_of(times));
 }

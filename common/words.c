@@ -8,6 +8,20 @@
 const char *const role_names[ROLES_N + 1] = {"infra",       "backend", "frontend", "realtime",
                                              "integration", "testing", NULL};
 
+const char *const report_names[REPORTS_N + 1] = {"daily",      "weekly", "success",
+                                                 "milestones", "final",  NULL};
+
+int
+report_number(const char *name)
+{
+    for (int i = 0; i < REPORTS_N; i++) {
+        if (strcmp(report_names[i], name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
 int
 role_number(const char *name)
 {

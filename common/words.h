@@ -16,6 +16,12 @@ int role_number(const char *name);
 /* The number of the role that people mean ("Frontend Agent", "Real-time", "DevOps"), or -1. */
 int role_number_loose(const char *name);
 
+/* What `baton report` makes: "daily", "weekly", "success", "milestones", "final". */
+enum { REPORTS_N = 5 };
+extern const char *const report_names[REPORTS_N + 1];
+/* The number of the report of this name, or -1. */
+int report_number(const char *name);
+
 /* Names in lower case; "" for a number without one. */
 const char *priority_name(int n);
 const char *state_name(int n);

@@ -215,6 +215,44 @@ hint_of(const struct baton_post *post, baton_status status, char hint[128])
     return hint;
 }
 
+static json_t *
+time_json(int64_t at, const char *zone)
+{
+    char local[64];
+    json_t *object = json_object();
+    json_object_set_new(object, "at", ctl_json_time(at));
+    json_object_set_new(object, "local",
+                        json_string(time_format_minute(at, zone, local, sizeof local)));
+    json_object_set_new(object, "zone", ctl_json_text(zone));
+    return object;
+}
+
+void
+times_print(struct ctl *ctl, const struct baton_timetable *times)
+{
+    for (size_t i = 0; i < times->n; i++) {
+        char local[64], utc[64];
+        int64_t at = times->at[i];
+        if (ctl->json) {
+            ctl_print_json(ctl, time_json(at, times->zone));
+        } else {
+            ctl_print(ctl, "%s %s  %s\n", time_format_minute(at, times->zone, local, sizeof local),
+                      times->zone, time_format(at, utc, sizeof utc));
+        }
+    }
+}
+
+/* What a dry run says of a schedule. */
+static void
+put_times(json_t *object, const struct baton_timetable *times)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < times->n; i++) {
+        json_array_append_new(list, time_json(times->at[i], times->zone));
+    }
+    json_object_set_new(object, "next", list);
+}
+
 int
 card_post(struct ctl *ctl, struct baton_post *post)
 {
@@ -238,10 +276,14 @@ card_post(struct ctl *ctl, struct baton_post *post)
     if (ctl->json) {
         json_t *object = card_json(card);
         json_object_set_new(object, "changed", json_boolean(posted->changed));
+        if (posted->times.zone) {
+            put_times(object, &posted->times);
+        }
         ctl_print_json(ctl, object);
     } else if (post->dry_run) {
         ctl_remark(ctl, "%s %s", baton_card_kind_name(card->kind),
                    posted->changed ? "would change" : "would stay as it is");
+        times_print(ctl, &posted->times);
     } else if (card->name[0]) {
         ctl_print(ctl, "%s ", baton_card_kind_name(card->kind));
         ctl_print_text(ctl, card->name);

@@ -20,6 +20,9 @@ void card_say(struct ctl *ctl, const struct baton_card *card);
  * became of it: "blocker #12 is taken", or the card as JSON. The exit status. */
 int card_post(struct ctl *ctl, struct baton_post *post);
 
+/* Prints times, a line each, as their zone has them and in UTC; as JSON an object each. */
+void times_print(struct ctl *ctl, const struct baton_timetable *times);
+
 /* Prints the cards that match, a line each ("title" is the table's column of titles): a table, or
  * one JSON object a line. CTL_NO when there are none. */
 int card_list(struct ctl *ctl, const struct baton_card_filter *filter);

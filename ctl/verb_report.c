@@ -1,5 +1,6 @@
 /* baton report: what happened, what is in the way, what to do about it. */
 #include "common/units.h"
+#include "common/words.h"
 #include "ctl/report/report.h"
 
 #include <errno.h>
@@ -16,25 +17,22 @@ typedef void part_fn(json_t *doc, const struct report_data *data);
 enum { PARTS_MAX = 10 };
 
 static const struct kind {
-    const char *word;
     const char *title;
     int64_t window_ms; /* 0: everything */
     part_fn *parts[PARTS_MAX];
-} kinds[] = {
-    {"daily",
-     "Daily report",
+} kinds[REPORTS_N] = {
+    /* as report_names has them */
+    {"Daily report",
      DAY_MS,
      {part_done, part_blockers, part_incidents, part_targets, part_slowest, part_waits,
       part_suggestions}},
-    {"weekly",
-     "Weekly review",
+    {"Weekly review",
      7 * DAY_MS,
      {part_milestones, part_done, part_blockers, part_incidents, part_targets, part_slowest,
       part_waits, part_suggestions}},
-    {"success", "Success metrics", 0, {part_success}},
-    {"milestones", "Milestones", 0, {part_milestones}},
-    {"final",
-     "Post-launch analysis",
+    {"Success metrics", 0, {part_success}},
+    {"Milestones", 0, {part_milestones}},
+    {"Post-launch analysis",
      0,
      {part_success, part_incidents, part_decisions, part_done, part_blockers, part_targets,
       part_slowest, part_waits, part_suggestions}},
@@ -72,18 +70,8 @@ take_option(struct form *form, struct ctl *ctl, int option)
 static const struct kind *
 kind_find(const char *word)
 {
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        if (strcmp(kinds[i].word, word) == 0) {
-            return &kinds[i];
-        }
-    }
-    return NULL;
-}
-
-bool
-report_is_known(const char *word)
-{
-    return kind_find(word) != NULL;
+    int number = report_number(word);
+    return number < 0 ? NULL : &kinds[number];
 }
 
 static bool
@@ -186,7 +174,7 @@ say(struct ctl *ctl, const struct form *form, json_t *doc)
         render_html(doc, &page);
         status = write_file(ctl, form->html, &page);
     } else if (ctl->json) {
-        json_object_set_new(doc, "report", json_string(form->kind->word));
+        json_object_set_new(doc, "report", json_string(report_names[form->kind - kinds]));
         json_object_set_new(doc, "since", ctl_json_time(form->data.since));
         json_object_set_new(doc, "until", ctl_json_time(form->data.until));
         ctl_print_json(ctl, json_incref(doc));

@@ -370,7 +370,7 @@ schedule_next(struct ctl *ctl, int argc, char **argv)
         {"number", required_argument, NULL, OPTION_N},
         {0},
     };
-    int64_t times[SCHEDULE_TIMES_MAX], from = 0;
+    int64_t from = 0;
     uint64_t wanted = TIMES_SHOWN;
     for (int option; (option = ctl_getopt(ctl, argc, argv, "", options)) != -1;) {
         bool ok = option == OPTION_FROM ? ctl_take_time(ctl, "--from", optarg, &from)
@@ -386,21 +386,16 @@ schedule_next(struct ctl *ctl, int argc, char **argv)
     if (status != CTL_YES) {
         return status;
     }
-    size_t n;
+    struct baton_timetable *times;
     baton_status answer = baton_schedule_times(ctl->baton, ctl->project, name, from, (size_t)wanted,
-                                               times, &n);
+                                               &times);
     if (answer != BATON_OK) {
         return ctl_fail_status(ctl, answer);
     }
-    for (size_t i = 0; i < n; i++) {
-        char text[64];
-        if (ctl->json) {
-            ctl_print_json(ctl, json_pack("{s:o}", "at", ctl_json_time(times[i])));
-        } else {
-            ctl_print(ctl, "%s\n", time_format(times[i], text, sizeof text));
-        }
-    }
-    return n ? CTL_YES : CTL_NO;
+    times_print(ctl, times);
+    status = times->n ? CTL_YES : CTL_NO;
+    baton_timetable_free(times);
+    return status;
 }
 
 /* ---- changing ---- */

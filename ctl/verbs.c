@@ -221,8 +221,10 @@ static const char schedule_usage[] =
     "  --jitter D        each comes later by at most so much\n"
     "  --start T  --end T\n"
     "  --within D        deadline of each occurrence, from its time\n"
-    "  --report NAME     what is due then, for whoever watches: daily, weekly\n"
-    "  --text TEXT  --env N=V  --workdir DIR  --dry-run\n" SPEC
+    "  --report NAME     what is due then, for whoever watches: daily, weekly, success,\n"
+    "                    milestones, final\n"
+    "  --dry-run         show when it would come next, and change nothing\n"
+    "  --text TEXT  --env N=V  --workdir DIR\n" SPEC
     "  -- COMMAND…       the task; with nothing of a task it is only told\n"
     "next:\n"
     "  --number N  --from T\n"

@@ -140,6 +140,8 @@ struct core_schedule {
 bool core_schedule_due(const struct core *core, int64_t now, struct core_schedule *ret);
 /* When that will be; INT64_MAX: never. */
 int64_t core_schedule_next_at(const struct core *core);
+/* What the card of a schedule says, also of one that is not set yet. */
+void core_schedule_read(const Baton__Card *card, struct core_schedule *ret);
 /* By number, or by project and name. False: there is none. */
 bool core_schedule_find(const struct core *core, const Baton__Card *which,
                         struct core_schedule *ret);

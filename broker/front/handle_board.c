@@ -16,6 +16,7 @@ handle_post(struct call *call, Baton__FromBroker *reply)
         BATON__CODE__CODE_OK) {
         return reply_refuse_as(call, reply, &request);
     }
+    schedules_try(call->front, post, posted);
     reply->op_case = BATON__FROM_BROKER__OP_POSTED;
     reply->posted = posted;
     return call->message->post->dry_run ? ANSWER_NOW_FORGET : ANSWER_NOW;

@@ -11,6 +11,7 @@
 enum {
     SCHEDULES_A_TURN = 100,
     TIMES_ANSWERED = 10, /* if nobody says how many */
+    TIMES_TRIED = 5,     /* of a schedule that would be set */
 };
 
 #define DAY_MS INT64_C(86400000)
@@ -193,6 +194,34 @@ schedules_complete(struct front *front, Baton__CardVerb verb, Baton__Card *card,
     return verb != BATON__CARD_VERB__CARD_RUN || complete_run(front, card, ret_field, ret_wrong);
 }
 
+/* The first n times after `from`; opens and closes the table's zone. */
+static Baton__TimeList *
+list_times(struct front *front, struct timetable *table, int64_t from, uint32_t n)
+{
+    Baton__TimeList *list = arena_alloc(&front->arena, sizeof *list);
+    baton__time_list__init(list);
+    list->at = arena_alloc(&front->arena, n * sizeof *list->at);
+    list->zone = arena_strdup(&front->arena, table->of.zone);
+    open_zone(table);
+    int64_t at = next_time(table, from);
+    for (; list->n_at < n && at != INT64_MAX; at = next_time(table, at)) {
+        list->at[list->n_at++] = at;
+    }
+    zone_close(table->zone);
+    return list;
+}
+
+void
+schedules_try(struct front *front, const Baton__Post *post, Baton__Posted *posted)
+{
+    struct timetable table;
+    if (post->dry_run && post->verb == BATON__CARD_VERB__CARD_SET &&
+        posted->card->kind == BATON__CARD_KIND__CARD_SCHEDULE) {
+        core_schedule_read(posted->card, &table.of);
+        posted->times = list_times(front, &table, front->now, TIMES_TRIED);
+    }
+}
+
 enum answered
 handle_times(struct call *call, Baton__FromBroker *reply)
 {
@@ -210,18 +239,8 @@ handle_times(struct call *call, Baton__FromBroker *reply)
         return reply_refuse(call, reply, BATON__CODE__CODE_NOT_FOUND, "name",
                             "there is no such schedule");
     }
-    Baton__TimeList *list = arena_alloc(&front->arena, sizeof *list);
-    uint32_t n = ask->n ? ask->n : TIMES_ANSWERED;
-    baton__time_list__init(list);
-    list->at = arena_alloc(&front->arena, n * sizeof *list->at);
-    list->zone = arena_strdup(&front->arena, table.of.zone);
-    open_zone(&table);
-    int64_t at = next_time(&table, ask->from ? ask->from : front->now);
-    for (; list->n_at < n && at != INT64_MAX; at = next_time(&table, at)) {
-        list->at[list->n_at++] = at;
-    }
-    zone_close(table.zone);
     reply->op_case = BATON__FROM_BROKER__OP_TIMES;
-    reply->times = list;
+    reply->times = list_times(front, &table, ask->from ? ask->from : front->now,
+                              ask->n ? ask->n : TIMES_ANSWERED);
     return ANSWER_NOW;
 }

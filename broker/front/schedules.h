@@ -16,4 +16,7 @@ int64_t schedules_next_at(const struct front *front);
 bool schedules_complete(struct front *front, Baton__CardVerb verb, Baton__Card *card,
                         const char **ret_field, const char **ret_wrong);
 
+/* Adds to the answer of a dry run that would set a schedule when it would come next. */
+void schedules_try(struct front *front, const Baton__Post *post, Baton__Posted *posted);
+
 #endif

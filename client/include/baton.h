@@ -938,11 +938,19 @@ struct baton_post {
     bool dry_run;
 };
 
+/* When something comes; at[i] rise. */
+struct baton_timetable {
+    const int64_t *at;
+    size_t n;
+    const char *zone; /* whose times they are; IANA name */
+};
+
 typedef struct baton_posted {
     struct baton_card card; /* as it is now */
     bool changed;
     bool replayed; /* of options.client: it was done before, and this is what was answered then */
     uint64_t event;
+    struct baton_timetable times; /* a dry run that sets a schedule: when it would come next, 5 */
 } baton_posted;
 
 /* Does something with a card. Free the answer with baton_posted_free. */
@@ -980,11 +988,12 @@ BATON_API BATON_MUST_CHECK baton_status baton_cards(baton *baton,
                                                     uint64_t *ret_event);
 
 /* When a schedule comes due: the first n times after `from` (0: now), fewer if it ends before.
- * `project` NULL: "default". At most 1,000. */
+ * `project` NULL: "default". n 0: 10; at most 1,000. Free the answer with baton_timetable_free. */
 BATON_API BATON_MUST_CHECK baton_status baton_schedule_times(baton *baton, const char *project,
                                                              const char *name, int64_t from,
-                                                             size_t n, int64_t *ret_times,
-                                                             size_t *ret_n);
+                                                             size_t n,
+                                                             struct baton_timetable **ret_times);
+BATON_API void baton_timetable_free(struct baton_timetable *times);
 
 /* Deletes the records of the archive that were kept long enough, or only counts them; what is told
  * of such a task from then on is its outcome. */

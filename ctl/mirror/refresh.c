@@ -3,6 +3,7 @@
 
 #include "common/alloc.h"
 #include "common/units.h"
+#include "common/words.h"
 #include "ctl/mirror/pages.h"
 #include "ctl/report/report.h"
 
@@ -253,7 +254,7 @@ add_report(const struct baton_card *card, void *context)
         word = strcmp(item->tag, "report") == 0 ? item->name : word;
         at = strcmp(item->tag, "last") == 0 ? item->at : at;
     }
-    if (at && report_is_known(word)) {
+    if (at && report_number(word) >= 0) {
         struct due_report *due = &reports->due[reports->n++];
         snprintf(due->word, sizeof due->word, "%s", word);
         due->at = at;

@@ -4,6 +4,7 @@
 #include "common/recur.h"
 #include "common/text.h"
 #include "common/units.h"
+#include "common/words.h"
 #include "ctl/plan/inner.h"
 
 #include <stdlib.h>
@@ -90,25 +91,45 @@ read_duration(struct card_draft *draft, const struct node *node)
     }
 }
 
-static void
-read_overlap(struct card_draft *draft, const struct node *node)
+/* A word of a list that ends with NULL; what: "overlap: skip, queue, … or allow". NULL: reported.
+ */
+static const char *
+read_word(struct card_draft *draft, const struct node *node, const char *const *words,
+          const char *what)
 {
-    static const char *const words[] = {"skip", "queue", "cancel-old", "allow", NULL};
     const char *text;
     if (!field_text(draft->plan, draft->source, node, NAME_BYTES_MAX, &text)) {
-        return;
+        return NULL;
     }
     size_t i = 0;
     while (words[i] && strcmp(words[i], text) != 0) {
         i++;
     }
     if (!words[i]) {
-        plan_fail(draft->plan, place_of(draft->source, node),
-                  "overlap: skip, queue, cancel-old or allow, not %s%s", quote(draft->plan, text),
-                  did_you_mean(draft->plan, text, words));
-        return;
+        plan_fail(draft->plan, place_of(draft->source, node), "%s, not %s%s", what,
+                  quote(draft->plan, text), did_you_mean(draft->plan, text, words));
     }
-    card_add_item(draft, "overlap")->name = text;
+    return words[i];
+}
+
+static void
+read_overlap(struct card_draft *draft, const struct node *node)
+{
+    static const char *const words[] = {"skip", "queue", "cancel-old", "allow", NULL};
+    const char *word = read_word(draft, node, words, "overlap: skip, queue, cancel-old or allow");
+    if (word) {
+        card_add_item(draft, "overlap")->name = word;
+    }
+}
+
+static void
+read_report(struct card_draft *draft, const struct node *node)
+{
+    const char *word = read_word(draft, node, report_names,
+                                 "report: daily, weekly, success, milestones or final");
+    if (word) {
+        card_add_item(draft, "report")->name = word;
+    }
 }
 
 static void
@@ -132,7 +153,7 @@ read_field(struct card_draft *draft, struct source *source, const struct node *n
     } else if (node_is(node, "jitter") || node_is(node, "within")) {
         read_duration(draft, node);
     } else if (node_is(node, "report")) {
-        field_name(plan, source, node, NAME_BYTES_MAX, &card_add_item(draft, "report")->name);
+        read_report(draft, node);
     } else if (node_is(node, "title")) {
         field_text(plan, source, node, TITLE_BYTES_MAX, &draft->card.title);
     } else if (node_is(node, "text")) {
@@ -262,7 +283,9 @@ read_point_text(struct plan *plan, const struct source *source, const struct nod
         return;
     }
     card_add_item(&draft, "when")->text = when;
-    card_add_item(&draft, "report")->name = key;
+    if (report_number(key) >= 0) { /* "weekdays" has none of its own */
+        card_add_item(&draft, "report")->name = key;
+    }
     finish(&draft, place_of(source, node));
 }
 

@@ -96,7 +96,6 @@ void part_success(json_t *doc, const struct report_data *data);
 
 /* ---- verb_report.c ---- */
 
-bool report_is_known(const char *word);
 /* The report of this name up to `until`, in `zone`, as Markdown. False: reported. */
 bool report_markdown(struct ctl *ctl, const char *word, int64_t until, const char *zone,
                      struct buf *out);

@@ -95,6 +95,32 @@ class Rules(ScheduleTest):
         self.assertEqual(after("2027-10-30T12:00:00Z"),
                          ["2027-10-31T00:30:00Z", "2027-11-01T01:30:00Z", "2027-11-02T01:30:00Z"])
 
+    def test_a_dry_run_shows_the_next_times_and_changes_nothing(self):
+        rule = ["sync", "--when", "daily 2:30", "--zone", "Europe/Berlin", "--start", "2027-03-27T00:00:00Z"]
+        tried = self.ok("schedule", "set", *rule, "--report", "daily", "--dry-run")
+        self.assertTrue(tried.json()["changed"])
+        self.assertEqual([t["at"] for t in tried.json()["next"]],
+                         ["2027-03-27T01:30:00Z", "2027-03-28T01:00:00Z", "2027-03-29T00:30:00Z",
+                          "2027-03-30T00:30:00Z", "2027-03-31T00:30:00Z"])
+        self.assertEqual([t["local"] for t in tried.json()["next"][:3]],
+                         ["2027-03-27 02:30", "2027-03-28 03:00", "2027-03-29 02:30"])
+        self.assertEqual(self.baton(self.running, "schedule", "list").status, 1)
+        said = self.ok("schedule", "set", *rule, "--dry-run", json_out=False).out
+        self.assertIn("2027-03-28 03:00 Europe/Berlin  2027-03-28T01:00:00Z\n", said)
+        self.ok("schedule", "set", *rule)
+        card = self.card("sync")
+        # Of one that is there: as it would be, not as it is.
+        tried = self.ok("schedule", "set", *rule[:1], "--when", "every 1h", "--start", "2027-01-01T00:00:00Z", "--end",
+                        "2027-01-01T01:00:00Z", "--dry-run").json()
+        self.assertEqual([t["at"] for t in tried["next"]], ["2027-01-01T00:00:00Z", "2027-01-01T01:00:00Z"])
+        same = self.ok("schedule", "set", *rule, "--dry-run").json()
+        self.assertFalse(same["changed"])
+        self.assertEqual(len(same["next"]), 5)
+        self.assertEqual(self.card("sync"), card)
+        self.assertNotIn("next", self.ok("schedule", "set", *rule).json())
+        self.assertEqual(self.ok("schedule", "next", "sync", "--number", "2").lines()[1],
+                         {"v": 1, "at": "2027-03-28T01:00:00Z", "local": "2027-03-28 03:00", "zone": "Europe/Berlin"})
+
     def test_wrong_rules_are_refused_and_change_nothing(self):
         bad = [("weekday", "--when", "0 9 * * 8"), ("never", "--when", "0 0 31 2 *"),
                ("time of day", "--when", "daily 27:00"),
@@ -102,6 +128,7 @@ class Rules(ScheduleTest):
                ("zone", "--when", "hourly", "--zone", "../../etc/passwd"),
                ("overlap", "--when", "hourly", "--overlap", "pile-up"),
                ("missed", "--when", "hourly", "--missed", "some"),
+               ("no such report", "--when", "hourly", "--report", "monthly"),
                ("before it starts", "--when", "hourly", "--start", "+2h", "--end", "+1h"),
                ("within", "--when", "hourly", "--within", "1h")]
         for word, *options in bad:

@@ -101,6 +101,27 @@ test_times_of_cards_wait_for_the_zone(void **state)
 }
 
 static void
+test_a_schedule_names_a_report_that_there_is(void **state)
+{
+    (void)state;
+    plan_free(plan_good("a.yaml", "schedules:\n  s: {daily: '9:00', report: weekly}\n"));
+    assert_refused("a.yaml", "schedules:\n  s:\n    daily: '9:00'\n    report: weekley\n",
+                   "a.yaml:4: report: daily, weekly, success, milestones or final, not 'weekley'; "
+                   "did you mean 'weekly'?");
+    assert_refused("a.yaml", "synchronization_points:\n  Daily: {when: hourly, report: hourly}\n",
+                   "a.yaml:2: report: daily, weekly");
+    struct plan *plan = plan_good("a.yaml",
+                                  "synchronization_points:\n  Weekdays: 9 AM - Stand-up\n");
+    size_t n;
+    const struct plan_card *cards = plan_cards(plan, &n);
+    assert_int_equal(n, 1);
+    for (size_t i = 0; i < cards[0].card.n_items; i++) {
+        assert_string_not_equal(cards[0].card.items[i].tag, "report");
+    }
+    plan_free(plan);
+}
+
+static void
 test_blocks_of_rules_are_cards(void **state)
 {
     (void)state;
@@ -231,6 +252,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_task_queue),
         cmocka_unit_test(test_levels_of_the_queue),
+        cmocka_unit_test(test_a_schedule_names_a_report_that_there_is),
         cmocka_unit_test(test_blocks_of_rules_are_cards),
         cmocka_unit_test(test_times_of_cards_wait_for_the_zone),
         cmocka_unit_test(test_dependencies_of_the_checker),

@@ -13,6 +13,7 @@
 #include "common/text.h"
 #include "common/units.h"
 #include "common/unpack.h"
+#include "common/words.h"
 
 #include <string.h>
 
@@ -108,7 +109,12 @@ item_wrong(const Baton__Item *item)
     if (strcmp(tag, "start") == 0 || strcmp(tag, "end") == 0) {
         return is_time(item) ? NULL : "start and end are a time";
     }
-    if (strcmp(tag, "zone") == 0 || strcmp(tag, "report") == 0) {
+    if (strcmp(tag, "report") == 0) {
+        return report_number(item->name) >= 0
+                   ? NULL
+                   : "there is no such report: daily, weekly, success, milestones or final";
+    }
+    if (strcmp(tag, "zone") == 0) {
         return name_is_valid(item->name, NAME_BYTES_MAX) ? NULL : "its name is missing or is none";
     }
     return "a schedule has when, zone, overlap, missed, jitter, start, end, within and report";
@@ -572,8 +578,8 @@ schedule_run(struct posting *p)
 
 /* ---- time ---- */
 
-static void
-schedule_read(const Baton__Card *card, struct core_schedule *ret)
+void
+core_schedule_read(const Baton__Card *card, struct core_schedule *ret)
 {
     const Baton__Item *zone = find_item(card, "zone"), *start = find_item(card, "start");
     const Baton__Item *end = find_item(card, "end"), *told = find_item(card, "told");
@@ -606,7 +612,7 @@ core_schedule_due(const struct core *core, int64_t now, struct core_schedule *re
     if (core_schedule_next_at(core) > now) {
         return false;
     }
-    schedule_read(board_at(core, heap_top(&core->board.schedules))->message, ret);
+    core_schedule_read(board_at(core, heap_top(&core->board.schedules))->message, ret);
     return true;
 }
 
@@ -621,7 +627,7 @@ core_schedule_find(const struct core *core, const Baton__Card *which, struct cor
     if (!card || card->message->kind != KIND(SCHEDULE)) {
         return false;
     }
-    schedule_read(card->message, ret);
+    core_schedule_read(card->message, ret);
     return true;
 }
 
