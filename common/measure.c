@@ -56,3 +56,75 @@ measure_parse(const char *text, struct measure_text *ret)
     name[equals - text] = 0;
     return measure_make(name, value, unit, ret);
 }
+
+/* ---- what is known of them ---- */
+
+const struct metric_known metrics_known[METRICS_KNOWN_N] = {
+    {"task_completion_rate", NULL, "%"},
+    {"handoff_quality", NULL, "%"},
+    {"blocker_resolution_time", NULL, "ms"},
+    {"test_coverage", NULL, "%"},
+    {"api_response_time", "api_response_time_ms", "ms"},
+    {"websocket_latency", "websocket_latency_ms", "ms"},
+    {"uptime", "uptime_percent", "%"},
+    {"data_loss_incidents", "data_loss", ""},
+};
+
+const char *
+metric_unit(const char *name)
+{
+    for (size_t i = 0; i < METRICS_KNOWN_N; i++) {
+        const struct metric_known *known = &metrics_known[i];
+        if (strcmp(known->name, name) == 0 || (known->alias && strcmp(known->alias, name) == 0)) {
+            return known->unit;
+        }
+    }
+    return NULL;
+}
+
+/* 0: it is no unit of time. */
+static double
+unit_ms(const char *unit)
+{
+    static const struct {
+        const char *unit;
+        double ms;
+    } units[] = {{"us", 0.001}, {"ms", 1}, {"s", 1000}, {"min", 60e3}, {"m", 60e3}, {"h", 3600e3}};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strcmp(units[i].unit, unit) == 0) {
+            return units[i].ms;
+        }
+    }
+    return 0;
+}
+
+bool
+unit_convert(double value, const char *from, const char *to, double *ret_value)
+{
+    double a = unit_ms(from), b = unit_ms(to);
+    bool same = !*from || !*to || strcmp(from, to) == 0;
+    if (!same && (a <= 0 || b <= 0)) {
+        return false;
+    }
+    *ret_value = same ? value : value * a / b;
+    return true;
+}
+
+const char *
+metric_unit_wrong(const char *name, const char *unit)
+{
+    const char *is = metric_unit(name);
+    if (!is || strcmp(is, unit) == 0) {
+        return NULL;
+    }
+    if (strcmp(is, "%") == 0) {
+        return *unit ? "this metric is a percentage: write a target such as 90%" : NULL;
+    }
+    if (strcmp(is, "ms") == 0) {
+        /* "< 4" of a time that people count in hours would be 4 ms. */
+        return *unit || strcmp(name, "blocker_resolution_time") == 0
+                   ? "this metric is a time: write a target such as \"< 200ms\" or \"< 4 hours\""
+                   : NULL;
+    }
+    return "this metric is a count: write a target without a unit";
+}

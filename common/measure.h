@@ -20,4 +20,22 @@ bool measure_parse(const char *text, struct measure_text *ret);
 /* False: not a name, not a unit, or out of range. */
 bool measure_make(const char *name, double value, const char *unit, struct measure_text *ret);
 
+/* The metrics that Baton counts, then the measures that its reports read from agents, each with its
+ * unit. */
+enum { METRICS_N = 4, METRICS_KNOWN_N = 8 };
+struct metric_known {
+    const char *name;
+    const char *alias; /* the name with its unit; NULL: none */
+    const char *unit;
+};
+extern const struct metric_known metrics_known[METRICS_KNOWN_N];
+/* The unit of the known metric of this name or alias; NULL: it is not one. */
+const char *metric_unit(const char *name);
+
+/* The value in another unit: "s" as "ms". A unit that nobody named is the other one. False: the one
+ * says nothing of the other. */
+bool unit_convert(double value, const char *from, const char *to, double *ret_value);
+/* NULL: a target of this metric may have this unit; else what is wrong. */
+const char *metric_unit_wrong(const char *name, const char *unit);
+
 #endif

@@ -8,10 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const metric_names[METRICS_N] = {"task_completion_rate", "handoff_quality",
-                                             "blocker_resolution_time", "test_coverage"};
-const char *const metric_units[METRICS_N] = {"%", "%", "ms", "%"};
-
 struct baton_metrics
 metrics_add(const baton_metrics_reply *reply, const char *project, const char *role)
 {
@@ -67,20 +63,28 @@ metrics_value(const struct baton_metrics *m, size_t metric, double *ret_value)
 
 /* ---- targets ---- */
 
-/* The latest that was reported under the name. */
+bool
+target_is_met(const struct target *target, double value)
+{
+    bool below = strcmp(target->bound, "below") == 0 || strcmp(target->bound, "at most") == 0;
+    return below ? value <= target->wanted : value >= target->wanted;
+}
+
+/* The latest that was reported under the name, in the target's unit. */
 static bool
 latest_measure(const baton_metrics_reply *reply, const struct target *target, double *ret_value)
 {
     int64_t at = 0;
+    bool comparable = false;
     for (size_t i = 0; i < reply->n_sums; i++) {
         const struct baton_measure_sum *sum = &reply->sums[i];
         if (strcmp(sum->name, target->name) == 0 && strcmp(sum->project, target->project) == 0 &&
             (!target->role[0] || strcmp(sum->role, target->role) == 0) && sum->last_at >= at) {
             at = sum->last_at;
-            *ret_value = sum->last;
+            comparable = unit_convert(sum->last, sum->unit, target->unit, ret_value);
         }
     }
-    return at != 0;
+    return comparable;
 }
 
 static void
@@ -90,15 +94,13 @@ judge(struct target *target, const baton_metrics_reply *reply)
                                            target->role[0] ? target->role : NULL);
     bool known = false;
     size_t i = 0;
-    while (i < METRICS_N && strcmp(metric_names[i], target->name) != 0) {
+    while (i < METRICS_N && strcmp(metrics_known[i].name, target->name) != 0) {
         i++;
     }
     known = i < METRICS_N ? metrics_value(&sum, i, &target->value)
                           : latest_measure(reply, target, &target->value);
     if (known) {
-        bool met = strcmp(target->bound, "below") == 0 ? target->value <= target->wanted
-                                                       : target->value >= target->wanted;
-        target->verdict = met ? TARGET_MET : TARGET_MISSED;
+        target->verdict = target_is_met(target, target->value) ? TARGET_MET : TARGET_MISSED;
     }
 }
 
@@ -109,6 +111,8 @@ take_target(const struct baton_card *card, void *context)
     if (card->n_items == 0) {
         return true;
     }
+    const char *unit = metric_unit(card->name);
+    unit = unit && !card->items[0].unit[0] ? unit : card->items[0].unit;
     if (targets->n == targets->room) {
         targets->room = targets->room ? targets->room * 2 : 16;
         targets->list = xreallocarray(targets->list, targets->room, sizeof *targets->list);
@@ -118,7 +122,7 @@ take_target(const struct baton_card *card, void *context)
         .name = xstrdup(card->name),
         .role = xstrdup(card->role),
         .bound = xstrdup(card->items[0].name),
-        .unit = xstrdup(card->items[0].unit),
+        .unit = xstrdup(unit),
         .text = xstrdup(card->items[0].text),
         .wanted = card->items[0].value,
     };

@@ -2,14 +2,8 @@
 #ifndef BATON_CTL_METRICS_H
 #define BATON_CTL_METRICS_H
 
+#include "common/measure.h"
 #include "ctl/verbs.h"
-
-enum { METRICS_N = 4 };
-
-/* "task_completion_rate", "handoff_quality", "blocker_resolution_time", "test_coverage". */
-extern const char *const metric_names[METRICS_N];
-/* Their units: "%" or "ms". */
-extern const char *const metric_units[METRICS_N];
 
 /* Sums `rows` of the project (NULL: of all) and role (NULL: of all). */
 struct baton_metrics metrics_add(const baton_metrics_reply *reply, const char *project,
@@ -21,8 +15,9 @@ enum verdict { TARGET_UNKNOWN, TARGET_MET, TARGET_MISSED };
 
 /* A rule of the board, and how it stands. */
 struct target {
-    char *project, *name, *role, *bound, *unit; /* owned; bound: "above" or "below" */
-    char *text;                                 /* as it was written; owned */
+    char *project, *name, *role, *bound; /* owned; bound: "above" or "below" */
+    char *unit;                          /* of a known metric its own; owned */
+    char *text;                          /* as it was written; owned */
     double wanted;
     enum verdict verdict;
     double value; /* with a verdict */
@@ -36,6 +31,9 @@ struct targets {
 bool targets_read(struct ctl *ctl, const baton_metrics_reply *reply, const char *const *projects,
                   size_t n, struct targets *ret);
 void targets_fini(struct targets *targets);
+
+/* Is a value as it is wanted ("above" and "at least", "below" and "at most")? */
+bool target_is_met(const struct target *target, double value);
 
 /* A number with its unit for people: "93.3 %", "3h 20m", "1,200". Returns out. */
 const char *metric_format(double value, const char *unit, char *out, size_t room);

@@ -95,7 +95,7 @@ counted_json(const struct baton_metrics *m)
     for (size_t i = 0; i < METRICS_N; i++) {
         double value;
         bool known = metrics_value(m, i, &value);
-        json_object_set_new(object, metric_names[i], known ? json_real(value) : json_null());
+        json_object_set_new(object, metrics_known[i].name, known ? json_real(value) : json_null());
     }
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         json_object_set_new(object, numbers[i].key, json_integer((json_int_t)numbers[i].n));
@@ -174,9 +174,9 @@ add_cell(struct table *table, const struct baton_metrics *m, size_t metric, uint
         table_add(table, "-");
     } else if (counts) {
         table_addf(table, "%s (%" PRIu64 "/%" PRIu64 ")",
-                   metric_format(value, metric_units[metric], text, sizeof text), n, of);
+                   metric_format(value, metrics_known[metric].unit, text, sizeof text), n, of);
     } else {
-        table_add(table, metric_format(value, metric_units[metric], text, sizeof text));
+        table_add(table, metric_format(value, metrics_known[metric].unit, text, sizeof text));
     }
 }
 

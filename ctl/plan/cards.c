@@ -3,6 +3,7 @@
  * docs/coordination.md says what each kind's fields are. */
 #include "common/alloc.h"
 #include "common/limits.h"
+#include "common/measure.h"
 #include "common/units.h"
 #include "common/words.h"
 #include "ctl/plan/inner.h"
@@ -327,6 +328,12 @@ read_target(struct card_draft *draft, const struct node *node)
         plan_fail(draft->plan, place_of(draft->source, node),
                   "target: %s is no bound; write 90%%, \"< 4 hours\" or a number",
                   quote(draft->plan, text));
+        return;
+    }
+    const char *wrong = metric_unit_wrong(draft->card.name, item->unit ? item->unit : "");
+    if (wrong) {
+        plan_fail(draft->plan, place_of(draft->source, node), "target: %s: %s",
+                  quote(draft->plan, text), wrong);
     }
 }
 

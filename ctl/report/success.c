@@ -19,17 +19,42 @@ row(json_t *section, const char *what, const char *wanted, const char *is, const
     }
 }
 
-/* The target of the board, if there is one of that name for all roles; else the strategy's. */
-static double
-wanted_of(const struct report_data *data, const char *name, double strategy)
+/* What is wanted of a metric: the target of the board, if there is one of its name for all roles;
+ * else the strategy's. `words` are those of the strategy: "above", "at least", "at most". */
+static struct target
+wanted_of(const struct report_data *data, size_t metric, const char *words, double strategy)
 {
+    const struct metric_known *known = &metrics_known[metric];
     for (size_t i = 0; i < data->targets.n; i++) {
         const struct target *t = &data->targets.list[i];
-        if (strcmp(t->name, name) == 0 && !t->role[0]) {
-            return t->wanted;
+        bool is = strcmp(t->name, known->name) == 0 ||
+                  (known->alias && strcmp(t->name, known->alias) == 0);
+        if (is && !t->role[0]) {
+            return *t;
         }
     }
-    return strategy;
+    return (struct target){.bound = (char *)(uintptr_t)words,
+                           .unit = (char *)(uintptr_t)known->unit,
+                           .wanted = strategy};
+}
+
+/* `is` NULL: nobody reported it; its unit may be another one. */
+static void
+metric_row(json_t *section, const char *what, const struct target *wanted, const double *is,
+           const char *unit)
+{
+    char bound[96], number[64], value[64];
+    double same;
+    snprintf(bound, sizeof bound, "%s %s", wanted->bound,
+             metric_format(wanted->wanted, wanted->unit, number, sizeof number));
+    if (!is) {
+        row(section, what, bound, "not reported", "-");
+    } else if (!unit_convert(*is, unit, wanted->unit, &same)) {
+        row(section, what, bound, metric_format(*is, unit, value, sizeof value), "not comparable");
+    } else {
+        row(section, what, bound, metric_format(same, wanted->unit, value, sizeof value),
+            target_is_met(wanted, same) ? "met" : "missed");
+    }
 }
 
 static void
@@ -37,16 +62,10 @@ rate_row(json_t *section, const struct report_data *data, const char *what, size
          double strategy)
 {
     struct baton_metrics sum = metrics_add(data->metrics, NULL, NULL);
-    double value, wanted = wanted_of(data, metric_names[metric], strategy);
-    char bound[80], is[64];
-    char number[64];
-    snprintf(bound, sizeof bound, "above %s", metric_format(wanted, "%", number, sizeof number));
-    if (metrics_value(&sum, metric, &value)) {
-        row(section, what, bound, metric_format(value, "%", is, sizeof is),
-            value >= wanted ? "met" : "missed");
-    } else {
-        row(section, what, bound, "not reported", "-");
-    }
+    struct target wanted = wanted_of(data, metric, "above", strategy);
+    double value;
+    bool known = metrics_value(&sum, metric, &value);
+    metric_row(section, what, &wanted, known ? &value : NULL, metrics_known[metric].unit);
 }
 
 static void
@@ -75,22 +94,20 @@ agents(json_t *doc, const struct report_data *data)
     rate_row(section, data, "Test coverage", 3, 80);
 }
 
-/* The latest that anybody reported under one of the names. */
-static bool
-latest(const struct report_data *data, const char *const names[3], double *ret_value,
-       const char **ret_unit)
+/* The latest that anybody reported under one of its names. */
+static const struct baton_measure_sum *
+latest(const struct report_data *data, const struct metric_known *known)
 {
-    int64_t at = 0;
+    const struct baton_measure_sum *newest = NULL;
     for (size_t i = 0; i < data->metrics->n_sums; i++) {
         const struct baton_measure_sum *sum = &data->metrics->sums[i];
-        bool is = strcmp(sum->name, names[0]) == 0 || strcmp(sum->name, names[1]) == 0;
-        if (is && sum->last_at >= at) {
-            at = sum->last_at;
-            *ret_value = sum->last;
-            *ret_unit = sum->unit;
+        bool is = strcmp(sum->name, known->name) == 0 ||
+                  (known->alias && strcmp(sum->name, known->alias) == 0);
+        if (is && sum->last_at && (!newest || sum->last_at >= newest->last_at)) {
+            newest = sum;
         }
     }
-    return at != 0;
+    return newest;
 }
 
 static void
@@ -98,34 +115,23 @@ system_rows(json_t *doc, const struct report_data *data)
 {
     static const struct {
         const char *what;
-        const char *names[2];
+        const char *words;
         double wanted;
-        const char *unit;
-        bool below;
     } measures[] = {
-        {"API response time", {"api_response_time", "api_response_time_ms"}, 200, "ms", true},
-        {"WebSocket latency", {"websocket_latency", "websocket_latency_ms"}, 50, "ms", true},
-        {"Uptime", {"uptime", "uptime_percent"}, 99.9, "%", false},
-        {"Data loss incidents", {"data_loss_incidents", "data_loss"}, 0, "", true},
+        {"API response time", "at most", 200},
+        {"WebSocket latency", "at most", 50},
+        {"Uptime", "at least", 99.9},
+        {"Data loss incidents", "at most", 0},
     };
     json_t *section = doc_section(doc, "System Performance");
     doc_line(section, "The latest that agents reported as measures of these names");
     doc_columns(section, "What|Wanted|Is|Verdict");
     for (size_t i = 0; i < ARRAY_LEN(measures); i++) {
-        const char *const names[3] = {measures[i].names[0], measures[i].names[1], NULL};
-        double value, wanted = wanted_of(data, names[0], measures[i].wanted);
-        const char *unit;
-        char bound[80], is[64], number[64];
-        snprintf(bound, sizeof bound, "%s %s", measures[i].below ? "at most" : "at least",
-                 metric_format(wanted, measures[i].unit, number, sizeof number));
-        if (latest(data, names, &value, &unit)) {
-            bool met = measures[i].below ? value <= wanted : value >= wanted;
-            row(section, measures[i].what, bound,
-                metric_format(value, unit[0] ? unit : measures[i].unit, is, sizeof is),
-                met ? "met" : "missed");
-        } else {
-            row(section, measures[i].what, bound, "not reported", "-");
-        }
+        size_t metric = METRICS_N + i;
+        const struct baton_measure_sum *sum = latest(data, &metrics_known[metric]);
+        struct target wanted = wanted_of(data, metric, measures[i].words, measures[i].wanted);
+        metric_row(section, measures[i].what, &wanted, sum ? &sum->last : NULL,
+                   sum ? sum->unit : "");
     }
 }
 

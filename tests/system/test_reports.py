@@ -4,7 +4,8 @@ import html.parser
 import json
 import unittest
 
-from harness import SystemTest
+from harness import Refused, SystemTest
+from messages import card, wire
 
 EVIL = "<script>alert(1)</script> | **x** [y](javascript:z) \"q\" 'r' & s"
 
@@ -109,6 +110,49 @@ class Reports(SystemTest):
         self.assertEqual([(r["Milestone"], r["Done"], r["State"])
                           for r in self.rows(success["Project Delivery"])],
                          [("M1", "1 of 2", "waiting")])
+
+    def test_targets_of_the_board_take_the_place_of_the_strategys_bounds(self):
+        rules = self.dir / "own.yaml"
+        rules.write_text("agent_metrics:\n  task_completion_rate: {target: '< 40%'}\n  test_coverage: {target: 95}\n"
+                         "  api_response_time: {target: '< 1s'}\n  websocket_latency: {target: '< 40ms'}\n"
+                         "  uptime: {target: '> 99.99%'}\n  data_loss_incidents: {target: '> 2'}\n")
+        self.ok("apply", rules)
+        self.ok("add", "A", "--role", "infra")
+        self.ok("complete", "--token", self.take("infra"), "--measure", "coverage=91%", "--measure",
+                "api_response_time=0.25 s", "--measure", "websocket_latency=45", "--measure", "uptime=4 nines",
+                "--measure", "data_loss_incidents=3")
+        success = self.sections("success")
+        rows = {r["What"]: (r["Wanted"], r["Is"], r["Verdict"])
+                for title in ("Agent Performance", "System Performance") for r in self.rows(success[title])}
+        self.assertEqual(rows["Task completion rate"], ("below 40 %", "100 %", "missed"))
+        self.assertEqual(rows["Test coverage"], ("above 95 %", "91 %", "missed"))
+        self.assertEqual(rows["API response time"], ("below 1s", "250 ms", "met"))
+        self.assertEqual(rows["WebSocket latency"], ("below 40 ms", "45 ms", "missed"))
+        self.assertEqual(rows["Uptime"], ("above 99.99 %", "4 nines", "not comparable"))
+        self.assertEqual(rows["Data loss incidents"], ("above 2", "3", "met"))
+        met = {t["name"]: t["met"] for t in self.baton(self.running, "metrics").json()["targets"]}
+        self.assertEqual((met["api_response_time"], met["uptime"], met["websocket_latency"]), (True, None, False))
+
+    def test_a_target_of_another_unit_is_refused(self):
+        rules = self.dir / "wrong.yaml"
+        for name, target, word in (("task_completion_rate", "< 4 hours", "percentage"),
+                                   ("blocker_resolution_time", "90%", "a time"),
+                                   ("blocker_resolution_time", "< 4", "a time"),
+                                   ("uptime", "99ms", "percentage"),
+                                   ("api_response_time", "5%", "a time"),
+                                   ("data_loss_incidents", "0%", "a count")):
+            rules.write_text(f"agent_metrics:\n  {name}:\n    target: '{target}'\n")
+            done = self.baton(self.running, "apply", rules)
+            self.assertEqual(done.status, 65, done.out)
+            self.assertIn(f"{rules.name}:3: target: '{target}'", done.err)
+            self.assertIn(word, done.err)
+        client = self.client(self.running)
+        item = card.Item(tag="target", name="below", value=1, unit="ms")
+        with self.assertRaises(Refused) as refused:
+            client.request("post", wire.Post(verb=card.CARD_SET, card=card.Card(
+                kind=card.CARD_TARGET, name="uptime", items=[item])))
+        self.assertIn("percentage", str(refused.exception))
+        self.assertEqual(self.baton(self.running, "rules", "list", "target").status, 1)
 
     def test_all_kinds_and_forms(self):
         self.life()

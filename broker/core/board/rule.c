@@ -3,6 +3,7 @@
  * them up. */
 #include "broker/core/board/board.h"
 
+#include "common/measure.h"
 #include "common/path_name.h"
 #include "common/text.h"
 
@@ -151,6 +152,10 @@ target_set(struct posting *p)
         (strcmp(item->name, "above") != 0 && strcmp(item->name, "below") != 0)) {
         return refuse(p->request, BATON__CODE__CODE_INVALID, "card.items",
                       "a target has one item \"target\", \"above\" or \"below\" a value");
+    }
+    const char *wrong = metric_unit_wrong(p->next.name, item->unit);
+    if (wrong) {
+        return post_bad_item(p, 0, wrong);
     }
     return BATON__CODE__CODE_OK;
 }
