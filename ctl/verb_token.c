@@ -2,6 +2,7 @@
 #include "common/text.h"
 #include "ctl/agent.h"
 #include "ctl/file.h"
+#include "ctl/handoff_form.h"
 #include "ctl/measures.h"
 #include "ctl/verbs.h"
 
@@ -19,6 +20,7 @@ enum {
     OPTION_EXTEND,
     OPTION_MEASURE,
     OPTION_FOR,
+    OPTION_HANDOFF,
 };
 
 /* What the command line said. */
@@ -32,6 +34,8 @@ struct form {
     char *document; /* ours */
     char *words;    /* the arguments joined by blanks; ours */
     struct measures_said measures;
+    char *handoff_path;
+    struct handoff_form handoff;
 };
 
 static bool
@@ -64,6 +68,9 @@ take_option(struct form *form, struct ctl *ctl, int option)
         return measures_take_text(&form->measures, ctl, optarg);
     case OPTION_FOR:
         form->result.wait_for = optarg;
+        return true;
+    case OPTION_HANDOFF:
+        form->handoff_path = optarg;
         return true;
     case OPTION_EXTEND:
         return ctl_take_duration(ctl, "--extend", optarg, &form->extend_ms);
@@ -119,6 +126,7 @@ form_fini(struct form *form)
 {
     free(form->document);
     free(form->words);
+    handoff_form_fini(&form->handoff);
 }
 
 /* Tells what the broker said of the task; "stop" is the one word an agent must see. */
@@ -230,14 +238,34 @@ take_document(struct form *form, struct ctl *ctl)
     return ok;
 }
 
+/* The handoff that is given with the end, or not at all. */
+static bool
+take_handoff(struct form *form, struct ctl *ctl)
+{
+    if (!form->handoff_path) {
+        return true;
+    }
+    if (strcmp(form->handoff_path, "-") == 0 && form->result_path &&
+        strcmp(form->result_path, "-") == 0) {
+        ctl->status = ctl_usage(ctl, "--result and --handoff can't both be standard input");
+        return false;
+    }
+    form->handoff.card.kind = BATON_CARD_HANDOFF;
+    ctl->status = handoff_form_load(&form->handoff, ctl, form->handoff_path);
+    if (ctl->status == CTL_YES) {
+        form->result.handoff = handoff_form_settle(&form->handoff);
+    }
+    return ctl->status == CTL_YES;
+}
+
 /* The end of an attempt, however it ended. */
 static int
 end(struct ctl *ctl, int argc, char **argv, const struct option *options, baton_outcome outcome)
 {
     struct form form = {.result.outcome = outcome};
     int status = CTL_YES;
-    if (!read_options(&form, ctl, argc, argv, options) || !take_document(&form, ctl) ||
-        !take_words(&form, ctl, argc - optind, argv + optind)) {
+    if (!read_options(&form, ctl, argc, argv, options) || !take_handoff(&form, ctl) ||
+        !take_document(&form, ctl) || !take_words(&form, ctl, argc - optind, argv + optind)) {
         status = ctl->status;
     } else if (outcome == BATON_OUTCOME_PARKED && !form.result.wait_for) {
         status = ctl_usage(ctl, "what does it wait for? --for blocker, blocker:N, signal:NAME, "
@@ -263,6 +291,7 @@ verb_complete(struct ctl *ctl, int argc, char **argv)
         {"token", required_argument, NULL, OPTION_TOKEN},
         {"summary", required_argument, NULL, OPTION_SUMMARY},
         {"result", required_argument, NULL, OPTION_RESULT},
+        {"handoff", required_argument, NULL, OPTION_HANDOFF},
         {"measure", required_argument, NULL, OPTION_MEASURE},
         {0},
     };

@@ -401,7 +401,9 @@ const struct verb verbs[] = {
      "[TEXT…] [OPTION…]\n"
      "  --token T         which task (BATON_TOKEN)\n"
      "  --summary TEXT    one line for those who come after\n"
-     "  --result FILE     JSON for those who come after; - reads it from standard input\n" MEASURE},
+     "  --result FILE     JSON for those who come after; - reads it from standard input\n"
+     "  --handoff FILE    gives this handoff with the end: both, or neither; as of `baton handoff\n"
+     "                    give`\n" MEASURE},
     {"fail", verb_fail, "Agents", "End the attempt as failed",
      "TEXT… [OPTION…]\n"
      "  --token T         which task (BATON_TOKEN)\n"

@@ -83,6 +83,34 @@ class Handoffs(SystemTest):
                          "no tables")
         self.no(1, "it has ended", "handoff", "accept", second)
 
+    def test_done_with_a_handoff_is_whole_or_not_at_all(self):
+        rules, path = self.dir / "rules.yaml", self.dir / "handoff.yaml"
+        rules.write_text("roles: {infra: {handoff: required}}\n")
+        self.ok("apply", rules)
+        _, env = self.take("infra")
+        for wrong, word in ((TEMPLATE.replace("Infrastructure Agent", "Backend Agent"), "role"),
+                            (TEMPLATE.replace("no-such-file/", "../"), "artifact"),
+                            ("handoff: {task: UI, notes: x}\n", "not of 'DB'"),
+                            ("handoff: {from_agent: Infrastructure Agent}\n", "")):
+            path.write_text(wrong)
+            self.no(65, word, "complete", "--handoff", path, env=env)
+            self.assertEqual(self.ok("show", "DB").json()["state"], "leased")
+            self.assertEqual(self.baton(self.running, "handoff", "list").status, 1)
+        self.no(65, "opened", "complete", "--handoff", self.dir / "none.yaml", env=env)
+        self.no(64, "standard input", "complete", "--handoff", "-", "--result", "-", env=env)
+        path.write_text(TEMPLATE)
+        self.ok("complete", "all of it", "--handoff", path, env=env)
+        self.running.restart()
+        self.assertEqual(self.ok("show", "DB").json()["state"], "done")
+        (given,) = self.ok("handoff", "list").lines()
+        self.assertEqual((given["task"], given["role"], given["to_role"], given["state"], given["text"]),
+                         ("DB", "infra", "backend", "submitted", "Port 5433"))
+        self.assertEqual([i["unit"] for i in given["items"] if i["tag"] == "artifact"], ["missing"])
+        # Said again, as after an answer that was lost: it is done, and given once.
+        self.ok("complete", "all of it", "--handoff", path, env=env)
+        self.assertEqual(len(self.ok("handoff", "list").lines()), 1)
+        self.assertEqual(self.ok("take", "--role", "backend").json()["handoffs"][0]["text"], "Port 5433")
+
     def test_the_receiver_answers_and_nobody_else(self):
         token, env = self.take("infra")
         self.no(77, "another's", "handoff", "give", "--task", "UI", "--notes", "x", env=env)

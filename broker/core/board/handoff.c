@@ -254,6 +254,11 @@ handoff_of_result(struct core *core, struct core_request *request, struct task *
                   uint64_t token, const Baton__Card *handoff)
 {
     Baton__Card card = *handoff;
+    if (card.task[0] && strcmp(card.task, task->id) != 0) {
+        return arena_printf(request->arena, "result.handoff.task: it is of '%s', not of '%s'",
+                            prose_is_valid(card.task, ID_BYTES_MAX) ? card.task : "another task",
+                            task->id);
+    }
     card.number = 0;
     card.kind = KIND(HANDOFF);
     card.project = (char *)(uintptr_t)task_project(core, task);
