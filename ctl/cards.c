@@ -416,15 +416,13 @@ card_show_named(struct ctl *ctl, baton_card_kind kind, const char *name)
     return show(ctl, &filter, name);
 }
 
-enum { OPTION_ALL = 256, OPTION_UNANSWERED, OPTION_ROLE, OPTION_TASK };
+enum { OPTION_ALL = 256, OPTION_ROLE, OPTION_TASK };
 
 /* The options of a `list`, and the end. */
 static void
 list_options(unsigned takes, struct option options[4])
 {
-    *options++ = takes & CARD_LIST_UNANSWERED
-                     ? (struct option){"unanswered", no_argument, NULL, OPTION_UNANSWERED}
-                     : (struct option){"all", no_argument, NULL, OPTION_ALL};
+    *options++ = (struct option){"all", no_argument, NULL, OPTION_ALL};
     if (takes & CARD_LIST_ROLE) {
         *options++ = (struct option){"role", required_argument, NULL, OPTION_ROLE};
     }
@@ -437,8 +435,7 @@ list_options(unsigned takes, struct option options[4])
 int
 card_list_verb(struct ctl *ctl, baton_card_kind kind, unsigned takes, int argc, char **argv)
 {
-    struct baton_card_filter filter = {
-        .kinds = &kind, .n_kinds = 1, .open = !(takes & CARD_LIST_UNANSWERED)};
+    struct baton_card_filter filter = {.kinds = &kind, .n_kinds = 1, .open = true};
     struct option options[4];
     struct ctl_ref ref = {0};
     struct baton_ref task;
@@ -446,8 +443,8 @@ card_list_verb(struct ctl *ctl, baton_card_kind kind, unsigned takes, int argc, 
     list_options(takes, options);
     for (int option; (option = ctl_getopt(ctl, argc, argv, "", options)) != -1;) {
         bool ok = option != '?';
-        if (option == OPTION_ALL || option == OPTION_UNANSWERED) {
-            filter.open = option == OPTION_UNANSWERED;
+        if (option == OPTION_ALL) {
+            filter.open = false;
         } else if (option == OPTION_ROLE) {
             ok = ctl_take_role(ctl, optarg, &role);
             filter.roles = &role;

@@ -31,7 +31,6 @@ int card_list(struct ctl *ctl, const struct baton_card_filter *filter);
 enum {
     CARD_LIST_ROLE = 1,
     CARD_LIST_TASK = 2,
-    CARD_LIST_UNANSWERED = 4, /* in place of --all: without it all are printed */
 };
 /* card_list of a kind with the filter that the command line says. The exit status. */
 int card_list_verb(struct ctl *ctl, baton_card_kind kind, unsigned takes, int argc, char **argv);

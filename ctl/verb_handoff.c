@@ -116,8 +116,7 @@ handoff_give(struct ctl *ctl, int argc, char **argv)
 static int
 handoff_list(struct ctl *ctl, int argc, char **argv)
 {
-    return card_list_verb(ctl, BATON_CARD_HANDOFF,
-                          CARD_LIST_UNANSWERED | CARD_LIST_ROLE | CARD_LIST_TASK, argc, argv);
+    return card_list_verb(ctl, BATON_CARD_HANDOFF, CARD_LIST_ROLE | CARD_LIST_TASK, argc, argv);
 }
 
 static const struct option none[] = {{0}};

@@ -1,9 +1,9 @@
 /* baton watch: events as they happen. */
 #include "common/units.h"
 #include "ctl/cards.h"
+#include "ctl/concern.h"
 #include "ctl/table.h"
 #include "ctl/task_json.h"
-#include "ctl/verbs.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -31,6 +31,8 @@ struct watch {
     uint64_t since;
     bool has_task;
     struct ctl_ref task;
+    baton_task *view; /* of the task, when it was last asked for; NULL: not known */
+    bool view_is_old; /* the task has changed since */
     const char *role; /* NULL: all */
     bool until_idle;
     baton_feed *feed;
@@ -121,11 +123,39 @@ print_event(struct ctl *ctl, const struct baton_event *event)
     ctl_print(ctl, "\n");
 }
 
-static bool
-is_wanted(const struct watch *watch, const struct baton_event *event)
+/* Asked for when a card comes that does not name the task. If there is no answer, the last one
+ * stands. */
+static void
+look_at_task(struct watch *watch)
 {
-    if (watch->has_task && (strcmp(event->id, watch->task.id) != 0 ||
-                            !ctl_project_is(event->project, watch->task.project))) {
+    struct baton_ref ref = {.project = watch->task.project, .id = watch->task.id};
+    baton_task *view;
+    if (watch->view_is_old && baton_get(watch->ctl->baton, ref, &view) == BATON_OK) {
+        baton_task_free(watch->view);
+        watch->view = view;
+        watch->view_is_old = false;
+    }
+}
+
+static bool
+is_of_task(struct watch *watch, const struct baton_event *event)
+{
+    if (strcmp(event->id, watch->task.id) == 0 &&
+        ctl_project_is(event->project, watch->task.project)) {
+        watch->view_is_old |= event->kind != BATON_EVENT_PROGRESS;
+        return true;
+    }
+    if (event->kind != BATON_EVENT_CARD || !event->card) {
+        return false;
+    }
+    look_at_task(watch);
+    return watch->view && !watch->view->purged && card_concerns_task(event->card, watch->view);
+}
+
+static bool
+is_wanted(struct watch *watch, const struct baton_event *event)
+{
+    if (watch->has_task && !is_of_task(watch, event)) {
         return false;
     }
     if (watch->role && strcmp(event->role, watch->role) != 0) {
@@ -234,6 +264,7 @@ run(struct watch *watch)
     }
     status = follow(watch);
     baton_feed_close(&watch->feed);
+    baton_task_free(watch->view);
     return status;
 }
 
@@ -261,7 +292,7 @@ take_option(struct watch *watch, int option)
 int
 verb_watch(struct ctl *ctl, int argc, char **argv)
 {
-    struct watch watch = {.ctl = ctl};
+    struct watch watch = {.ctl = ctl, .view_is_old = true};
     for (int option; (option = ctl_getopt(ctl, argc, argv, "", options)) != -1;) {
         if (option == '?' || !take_option(&watch, option)) {
             return ctl->status;

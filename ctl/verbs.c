@@ -140,7 +140,7 @@ static const char handoff_usage[] =
     "  --artifact PATH[=DESCRIPTION]\n"
     "  --notes TEXT\n"
     "list:\n"
-    "  --unanswered      only those that nobody has answered\n"
+    "  --all             answered ones too\n"
     "  --role R  --task ID\n"
     "A task that depends on it and ends done without a word has accepted it.";
 
@@ -294,7 +294,7 @@ const struct verb verbs[] = {
     {"watch", verb_watch, "Tasks", "Print events as they happen",
      "[OPTION…]\n"
      "  --since N         from the event behind number N\n"
-     "  --task ID         only this task, and cards about it\n"
+     "  --task ID         only this task, and what of the board concerns it\n"
      "  --role R          only this role\n"
      "  --until-idle      end when nothing runs and no task will by itself;\n"
      "                    what a schedule adds later does not count"},

@@ -227,5 +227,41 @@ handoffs:
         self.assertEqual(self.baton(self.running, "show", "A").status, 1)
 
 
+class Watch(BoardTest):
+    def test_what_concerns_a_task_is_shown_with_it_and_nothing_else(self):
+        self.ok("add", "X", "--role", "testing", "--project", "other")
+        self.ok("add", "DB", "--role", "infra")
+        self.ok("add", "UI", "--role", "frontend")
+        self.ok("add", "API", "--role", "backend", "--after", "DB", "--after", "signal:keys",
+                "--after", "decision:engine", "--label", "area=schema")
+        post = lambda *args: self.ok(*args).json()["number"]
+        raised = ("blocker", "raise")
+        mine = [post(*raised, "of it", "--task", "API"),
+                post(*raised, "of its role", "--role", "backend"),
+                post(*raised, "of its project", "--whole-project"),
+                post("handoff", "give", "--task", "DB", "--notes", "of what it needs"),
+                post("handoff", "give", "--from", "infra", "--to", "backend", "--notes", "to it"),
+                post("signal", "raise", "keys"),
+                post("decision", "propose", "engine", "--title", "which?", "--owner", "infra")]
+        post(*raised, "of another", "--task", "UI")
+        post(*raised, "of another role", "--role", "frontend")
+        post(*raised, "of another project", "--whole-project", "--project", "other")
+        post("handoff", "give", "--task", "UI", "--notes", "of another")
+        post("handoff", "give", "--from", "infra", "--to", "frontend", "--notes", "to another")
+        post("signal", "raise", "other")
+        post("decision", "propose", "other", "--title", "which?", "--owner", "infra")
+        watch = ("watch", "--since", "0", "--until-idle", "--task", "API")
+        for number in mine[:3]:
+            self.ok("blocker", "resolve", number, "gone")
+        for id in ("DB", "UI", "API", "other//X"):
+            self.ok("cancel", id, "--reason", "enough")
+        seen = self.ok(*watch).lines()
+        shown = list(dict.fromkeys(e["card"]["number"] for e in seen if e["kind"] == "card"))
+        self.assertEqual(shown, mine)
+        self.assertEqual({e["id"] for e in seen if e["kind"] == "task"}, {"API"})
+        text = self.ok(*watch, json_out=False).out
+        self.assertIn(f"card blocker #{mine[1]}: raise", text)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -61,13 +61,13 @@ class Handoffs(SystemTest):
                          ("no-such-file/schema.sql", "missing"))
         self.ok("complete", "--token", token)
         self.running.restart()
-        unanswered = self.ok("handoff", "list", "--unanswered").lines()
+        unanswered = self.ok("handoff", "list").lines()
         self.assertEqual([c["number"] for c in unanswered], [card["number"]])
         token, _ = self.take("backend")
         self.assertEqual(self.state(card["number"]), "submitted")
         self.ok("complete", "--token", token)
         self.assertEqual(self.state(card["number"]), "accepted")
-        self.assertEqual(self.baton(self.running, "handoff", "list", "--unanswered").status, 1)
+        self.assertEqual(self.baton(self.running, "handoff", "list").status, 1)
         self.running.restart()
         self.assertIn("'API' is done",
                       self.ok("handoff", "show", card["number"]).json()["outcome"])
@@ -111,6 +111,15 @@ class Handoffs(SystemTest):
         self.assertEqual(len(self.ok("handoff", "list").lines()), 1)
         self.assertEqual(self.ok("take", "--role", "backend").json()["handoffs"][0]["text"], "Port 5433")
 
+    def test_a_list_has_what_nobody_has_answered_and_with_all_the_rest(self):
+        first = self.ok("handoff", "give", "--task", "DB", "--notes", "one").json()["number"]
+        other = self.ok("handoff", "give", "--task", "UI", "--notes", "two").json()["number"]
+        self.ok("handoff", "accept", first)
+        numbers = lambda *args: [c["number"] for c in self.ok("handoff", "list", *args).lines()]
+        self.assertEqual(numbers(), [other])
+        self.assertEqual(numbers("--all"), [first, other])
+        self.assertEqual(numbers("--all", "--task", "DB"), [first])
+
     def test_the_receiver_answers_and_nobody_else(self):
         token, env = self.take("infra")
         self.no(77, "another's", "handoff", "give", "--task", "UI", "--notes", "x", env=env)
@@ -150,7 +159,7 @@ handoff_template:
         self.ok("add", "I", "--role", "infra")
         number = self.ok("handoff", "give", path).json()["number"]
         self.assertEqual(self.ok("show", "W").json()["state"], "ready")
-        self.assertEqual([c["number"] for c in self.ok("handoff", "list", "--unanswered").lines()],
+        self.assertEqual([c["number"] for c in self.ok("handoff", "list").lines()],
                          [number])
         self.running.restart()
         self.assertEqual(self.ok("take", "--role", "infra").json()["handoffs"], [])
@@ -204,7 +213,7 @@ handoff_template:
         self.no(65, "one handoff", "handoff", "give", plan)
         plan.write_text(TEMPLATE.replace("2025-08-13T14:00:00Z", "yesterday-ish"))
         self.no(65, "", "handoff", "give", plan, "--task", "DB")
-        self.assertEqual(self.baton(self.running, "handoff", "list").status, 1)
+        self.assertEqual(self.baton(self.running, "handoff", "list", "--all").status, 1)
 
 
 if __name__ == "__main__":

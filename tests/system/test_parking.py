@@ -252,7 +252,7 @@ class ResultFile(LifeTest):
             "artifacts": [{"path": "made.sql", "description": "schema"}, "nowhere.sql"],
             "notes": "Port 5433"}})
         self.assertEqual(task["state"], "done")
-        card = self.ok("handoff", "list", "--unanswered").lines()[0]
+        card = self.ok("handoff", "list").lines()[0]
         self.assertEqual((card["task"], card["to_role"], card["text"]),
                          ("DB", "backend", "Port 5433"))
         files = {i["name"]: i.get("unit") for i in card["items"] if i["tag"] == "artifact"}
@@ -265,7 +265,7 @@ class ResultFile(LifeTest):
             "to_agent": "Plumber", "notes": "x"}})
         self.assertEqual(task["state"], "failed")
         self.assertIn("handoff.to_agent", task["attempts"][0]["summary"])
-        self.assertEqual(self.baton(self.running, "handoff", "list").status, 1)
+        self.assertEqual(self.baton(self.running, "handoff", "list", "--all").status, 1)
 
     def test_paths_do_not_lead_out(self):
         task = self.run_agent({"outcome": "done", "handoff": {

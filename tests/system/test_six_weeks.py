@@ -200,7 +200,7 @@ class SixWeeks(SystemTest):
         """The frontend finds what it got wanting, one day into its work on it."""
         task = self.play.busy["frontend"]
         self.assertEqual(task["id"], "WEB-005")
-        (handoff,) = [h for h in self.ask("handoff", "list", "--task", "RT-002").lines()]
+        (handoff,) = [h for h in self.ask("handoff", "list", "--all", "--task", "RT-002").lines()]
         self.play.agent(task, "handoff", "reject", handoff["number"], "the reconnect loses messages")
         self.assertEqual((self.state("RT-002"), self.state("WEB-005")), ("ready", "parked"))
         del self.play.busy["frontend"]
