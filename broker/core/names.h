@@ -55,10 +55,11 @@ queue_is_stopped(const struct project *project, unsigned role)
 {
     return project_is_stopped(project) || project->queues[role].n_spent;
 }
+/* A milestone is not given out, so no budget keeps it. */
 static inline bool
 task_is_over_budget(const struct task *task)
 {
-    return task->ext && task->ext->n_spent;
+    return task->ext && task->ext->n_spent && !task->milestone;
 }
 /* It is told to stop, but not for good: an actor may still cancel it. */
 static inline bool

@@ -208,7 +208,7 @@ model_waiting_reasons(const struct model *m, int t, int *first)
         BATON__REASON__REASON_NOT_BEFORE};
     const bool holds[] = {task->held,
                           model_is_blocked(m, t),
-                          budget_keeps(m, t, true),
+                          task->spec.role >= 0 && budget_keeps(m, t, true),
                           up.hold || up.abort,
                           up.forward,
                           up.deps,
