@@ -44,12 +44,7 @@ dependents_first(const struct model *m, int16_t *list)
         const struct m_spec *spec = &m->task[list[i]].spec;
         for (int k = 0; k < spec->n_edges; k++) {
             int up = model_find(m, spec->edges[k].project, spec->edges[k].id);
-            bool again = false;
-            for (int j = 0; j < k; j++) {
-                again |= spec->edges[j].project == spec->edges[k].project &&
-                         spec->edges[j].id == spec->edges[k].id;
-            }
-            if (up >= 0 && !again && --open[up] == 0 && model_is_live(m, up)) {
+            if (up >= 0 && --open[up] == 0 && model_is_live(m, up)) {
                 list[n++] = (int16_t)up;
             }
         }
@@ -65,12 +60,7 @@ count_dependents(struct model *m)
         const struct m_spec *spec = &m->task[d].spec;
         for (int k = 0; model_is_live(m, d) && k < spec->n_edges; k++) {
             int up = model_find(m, spec->edges[k].project, spec->edges[k].id);
-            bool again = false;
-            for (int j = 0; j < k; j++) {
-                again |= spec->edges[j].project == spec->edges[k].project &&
-                         spec->edges[j].id == spec->edges[k].id;
-            }
-            if (up >= 0 && !again) {
+            if (up >= 0) { /* one that waits with two conditions counts twice */
                 m->n_dependents[up]++;
             }
         }
