@@ -114,6 +114,9 @@ class Clock:
         if to <= self.now:
             raise AssertionError(f"{to} is not later than {self.now}")
         with Client(broker.endpoint) as client:
+            # libzmq gives a handshake 30 s: one that is under way when the clock moves is broken off, and what was
+            # sent with it is lost.
+            client.ping()
             for moment in (to - n * self.STEP for n in (3, 2, 1, 0)):
                 if moment > self.now:
                     self._write(moment)
