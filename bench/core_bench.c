@@ -1,8 +1,8 @@
-/* core_bench TASKS [QUEUED [CARDS]]: whole lives of tasks through the broker's codec and core, without
- * sockets, disk or threads: packed requests in, packed answers, facts and events out. The same
- * instructions each time, which tests/budget counts. What the broker would do is in the functions
- * called broker_…; the rest plays its clients. QUEUED others wait meanwhile, and
- * the board has CARDS of each of some kinds, none of which concerns the tasks. */
+/* core_bench TASKS [QUEUED [CARDS]]: whole lives of tasks through the broker's codec and core,
+ * without sockets, disk or threads: packed requests in, packed answers, facts and events out. The
+ * same instructions each time, which tests/budget counts. What the broker would do is in the
+ * functions called broker_…; the rest plays its clients. QUEUED others wait meanwhile, and the
+ * board has CARDS of each of some kinds, none of which concerns the tasks. */
 #include "broker/core/core.h"
 #include "broker/front/wire.h"
 #include "common/alloc.h"

@@ -37,8 +37,8 @@ const char *config_variable(const struct config_program *program, const struct c
                             char *out, size_t room);
 /* One file, which must be there. */
 void config_read_file(struct config *config, const char *path);
-/* --help, the manual's part, and KEY, TAB, where from, TAB, when a change counts, TAB, value: a line
- * each. */
+/* --help, the manual's part, and KEY, TAB, where from, TAB, when a change counts, TAB, value: a
+ * line each. */
 void config_print_help(const struct config_program *program);
 void config_print_manual(const struct config_program *program);
 void config_print_effective(const struct config *config);

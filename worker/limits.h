@@ -9,7 +9,7 @@
 enum {
     WORKER_SLOTS_MAX = 1000,
     SLOT_FILES_MAX = 10, /* open at once for one attempt: pipes, directories, its log */
-    WORKER_FILES = 96,   /* … and for the rest: libraries, the session, what is read and written */
+    WORKER_FILES = 96, /* … and for the rest: libraries, the session, what is read and written */
     WORKER_PATTERNS_MAX = 32, /* --rate-limit-pattern */
     WORKER_NAMES_MAX = 256,   /* --env, --project */
     ROLES_MAX = 6,            /* of one worker: all that there are */

@@ -32,7 +32,7 @@ struct options {
     int64_t max_runtime_ms; /* 0: none */
     int64_t idle_ms;        /* 0: none */
     int64_t grace_ms;
-    int64_t drain_ms; /* -1: for ever */
+    int64_t drain_ms;          /* -1: for ever */
     struct scope_limits scope; /* of each run */
     uint64_t output_kept;
     enum adapter adapter;

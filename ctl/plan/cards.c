@@ -253,7 +253,7 @@ read_freeze(struct card_draft *draft, const struct node *list)
     }
     for (const struct node *node = list->first; node; node = node->next) {
         const char *name;
-        if (field_text(draft->plan, draft->source, node, PATH_NAME_BYTES_MAX, &name)) {
+        if (resource_read_name(draft->plan, draft->source, node, &name)) {
             card_add_item(draft, "freeze")->name = name;
         }
     }

@@ -9,8 +9,9 @@
 
 static const char *const claim_keys[] = {"name", "amount", "shared", NULL};
 
-static bool
-read_name(struct plan *plan, const struct source *source, const struct node *node, const char **ret)
+bool
+resource_read_name(struct plan *plan, const struct source *source, const struct node *node,
+                   const char **ret)
 {
     if (!node->text || !path_name_is(node->text)) {
         return field_name(plan, source, node, NAME_BYTES_MAX, ret);
@@ -30,12 +31,12 @@ read_claim(struct plan *plan, const struct source *source, const struct node *no
            struct baton_claim *claim)
 {
     if (node->kind != NODE_MAP) {
-        return read_name(plan, source, node, &claim->name);
+        return resource_read_name(plan, source, node, &claim->name);
     }
     bool ok = true;
     for (const struct node *item = node->first; item; item = item->next) {
         if (strcmp(item->key, "name") == 0) {
-            ok = read_name(plan, source, item, &claim->name) && ok;
+            ok = resource_read_name(plan, source, item, &claim->name) && ok;
         } else if (strcmp(item->key, "amount") == 0) {
             ok = field_count(plan, source, item, 1, CAPACITY_MAX, &claim->amount) && ok;
         } else if (strcmp(item->key, "shared") == 0) {

@@ -6,36 +6,15 @@
 
 #include <string.h>
 
-static const char *const top_keys[] = {"version",
-                                       "project",
-                                       "closed",
-                                       "zone",
-                                       "defaults",
-                                       "resources",
-                                       "tasks",
-                                       "phases",
-                                       "milestones",
-                                       "task_queue",
-                                       "schedules",
-                                       "synchronization_points",
-                                       "handoff_template",
-                                       "handoff",
-                                       "handoffs",
-                                       "blocker",
-                                       "blockers",
-                                       "decision",
-                                       "decisions",
-                                       "incident",
-                                       "incidents",
-                                       "signal",
-                                       "signals",
-                                       "conflict_resolution",
-                                       "agent_metrics",
-                                       "budgets",
-                                       "roles",
-                                       "severity_levels",
-                                       "dashboard_config",
-                                       NULL};
+static const char *const top_keys[] = {
+    "version",          "project",    "closed",    "zone",
+    "defaults",         "resources",  "tasks",     "phases",
+    "milestones",       "task_queue", "schedules", "synchronization_points",
+    "handoff_template", "handoff",    "handoffs",  "blocker",
+    "blockers",         "decision",   "decisions", "incident",
+    "incidents",        "signal",     "signals",   "conflict_resolution",
+    "agent_metrics",    "budgets",    "roles",     "severity_levels",
+    "dashboard_config", NULL};
 
 /* The document's project takes no tasks after this plan. */
 static void

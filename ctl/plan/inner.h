@@ -306,6 +306,9 @@ void after_read(struct plan *plan, const struct source *source, struct draft *dr
                 const struct node *node);
 void claims_read(struct plan *plan, const struct source *source, struct draft *draft,
                  const struct node *node);
+/* The name of a resource, in its one form. */
+bool resource_read_name(struct plan *plan, const struct source *source, const struct node *node,
+                        const char **ret);
 /* `resources:` of a document. */
 void capacities_read(struct plan *plan, const struct source *source, const struct node *map);
 

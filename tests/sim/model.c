@@ -358,7 +358,8 @@ model_wait_is_over(const struct model *m, int t)
     switch (task->waits) {
     case W_BLOCKER: {
         const struct m_card *card = model_card((struct model *)(uintptr_t)m, task->waits_number);
-        /* That it waits for an unknown task is not so while it is parked: the blocker ends by that. */
+        /* That it waits for an unknown task is not so while it is parked: the blocker ends by that.
+         */
         bool of_itself = card && card->forward && card->task == t;
         return task->waits_number && (!card || !model_card_is_open(card) || of_itself);
     }

@@ -220,7 +220,9 @@ handoffs:
                             ("incidents: [{severity: bad, title: x}]", "P0, P1, P2 or P3"),
                             ("incidents: [{severity: P1}]", "needs a title"),
                             ("signals: [{task: A}]", "needs a name"),
-                            ("signals: [[x]]", "a map")):
+                            ("signals: [[x]]", "a map"),
+                            ("severity_levels: {P0_x: {freeze: ['../x y']}}", "can't be a name"),
+                            ("severity_levels: {P0_x: {freeze: ['path:../x']}}", "resource")):
             done = self.apply("tasks: [{id: A, role: infra}]\n" + entry, status=65)
             self.assertIn(word, done.err, entry)
             self.assertIn("plan.yaml:2", done.err, entry)

@@ -144,6 +144,25 @@ bench_end(struct bench *b, uint64_t token, Baton__Outcome outcome)
     return reply.code;
 }
 
+char *
+bench_text(const char *of)
+{
+    return (char *)(uintptr_t)of;
+}
+
+uint64_t
+bench_post(struct bench *b, Baton__CardVerb verb, uint64_t token, Baton__Card *card)
+{
+    Baton__Post post = BATON__POST__INIT;
+    Baton__Posted ret;
+    post.verb = verb;
+    post.token = token;
+    post.card = card;
+    assert_int_equal(core_post(b->core, &b->request, &post, &ret), BATON__CODE__CODE_OK);
+    bench_keep(b);
+    return ret.card->number;
+}
+
 const char *
 bench_state(struct bench *b, const char *id)
 {

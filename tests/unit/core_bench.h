@@ -36,6 +36,10 @@ Baton__Code bench_add(struct bench *b, Baton__Spec *spec);
 /* Leases a task of the role to the worker w1: its token, or 0. */
 uint64_t bench_take(struct bench *b, const char *role);
 Baton__Code bench_end(struct bench *b, uint64_t token, Baton__Outcome outcome);
+/* Posts a card, which must be taken; under the lease of `token`, or 0. Its number. */
+uint64_t bench_post(struct bench *b, Baton__CardVerb verb, uint64_t token, Baton__Card *card);
+/* A constant where protobuf-c wants text of one's own. */
+char *bench_text(const char *of);
 /* Of a task of the default project; "archived", "unknown". */
 const char *bench_state(struct bench *b, const char *id);
 unsigned bench_n_events(struct bench *b, Baton__Event__Kind kind);

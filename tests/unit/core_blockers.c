@@ -1,31 +1,13 @@
 /* A blocker on a role: what its tasks had kept for themselves is there for others meanwhile. */
 #include "core_bench.h"
 
-static char *
-text(const char *of)
-{
-    return (char *)(uintptr_t)of;
-}
-
-static uint64_t
-post(struct bench *b, Baton__CardVerb verb, Baton__Card *card)
-{
-    Baton__Post post = BATON__POST__INIT;
-    Baton__Posted ret;
-    post.verb = verb;
-    post.card = card;
-    assert_int_equal(core_post(b->core, &b->request, &post, &ret), BATON__CODE__CODE_OK);
-    bench_keep(b);
-    return ret.card->number;
-}
-
 /* A task that claims so much of "gpu". */
 static void
 claim(struct bench *b, const char *id, const char *role, uint32_t amount)
 {
     Baton__Spec *spec = bench_spec(b, id, role);
     Baton__Claim claim = BATON__CLAIM__INIT, *claims[] = {&claim};
-    claim.name = text("gpu");
+    claim.name = bench_text("gpu");
     claim.amount = amount;
     spec->claims = claims;
     spec->n_claims = 1;
@@ -42,7 +24,7 @@ test_what_a_blocked_role_had_reserved_others_are_given(void **unused)
     Baton__ResourceList list;
     Baton__Card blocker = BATON__CARD__INIT;
     bench_init(&b);
-    gpu.name = text("gpu");
+    gpu.name = bench_text("gpu");
     gpu.capacity = 2;
     set.set = resources;
     set.n_set = 1;
@@ -56,9 +38,9 @@ test_what_a_blocked_role_had_reserved_others_are_given(void **unused)
     claim(&b, "one", "frontend", 1);
     assert_int_equal(bench_take(&b, "frontend"), 0);
     blocker.kind = BATON__CARD_KIND__CARD_BLOCKER;
-    blocker.title = text("no credentials");
-    blocker.role = text("backend");
-    (void)post(&b, BATON__CARD_VERB__CARD_RAISE, &blocker);
+    blocker.title = bench_text("no credentials");
+    blocker.role = bench_text("backend");
+    (void)bench_post(&b, BATON__CARD_VERB__CARD_RAISE, 0, &blocker);
     assert_true(bench_take(&b, "frontend") != 0);
     bench_fini(&b);
 }

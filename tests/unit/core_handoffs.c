@@ -3,25 +3,6 @@
 
 #define DAY_MS INT64_C(86400000)
 
-static char *
-text(const char *of)
-{
-    return (char *)(uintptr_t)of;
-}
-
-static uint64_t
-post(struct bench *b, Baton__CardVerb verb, uint64_t token, Baton__Card *card)
-{
-    Baton__Post post = BATON__POST__INIT;
-    Baton__Posted ret;
-    post.verb = verb;
-    post.token = token;
-    post.card = card;
-    assert_int_equal(core_post(b->core, &b->request, &post, &ret), BATON__CODE__CODE_OK);
-    bench_keep(b);
-    return ret.card->number;
-}
-
 /* Starts the task, or with `beat` keeps its lease for three days. */
 static void
 say(struct bench *b, uint64_t token, bool beat)
@@ -42,8 +23,8 @@ signal_it(struct bench *b, Baton__CardVerb verb)
 {
     Baton__Card card = BATON__CARD__INIT;
     card.kind = BATON__CARD_KIND__CARD_SIGNAL;
-    card.name = text("keys");
-    (void)post(b, verb, 0, &card);
+    card.name = bench_text("keys");
+    (void)bench_post(b, verb, 0, &card);
 }
 
 /* The schema is handed on and done; the server needs it (and a signal), and rejects it so long
@@ -61,16 +42,16 @@ reject_after(struct bench *b, int64_t ms)
     assert_int_equal(bench_add(b, server), BATON__CODE__CODE_OK);
     uint64_t giver = bench_take(b, "infra");
     handoff.kind = BATON__CARD_KIND__CARD_HANDOFF;
-    handoff.task = text("schema");
-    handoff.title = text("the schema is there");
-    why.number = post(b, BATON__CARD_VERB__CARD_RAISE, giver, &handoff);
+    handoff.task = bench_text("schema");
+    handoff.title = bench_text("the schema is there");
+    why.number = bench_post(b, BATON__CARD_VERB__CARD_RAISE, giver, &handoff);
     assert_int_equal(bench_end(b, giver, BATON__OUTCOME__OUTCOME_DONE), BATON__CODE__CODE_OK);
     uint64_t receiver = bench_take(b, "backend");
     say(b, receiver, false);
     say(b, receiver, true);
     b->request.now += ms;
-    why.outcome = text("no index");
-    (void)post(b, BATON__CARD_VERB__CARD_REJECT, receiver, &why);
+    why.outcome = bench_text("no index");
+    (void)bench_post(b, BATON__CARD_VERB__CARD_REJECT, receiver, &why);
 }
 
 static void

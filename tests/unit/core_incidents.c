@@ -30,17 +30,6 @@ summoned(struct bench *b, const char *role)
 }
 
 static void
-post(struct bench *b, Baton__CardVerb verb, Baton__Card *card)
-{
-    Baton__Post message = BATON__POST__INIT;
-    Baton__Posted ret;
-    message.verb = verb;
-    message.card = card;
-    assert_int_equal(core_post(b->core, &b->request, &message, &ret), BATON__CODE__CODE_OK);
-    bench_keep(b);
-}
-
-static void
 test_a_full_queue_takes_no_task_of_a_later_rung(void **unused)
 {
     (void)unused;
@@ -55,7 +44,7 @@ test_a_full_queue_takes_no_task_of_a_later_rung(void **unused)
     card.title = (char *)(uintptr_t) "down";
     card.severity = 2;
     card.role = (char *)(uintptr_t) "infra";
-    post(&b, BATON__CARD_VERB__CARD_RAISE, &card);
+    bench_post(&b, BATON__CARD_VERB__CARD_RAISE, 0, &card);
     assert_true(summoned(&b, "infra")->number != 0);
     for (int i = 0; core_n_tasks(b.core) < TASKS; i++) {
         char id[16];
@@ -71,10 +60,10 @@ test_a_full_queue_takes_no_task_of_a_later_rung(void **unused)
     assert_int_equal(incident(&b)->rung, 2); /* nobody can be reached by a task: the people */
     Baton__Card said = BATON__CARD__INIT;
     said.number = incident(&b)->number;
-    post(&b, BATON__CARD_VERB__CARD_ACKNOWLEDGE, &said);
+    bench_post(&b, BATON__CARD_VERB__CARD_ACKNOWLEDGE, 0, &said);
     assert_int_equal(incident(&b)->state, BATON__CARD_STATE__CARD_TAKEN);
     said.outcome = (char *)(uintptr_t) "a cable";
-    post(&b, BATON__CARD_VERB__CARD_RESOLVE, &said);
+    bench_post(&b, BATON__CARD_VERB__CARD_RESOLVE, 0, &said);
     bench_fini(&b);
 }
 
@@ -91,7 +80,7 @@ test_a_snapshot_with_a_reservation_of_too_much_is_refused(void **unused)
     card.kind = BATON__CARD_KIND__CARD_RESERVATION;
     card.items = items;
     card.n_items = 1;
-    post(&b, BATON__CARD_VERB__CARD_RAISE, &card);
+    bench_post(&b, BATON__CARD_VERB__CARD_RAISE, 0, &card);
     struct buf chunk = {0};
     core_snapshot_begin(b.core);
     bool refused = false;

@@ -5,24 +5,6 @@
 
 enum { P0 = 1, P1, P2 };
 
-static char *
-text(const char *of)
-{
-    return (char *)(uintptr_t)of;
-}
-
-static uint64_t
-post(struct bench *b, Baton__CardVerb verb, Baton__Card *card)
-{
-    Baton__Post post = BATON__POST__INIT;
-    Baton__Posted ret;
-    post.verb = verb;
-    post.card = card;
-    assert_int_equal(core_post(b->core, &b->request, &post, &ret), BATON__CODE__CODE_OK);
-    bench_keep(b);
-    return ret.card->number;
-}
-
 /* A level that calls infra. */
 static void
 set_level(struct bench *b, const char *name, uint32_t severity, bool yields)
@@ -30,18 +12,18 @@ set_level(struct bench *b, const char *name, uint32_t severity, bool yields)
     Baton__Item required = BATON__ITEM__INIT, within = BATON__ITEM__INIT, yield = BATON__ITEM__INIT;
     Baton__Item *items[] = {&required, &within, &yield};
     Baton__Card card = BATON__CARD__INIT;
-    required.tag = text("required");
-    required.name = text("infra");
-    within.tag = text("response");
+    required.tag = bench_text("required");
+    required.name = bench_text("infra");
+    within.tag = bench_text("response");
     within.value = 900000;
-    within.unit = text("ms");
-    yield.tag = text("yield");
+    within.unit = bench_text("ms");
+    yield.tag = bench_text("yield");
     card.kind = BATON__CARD_KIND__CARD_LEVEL;
-    card.name = text(name);
+    card.name = bench_text(name);
     card.severity = severity;
     card.items = items;
     card.n_items = yields ? 3 : 2;
-    (void)post(b, BATON__CARD_VERB__CARD_SET, &card);
+    (void)bench_post(b, BATON__CARD_VERB__CARD_SET, 0, &card);
 }
 
 static uint64_t
@@ -49,10 +31,10 @@ open_incident(struct bench *b, uint32_t severity)
 {
     Baton__Card card = BATON__CARD__INIT;
     card.kind = BATON__CARD_KIND__CARD_INCIDENT;
-    card.title = text("it burns");
+    card.title = bench_text("it burns");
     card.severity = severity;
-    card.role = text("infra");
-    return post(b, BATON__CARD_VERB__CARD_RAISE, &card);
+    card.role = bench_text("infra");
+    return bench_post(b, BATON__CARD_VERB__CARD_RAISE, 0, &card);
 }
 
 static void
@@ -60,8 +42,8 @@ resolve(struct bench *b, uint64_t number)
 {
     Baton__Card card = BATON__CARD__INIT;
     card.number = number;
-    card.outcome = text("a full disk");
-    (void)post(b, BATON__CARD_VERB__CARD_RESOLVE, &card);
+    card.outcome = bench_text("a full disk");
+    (void)bench_post(b, BATON__CARD_VERB__CARD_RESOLVE, 0, &card);
 }
 
 static void
