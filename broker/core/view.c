@@ -563,3 +563,23 @@ core_memory(const struct core *core)
            core->room_tombstones * sizeof *core->tombstones +
            core->tombstones_by_hash.room * sizeof *core->tombstones_by_hash.entries;
 }
+
+void
+core_check_token(const struct core *core, struct core_request *request, uint64_t token,
+                 Baton__TokenView *ret)
+{
+    baton__token_view__init(ret);
+    const struct task *task = token ? task_by_token(core, token) : NULL;
+    /* Who was told to stop has nothing to publish any more. */
+    const struct course *course = task ? task->course : NULL;
+    if (!task || course->token != token || !course->run || task->state == CANCELLING ||
+        course->run->lease_until <= request->now) {
+        return;
+    }
+    ret->live = true;
+    ret->task = ref_make(request->arena, core, task);
+    ret->role = (char *)(uintptr_t)(task->role < ROLES_N ? role_names[task->role] : "");
+    ret->state = (Baton__TaskState)task->state;
+    ret->worker = (char *)(uintptr_t)core_worker_name(core, course->worker);
+    ret->lease_until = course->run->lease_until;
+}

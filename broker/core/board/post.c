@@ -169,7 +169,9 @@ Baton__Code
 post_bad_item(struct posting *p, size_t i, const char *what)
 {
     const char *field = arena_printf(p->request->arena, "card.items[%zu]", i);
-    return refuse(p->request, BATON__CODE__CODE_INVALID, field, "%s: %s", field, what);
+    const char *tag = p->given->items[i]->tag;
+    return refuse(p->request, BATON__CODE__CODE_INVALID, field, "%s: %s", tag[0] ? tag : field,
+                  what);
 }
 
 static const char *
