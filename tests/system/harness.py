@@ -358,3 +358,28 @@ class SystemTest(unittest.TestCase):
             return refused.error
         self.fail(f"not refused: {answer}")
         return None
+
+
+class BrokerTest(SystemTest):
+    """One broker from the start, `running`, and baton asks it."""
+
+    def setUp(self):
+        super().setUp()
+        self.running = self.start_broker()
+
+    def start_broker(self):
+        return self.broker()
+
+    def ask(self, *args, **fields):
+        return self.baton(self.running, *args, **fields)
+
+    def ok(self, *args, **fields):
+        done = self.ask(*args, **fields)
+        self.assertEqual(done.status, 0, done.out + done.err)
+        return done
+
+    def no(self, status, word, *args, **fields):
+        """It ends with this status, and its error has this word."""
+        done = self.ask(*args, **fields)
+        self.assertEqual(done.status, status, done.out + done.err)
+        self.assertIn(word, str(done.error()))

@@ -2,24 +2,10 @@
 
 import unittest
 
-from harness import SystemTest
+from harness import BrokerTest
 
 
-class BoardTest(SystemTest):
-    def setUp(self):
-        super().setUp()
-        self.running = self.broker()
-
-    def ok(self, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, 0, done.err)
-        return done
-
-    def no(self, status, word, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, status, done.out + done.err)
-        self.assertIn(word, str(done.error()))
-
+class BoardTest(BrokerTest):
     def reason(self, id):
         task = self.ok("show", id).json()
         return task["state"], task["reason"]
@@ -31,7 +17,7 @@ class Blockers(BoardTest):
         number = self.ok("blocker", "raise", "Database not ready", "--task", "API-1",
                          "--owner", "infra", "--severity", "P1").json()["number"]
         self.assertEqual(self.reason("API-1"), ("waiting", "blocker"))
-        self.assertEqual(self.baton(self.running, "take", "--role", "backend").status, 75)
+        self.assertEqual(self.ask("take", "--role", "backend").status, 75)
         why = self.ok("why", "API-1", json_out=False).out
         self.assertIn(f"#{number}", why)
         self.assertIn("Database not ready", why)
@@ -45,7 +31,7 @@ class Blockers(BoardTest):
         self.ok("blocker", "resolve", f"#{number}", "it is there now")
         self.assertEqual(self.reason("API-1")[0], "ready")
         self.no(1, "it has ended", "blocker", "resolve", number)
-        self.assertEqual(self.baton(self.running, "blocker", "list").status, 1)
+        self.assertEqual(self.ask("blocker", "list").status, 1)
         self.assertEqual(self.ok("blocker", "list", "--all").lines()[0]["outcome"],
                          "it is there now")
 
@@ -53,11 +39,11 @@ class Blockers(BoardTest):
         self.ok("add", "A", "--role", "backend")
         self.ok("add", "B", "--role", "infra")
         role = self.ok("blocker", "raise", "no keys", "--role", "Backend Agent").json()["number"]
-        self.assertEqual(self.baton(self.running, "take", "--role", "backend").status, 75)
+        self.assertEqual(self.ask("take", "--role", "backend").status, 75)
         self.assertIn("no keys", self.ok("why", "A", json_out=False).out)
         self.ok("blocker", "withdraw", role)
         whole = self.ok("blocker", "raise", "freeze", "--whole-project").json()["number"]
-        self.assertEqual(self.baton(self.running, "take", "--role", "infra").status, 75)
+        self.assertEqual(self.ask("take", "--role", "infra").status, 75)
         self.ok("blocker", "resolve", whole)
         self.ok("take", "--role", "infra")
         self.ok("take", "--role", "backend")
@@ -83,7 +69,7 @@ class Blockers(BoardTest):
         self.no(1, "no lease", "blocker", "raise", "again", env=env)
 
     def test_an_error_is_json_wherever_json_is_asked_for(self):
-        done = self.baton(self.running, "blocker", "raise", "--bogus", "--json", json_out=False)
+        done = self.ask("blocker", "raise", "--bogus", "--json", json_out=False)
         self.assertEqual(done.status, 64)
         self.assertEqual(done.error()["error"]["code"], "usage")
 
@@ -105,7 +91,7 @@ class Blockers(BoardTest):
         self.no(64, "P0", "blocker", "raise", "x", "--task", "A", "--severity", "high")
         self.no(65, "passed", "blocker", "raise", "x", "--task", "A", "--due", "2001-01-01")
         self.no(1, "no such card", "blocker", "resolve", "99")
-        self.assertEqual(self.baton(self.running, "blocker", "list", "--all").status, 1)
+        self.assertEqual(self.ask("blocker", "list", "--all").status, 1)
         self.assertEqual(self.reason("A")[0], "ready")
 
 
@@ -131,7 +117,7 @@ class Rules(BoardTest):
     def apply(self, text, *args, status=0):
         plan = self.dir / "plan.yaml"
         plan.write_text(text)
-        done = self.baton(self.running, "apply", plan, *args)
+        done = self.ask("apply", plan, *args)
         self.assertEqual(done.status, status, done.err)
         return done
 
@@ -139,7 +125,7 @@ class Rules(BoardTest):
         first = self.apply(STRATEGY, "--dry-run").json()["rules"]
         self.assertEqual({(r["kind"], r["change"]) for r in first},
                          {("area", "created"), ("level", "created"), ("target", "created")})
-        self.assertEqual(self.baton(self.running, "rules", "list").status, 1)
+        self.assertEqual(self.ask("rules", "list").status, 1)
         self.apply(STRATEGY)
         again = self.apply(STRATEGY).json()["rules"]
         self.assertEqual({r["change"] for r in again}, {"unchanged"})
@@ -157,10 +143,10 @@ class Rules(BoardTest):
         cycle = "tasks:\n  - {id: A, role: infra, after: [B]}\n"
         self.apply("tasks: [{id: B, role: infra, after: [A]}]")
         self.apply(STRATEGY + cycle, status=65)
-        self.assertEqual(self.baton(self.running, "rules", "list").status, 1)
+        self.assertEqual(self.ask("rules", "list").status, 1)
         bad = STRATEGY.replace('"Any available"', '"plumber"')
         self.apply(bad + "tasks:\n  - {id: C, role: infra}\n", status=65)
-        self.assertEqual(self.baton(self.running, "show", "C").status, 1)
+        self.assertEqual(self.ask("show", "C").status, 1)
 
     def test_what_happens_once_is_posted_once_however_often_it_is_applied(self):
         plan = STRATEGY + """
@@ -184,7 +170,7 @@ handoffs:
         would = self.apply(plan, "--dry-run").json()["cards"]
         self.assertEqual([c["kind"] for c in would],
                          ["blocker", "decision", "decision", "incident", "signal", "handoff"])
-        self.assertEqual(self.baton(self.running, "blocker", "list").status, 1)
+        self.assertEqual(self.ask("blocker", "list").status, 1)
         first = self.apply(plan).json()["cards"]
         self.assertEqual({c["change"] for c in first}, {"posted"})
         decision = self.ok("decision", "list", "--all").lines()
@@ -226,7 +212,7 @@ handoffs:
             done = self.apply("tasks: [{id: A, role: infra}]\n" + entry, status=65)
             self.assertIn(word, done.err, entry)
             self.assertIn("plan.yaml:2", done.err, entry)
-        self.assertEqual(self.baton(self.running, "show", "A").status, 1)
+        self.assertEqual(self.ask("show", "A").status, 1)
 
 
 class Watch(BoardTest):

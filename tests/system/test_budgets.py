@@ -2,7 +2,7 @@
 
 import unittest
 
-from harness import SystemTest, wait_until
+from harness import BrokerTest, wait_until
 
 PLAN = """
 tasks:
@@ -20,33 +20,19 @@ budgets:
 """
 
 
-class Budgets(SystemTest):
-    def setUp(self):
-        super().setUp()
-        self.running = self.broker()
-
-    def ok(self, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, 0, done.err)
-        return done
-
-    def no(self, status, word, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, status, done.out + done.err)
-        self.assertIn(word, str(done.error()))
-
+class Budgets(BrokerTest):
     def add(self, n, role="backend", *args):
         for i in range(n):
             self.ok("add", f"{role}{i}", "--role", role, *args)
 
     def take(self, role="backend"):
         """A token, or None when nothing is given out."""
-        done = self.baton(self.running, "take", "--role", role)
+        done = self.ask("take", "--role", role)
         self.assertIn(done.status, (0, 75), done.err)
         return done.json()["token"] if done.status == 0 else None
 
     def limits(self, name):
-        shown = self.baton(self.running, "budget", "show", name).json()
+        shown = self.ask("budget", "show", name).json()
         return {l["of"]: (l["limit"], l["used"], l["reserved"]) for l in shown["limits"]}
 
     def reason(self, task):
@@ -68,7 +54,7 @@ class Budgets(SystemTest):
         self.assertEqual(self.limits("tokens")["tokens"], (1000, 850, 0))
         self.ok("complete", "--token", token, "--measure", "tokens=1200")
         self.assertEqual(self.limits("tokens")["tokens"], (1000, 1200, 0))
-        self.assertEqual(self.baton(self.running, "budget", "show", "tokens").status, 1)
+        self.assertEqual(self.ask("budget", "show", "tokens").status, 1)
         self.assertEqual(self.reason("backend1"), "budget")
         why = self.ok("why", "backend1").json()["causes"]
         self.assertEqual([c["reason"] for c in why if c["reason"] == "budget"], ["budget"])
@@ -182,7 +168,7 @@ class Budgets(SystemTest):
         again = self.ok("apply", path).json()
         self.assertEqual([c["change"] for c in again.get("cards", []) if c["change"] != "unchanged"],
                          [])
-        self.assertIn("night", self.baton(self.running, "budget", "list", json_out=False).out)
+        self.assertIn("night", self.ask("budget", "list", json_out=False).out)
         for wrong, word in ((PLAN.replace("1000", "many"), "amount"),
                             (PLAN.replace("8h", "8 apples"), "duration"),
                             (PLAN.replace("daily", "weekly"), "weekly"),

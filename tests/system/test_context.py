@@ -3,13 +3,12 @@
 import json
 import unittest
 
-from harness import BIN, SystemTest, wait_until
+from harness import BIN, BrokerTest, wait_until
 
 
-class Context(SystemTest):
+class Context(BrokerTest):
     def setUp(self):
         super().setUp()
-        self.running = self.broker()
         self.ok("add", "DB", "--role", "infra")
         self.ok("add", "API", "--role", "backend", "--after", "DB", "--resource", "schema:shared",
                 "--resource", "path:src/api/**", "--prompt", "Build it.")
@@ -19,11 +18,6 @@ class Context(SystemTest):
         result.write_text(json.dumps({"port": 5433}))
         self.ok("handoff", "give", "--task", "DB", "--completed", "PostgreSQL runs")
         self.ok("complete", "--token", token, "--summary", "it runs", "--result", result)
-
-    def ok(self, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, 0, done.err)
-        return done
 
     def test_whoever_asks_gets_what_the_agent_gets(self):
         shown = self.ok("context", "API").json()
@@ -60,7 +54,7 @@ class Context(SystemTest):
 
     def test_wrong_questions(self):
         for args, status in (([], 64), (["A", "B"], 64), (["nobody"], 1), (["../x"], 65)):
-            done = self.baton(self.running, "context", *args)
+            done = self.ask("context", *args)
             self.assertEqual(done.status, status, done.err)
         self.assertEqual(self.ok("context", env={"BATON_TASK_ID": "API"}).json()["id"], "API")
 

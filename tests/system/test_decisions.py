@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from harness import SystemTest
+from harness import BrokerTest
 
 RULES = """
 conflict_resolution:
@@ -18,28 +18,22 @@ conflict_resolution:
 """
 
 
-class Decisions(SystemTest):
+class Decisions(BrokerTest):
     def setUp(self):
         super().setUp()
-        self.running = self.broker()
         rules = self.dir / "rules.yaml"
         rules.write_text(RULES)
         self.ok("apply", rules)
 
-    def ok(self, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, 0, done.err)
-        return done
-
     def no(self, status, word, *args, **fields):
         before = self.cards()
-        done = self.baton(self.running, *args, **fields)
+        done = self.ask(*args, **fields)
         self.assertEqual(done.status, status, done.out + done.err)
         self.assertIn(word, str(done.error()))
         self.assertEqual(self.cards(), before)
 
     def cards(self):
-        return self.baton(self.running, "decision", "list", "--all").out
+        return self.ask("decision", "list", "--all").out
 
     def propose(self, name="db-engine", *args, **fields):
         return self.ok("decision", "propose", name, "--area", "database_schema", "--title",
@@ -91,7 +85,7 @@ class Decisions(SystemTest):
         card = self.ok(*decide, "--force").json()
         self.assertEqual(self.items(card, "decided")[0]["unit"], "override")
         self.assertEqual(self.items(card, "review")[0]["unit"], "silent")
-        text = self.baton(self.running, "decision", "show", "db-engine",
+        text = self.ask("decision", "show", "db-engine",
                           json_out=False).out
         self.assertIn("override", text)
 
@@ -111,7 +105,7 @@ class Decisions(SystemTest):
         self.ok("decision", "decide", "storage", "S3", "--role", "backend")
         self.assertEqual(self.ok("decision", "show", f"#{second}").json()["state"], "superseded")
         self.ok("decision", "withdraw", "storage", "no need", "--role", "backend")
-        self.assertEqual(self.baton(self.running, "decision", "list").status, 1)
+        self.assertEqual(self.ask("decision", "list").status, 1)
 
     def test_without_an_area_the_owner_decides(self):
         self.ok("decision", "propose", "name", "--owner", "ann", "--reviewer", "QA Agent",

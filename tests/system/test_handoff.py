@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from harness import SystemTest
+from harness import BrokerTest
 
 TEMPLATE = """
 handoff_template:
@@ -24,23 +24,12 @@ handoff_template:
 """
 
 
-class Handoffs(SystemTest):
+class Handoffs(BrokerTest):
     def setUp(self):
         super().setUp()
-        self.running = self.broker()
         self.ok("add", "DB", "--role", "infra")
         self.ok("add", "API", "--role", "backend", "--after", "DB")
         self.ok("add", "UI", "--role", "frontend")
-
-    def ok(self, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, 0, done.err)
-        return done
-
-    def no(self, status, word, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, status, done.out + done.err)
-        self.assertIn(word, str(done.error()))
 
     def state(self, number):
         return self.ok("handoff", "show", number).json()["state"]
@@ -67,7 +56,7 @@ class Handoffs(SystemTest):
         self.assertEqual(self.state(card["number"]), "submitted")
         self.ok("complete", "--token", token)
         self.assertEqual(self.state(card["number"]), "accepted")
-        self.assertEqual(self.baton(self.running, "handoff", "list").status, 1)
+        self.assertEqual(self.ask("handoff", "list").status, 1)
         self.running.restart()
         self.assertIn("'API' is done",
                       self.ok("handoff", "show", card["number"]).json()["outcome"])
@@ -95,7 +84,7 @@ class Handoffs(SystemTest):
             path.write_text(wrong)
             self.no(65, word, "complete", "--handoff", path, env=env)
             self.assertEqual(self.ok("show", "DB").json()["state"], "leased")
-            self.assertEqual(self.baton(self.running, "handoff", "list").status, 1)
+            self.assertEqual(self.ask("handoff", "list").status, 1)
         self.no(65, "opened", "complete", "--handoff", self.dir / "none.yaml", env=env)
         self.no(64, "standard input", "complete", "--handoff", "-", "--result", "-", env=env)
         path.write_text(TEMPLATE)
@@ -213,7 +202,7 @@ handoff_template:
         self.no(65, "one handoff", "handoff", "give", plan)
         plan.write_text(TEMPLATE.replace("2025-08-13T14:00:00Z", "yesterday-ish"))
         self.no(65, "", "handoff", "give", plan, "--task", "DB")
-        self.assertEqual(self.baton(self.running, "handoff", "list", "--all").status, 1)
+        self.assertEqual(self.ask("handoff", "list", "--all").status, 1)
 
 
 if __name__ == "__main__":

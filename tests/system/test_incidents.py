@@ -2,7 +2,7 @@
 
 import unittest
 
-from harness import SystemTest, wait_until
+from harness import BrokerTest, wait_until
 
 LEVELS = """
 conflict_resolution:
@@ -31,26 +31,17 @@ severity_levels:
 """
 
 
-class Incidents(SystemTest):
-    def setUp(self):
-        super().setUp()
-        self.running = self.broker()
-
-    def ok(self, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, 0, done.err)
-        return done
-
+class Incidents(BrokerTest):
     def no(self, status, word, *args, **fields):
         before = self.everything()
-        done = self.baton(self.running, *args, **fields)
+        done = self.ask(*args, **fields)
         self.assertEqual(done.status, status, done.out + done.err)
         self.assertIn(word, str(done.error()))
         self.assertEqual(self.everything(), before)
 
     def everything(self):
-        return (self.baton(self.running, "incident", "list", "--all").out,
-                self.baton(self.running, "list", "--ids").out)
+        return (self.ask("incident", "list", "--all").out,
+                self.ask("list", "--ids").out)
 
     def levels(self, p1="1 hour", p2="4 hours"):
         rules = self.dir / "levels.yaml"
@@ -91,9 +82,9 @@ class Incidents(SystemTest):
         card = self.open("P0")
         self.assertEqual([i["name"] for i in self.items(card, "freeze")], ["deploy"])
         self.ok("complete", env=env)  # whoever had it keeps it to the end
-        self.assertEqual(self.baton(self.running, "take", "--role", "testing").status, 75)
+        self.assertEqual(self.ask("take", "--role", "testing").status, 75)
         self.running.restart()
-        self.assertEqual(self.baton(self.running, "take", "--role", "testing").status, 75)
+        self.assertEqual(self.ask("take", "--role", "testing").status, 75)
         why = [c for c in self.ok("why", "two").json()["causes"] if c["reason"] == "lock_paused"]
         self.assertIn(f"frozen by incident #{card['number']}", why[0]["text"])
         self.assertIn(f"baton incident resolve {card['number']}", why[0]["who"])

@@ -6,7 +6,7 @@ import re
 import subprocess
 import unittest
 
-from harness import BIN, ROOT, SystemTest
+from harness import BIN, ROOT, BrokerTest
 
 TARGETS = """
 agent_metrics:
@@ -24,27 +24,13 @@ agent_metrics:
 """
 
 
-class Measures(SystemTest):
-    def setUp(self):
-        super().setUp()
-        self.running = self.broker()
-
-    def ok(self, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, 0, done.err)
-        return done
-
-    def no(self, status, word, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, status, done.out + done.err)
-        self.assertIn(word, str(done.error()))
-
+class Measures(BrokerTest):
     def take(self, role="backend", *args):
         token = self.ok("take", "--role", role, *args).json()["token"]
         return token, {"BATON_TOKEN": str(token)}
 
     def metrics(self, *args):
-        done = self.baton(self.running, "metrics", *args)
+        done = self.ask("metrics", *args)
         self.assertIn(done.status, (0, 1), done.err)
         return done.json()
 
@@ -136,14 +122,14 @@ class Measures(SystemTest):
         self.assertEqual(met, {"task_completion_rate": False, "handoff_quality": True,
                                "blocker_resolution_time": True, "test_coverage": False,
                                "api_response_time": None})
-        self.assertEqual(self.baton(self.running, "metrics").status, 1)
+        self.assertEqual(self.ask("metrics").status, 1)
         self.ok("add", "PERF", "--role", "testing")
         token, env = self.take("testing")
         self.ok("complete", "--measure", "api_response_time=180 ms", env=env)
         self.assertTrue(self.target("api_response_time")["met"])
         self.assertEqual([r["role"] for r in self.metrics("--role", "testing")["rows"]],
                          ["testing"])
-        text = self.baton(self.running, "metrics", json_out=False).out
+        text = self.ask("metrics", json_out=False).out
         self.assertIn("task_completion_rate", text)
         self.assertIn("missed", text)
 
@@ -162,17 +148,17 @@ class Measures(SystemTest):
         self.running.restart()
         self.ok("check-token", str(token))
         self.ok("cancel", "A", "--reason", "no longer wanted")
-        self.assertEqual(self.baton(self.running, "check-token", env=env).status, 1)
+        self.assertEqual(self.ask("check-token", env=env).status, 1)
         self.ok("fail", "stopped", "--cancelled", env=env)
         self.ok("retry", "A")
-        done = self.baton(self.running, "check-token", env=env)
+        done = self.ask("check-token", env=env)
         self.assertEqual((done.status, done.json()["live"]), (1, False))
         newer, _ = self.take()
-        self.assertEqual(self.baton(self.running, "check-token", str(token)).status, 1)
+        self.assertEqual(self.ask("check-token", str(token)).status, 1)
         self.ok("check-token", str(newer))
         self.no(64, "token", "check-token", "seven")
         self.no(64, "token", "check-token", "0")
-        self.assertEqual(self.baton(self.running, "check-token").status, 64)
+        self.assertEqual(self.ask("check-token").status, 64)
 
     def git(self, *args, status=0, env=None):
         done = subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *args],

@@ -3,7 +3,7 @@
 import datetime
 import unittest
 
-from harness import Clock, SystemTest
+from harness import BrokerTest, Clock
 
 PLAN = """
 project: site
@@ -32,19 +32,13 @@ milestones:
 """
 
 
-class Milestones(SystemTest):
-    def setUp(self):
-        super().setUp()
+class Milestones(BrokerTest):
+    def start_broker(self):
         self.clock = Clock(self.dir, datetime.datetime(2025, 8, 12, 8, 0, 0))
-        self.running = self.broker(env=self.clock.env)
+        return self.broker(env=self.clock.env)
 
     def ask(self, *args, **fields):
         return self.baton(self.running, "--project", "site", *args, env=self.clock.env, **fields)
-
-    def ok(self, *args, **fields):
-        done = self.ask(*args, **fields)
-        self.assertEqual(done.status, 0, done.out + done.err)
-        return done
 
     def apply(self, text, status=0):
         path = self.dir / "plan.yaml"

@@ -3,23 +3,17 @@
 import os
 import unittest
 
-from harness import STOP_S, Process, SystemTest, program, wait_until
+from harness import STOP_S, BrokerTest, Process, SystemTest, program, wait_until
 
 
-class Mirror(SystemTest):
+class Mirror(BrokerTest):
     def setUp(self):
         super().setUp()
-        self.running = self.broker()
         self.out = self.dir / "deployment"
         self.ok("add", "API-1", "--role", "backend")
 
-    def ok(self, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, 0, done.err)
-        return done
-
     def once(self, status=0):
-        done = self.baton(self.running, "mirror", self.out, "--once", json_out=False)
+        done = self.ask("mirror", self.out, "--once", json_out=False)
         self.assertEqual(done.status, status, done.err)
         return done.err
 
@@ -142,7 +136,7 @@ class Mirror(SystemTest):
         (page,) = (self.out / "handoffs").iterdir()
         self.assertIn("**Timestamp**: 2025-08-10 14:00", page.read_text())
         self.assertIn("- `gone.sql`: the tables (missing)", page.read_text())
-        shown = self.baton(self.running, "handoff", "show", number, json_out=False).out
+        shown = self.ask("handoff", "show", number, json_out=False).out
         self.assertIn("gone.sql: the tables (missing)", shown)
         self.assertIn("2025-08-10T14:00:00", shown)
 

@@ -4,7 +4,7 @@ import html.parser
 import json
 import unittest
 
-from harness import Refused, SystemTest
+from harness import BrokerTest, Refused
 from messages import card, wire
 
 EVIL = "<script>alert(1)</script> | **x** [y](javascript:z) \"q\" 'r' & s"
@@ -26,16 +26,7 @@ class Page(html.parser.HTMLParser):
         self.text.append(data)
 
 
-class Reports(SystemTest):
-    def setUp(self):
-        super().setUp()
-        self.running = self.broker()
-
-    def ok(self, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, 0, done.err)
-        return done
-
+class Reports(BrokerTest):
     def take(self, role):
         return self.ok("take", "--role", role).json()["token"]
 
@@ -130,7 +121,7 @@ class Reports(SystemTest):
         self.assertEqual(rows["WebSocket latency"], ("below 40 ms", "45 ms", "missed"))
         self.assertEqual(rows["Uptime"], ("above 99.99 %", "4 nines", "not comparable"))
         self.assertEqual(rows["Data loss incidents"], ("above 2", "3", "met"))
-        met = {t["name"]: t["met"] for t in self.baton(self.running, "metrics").json()["targets"]}
+        met = {t["name"]: t["met"] for t in self.ask("metrics").json()["targets"]}
         self.assertEqual((met["api_response_time"], met["uptime"], met["websocket_latency"]), (True, None, False))
 
     def test_a_target_of_another_unit_is_refused(self):
@@ -142,7 +133,7 @@ class Reports(SystemTest):
                                    ("api_response_time", "5%", "a time"),
                                    ("data_loss_incidents", "0%", "a count")):
             rules.write_text(f"agent_metrics:\n  {name}:\n    target: '{target}'\n")
-            done = self.baton(self.running, "apply", rules)
+            done = self.ask("apply", rules)
             self.assertEqual(done.status, 65, done.out)
             self.assertIn(f"{rules.name}:3: target: '{target}'", done.err)
             self.assertIn(word, done.err)
@@ -152,7 +143,7 @@ class Reports(SystemTest):
             client.request("post", wire.Post(verb=card.CARD_SET, card=card.Card(
                 kind=card.CARD_TARGET, name="uptime", items=[item])))
         self.assertIn("percentage", str(refused.exception))
-        self.assertEqual(self.baton(self.running, "rules", "list", "target").status, 1)
+        self.assertEqual(self.ask("rules", "list", "target").status, 1)
 
     def test_all_kinds_and_forms(self):
         self.life()
@@ -167,7 +158,7 @@ class Reports(SystemTest):
             self.assertFalse([a for a in page.attributes if a[0].startswith("on")])
             if kind in ("daily", "weekly", "final"):
                 self.assertIn(EVIL, page.text)  # as it was written, and nothing of it acts
-            self.assertEqual(self.baton(self.running, "report", kind, "--html", path).status, 73)
+            self.assertEqual(self.ask("report", kind, "--html", path).status, 73)
         final = self.sections("final")
         self.assertEqual(len(final["Incidents"]["rows"]), 1)
         self.assertFalse([title for title in final if "Post-mortem" in title])
@@ -221,8 +212,8 @@ class Reports(SystemTest):
         for args in ([], ["hourly"], ["daily", "weekly"], ["daily", "--since", "soon"],
                      ["daily", "--zone", "Mars/Base"],
                      ["daily", "--since", "2026-01-02T00:00Z", "--until", "2026-01-01T00:00Z"]):
-            self.assertEqual(self.baton(self.running, "report", *args).status, 64, args)
-        self.assertEqual(self.baton(self.running, "report", "daily", "--html",
+            self.assertEqual(self.ask("report", *args).status, 64, args)
+        self.assertEqual(self.ask("report", "daily", "--html",
                                     self.dir / "no" / "such.html").status, 73)
 
 

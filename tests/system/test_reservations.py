@@ -3,22 +3,16 @@
 import datetime
 import unittest
 
-from harness import Clock, SystemTest
+from harness import BrokerTest, Clock
 
 
-class Reservations(SystemTest):
-    def setUp(self):
-        super().setUp()
+class Reservations(BrokerTest):
+    def start_broker(self):
         self.clock = Clock(self.dir, datetime.datetime(2025, 8, 12, 8, 0, 0))
-        self.running = self.broker(env=self.clock.env)
+        return self.broker(env=self.clock.env)
 
     def ask(self, *args, **fields):
         return self.baton(self.running, *args, env={**self.clock.env, **fields.pop("env", {})}, **fields)
-
-    def ok(self, *args, **fields):
-        done = self.ask(*args, **fields)
-        self.assertEqual(done.status, 0, done.out + done.err)
-        return done
 
     def no(self, status, word, *args, **fields):
         before = self.ask("reserve", "list", "--all").out

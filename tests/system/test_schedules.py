@@ -3,7 +3,7 @@
 import datetime
 import unittest
 
-from harness import Clock, Refused, SystemTest, wait_until
+from harness import BrokerTest, Clock, Refused, wait_until
 from messages import card, wire
 
 UTC = datetime.timezone.utc
@@ -21,26 +21,12 @@ def is_new(event):
     return event.kind == event.TASK and not getattr(event, "from")
 
 
-class ScheduleTest(SystemTest):
-    def setUp(self):
-        super().setUp()
-        self.running = self.broker()
-
-    def ok(self, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, 0, done.out + done.err)
-        return done
-
-    def no(self, status, word, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, status, done.out + done.err)
-        self.assertIn(word, str(done.error()))
-
+class ScheduleTest(BrokerTest):
     def card(self, name):
         return self.ok("schedule", "show", name).json()
 
     def occurrences(self, name):
-        return self.baton(self.running, "list", "--label", f"schedule={name}").lines()
+        return self.ask("list", "--label", f"schedule={name}").lines()
 
     def wait_for(self, feed, wanted, seconds=20):
         """The first event that `wanted` takes."""
@@ -82,7 +68,7 @@ class Rules(ScheduleTest):
         self.assertEqual(self.ok("rules", "list", "schedule").lines()[0]["name"], "nightly")
         self.assertIn("nightly", self.ok("schedule", "list", json_out=False).out)
         self.ok("schedule", "remove", "nightly")
-        self.assertEqual(self.baton(self.running, "schedule", "list").status, 1)
+        self.assertEqual(self.ask("schedule", "list").status, 1)
         self.no(1, "no schedule", "schedule", "show", "nightly")
 
     def test_the_next_times_are_those_of_the_zone_over_both_changes_of_the_clocks(self):
@@ -104,7 +90,7 @@ class Rules(ScheduleTest):
                           "2027-03-30T00:30:00Z", "2027-03-31T00:30:00Z"])
         self.assertEqual([t["local"] for t in tried.json()["next"][:3]],
                          ["2027-03-27 02:30", "2027-03-28 03:00", "2027-03-29 02:30"])
-        self.assertEqual(self.baton(self.running, "schedule", "list").status, 1)
+        self.assertEqual(self.ask("schedule", "list").status, 1)
         said = self.ok("schedule", "set", *rule, "--dry-run", json_out=False).out
         self.assertIn("2027-03-28 03:00 Europe/Berlin  2027-03-28T01:00:00Z\n", said)
         self.ok("schedule", "set", *rule)
@@ -140,7 +126,7 @@ class Rules(ScheduleTest):
         self.no(65, "label", "schedule", "set", "bad", "--when", "hourly", "--role", "infra",
                 "--label", "schedule=x")
         self.no(65, "100 bytes", "schedule", "set", "x" * 101, "--when", "hourly")
-        self.assertEqual(self.baton(self.running, "schedule", "list").status, 1)
+        self.assertEqual(self.ask("schedule", "list").status, 1)
 
 
 class Occurrences(ScheduleTest):
@@ -148,10 +134,9 @@ class Occurrences(ScheduleTest):
 
     BEGIN = datetime.datetime(2025, 8, 12, 13, 0, 0)
 
-    def setUp(self):
-        SystemTest.setUp(self)
+    def start_broker(self):
         self.clock = Clock(self.dir, self.BEGIN)
-        self.running = self.broker(env=self.clock.env)
+        return self.broker(env=self.clock.env)
 
     def go(self, **delta):
         self.clock.move(self.running, self.clock.now + datetime.timedelta(**delta))
@@ -198,7 +183,7 @@ class Occurrences(ScheduleTest):
         self.assertEqual(self.ids("tick"), ["2025-08-12T14:10:00Z", "2025-08-12T14:50:00Z",
                                             "2025-08-12T15:30:00Z"])
         self.assertIn("over", self.ok("schedule", "list", json_out=False).out)
-        self.assertEqual(self.baton(self.running, "schedule", "next", "tick").status, 1)
+        self.assertEqual(self.ask("schedule", "next", "tick").status, 1)
 
     def test_jitter_comes_later_by_no_more_than_it_says_and_a_restart_keeps_it(self):
         self.ok("schedule", "set", "tick", "--when", "hourly", "--jitter", "20m", "--role", "infra")
@@ -235,7 +220,7 @@ class Occurrences(ScheduleTest):
         lease = self.run_twice("queue")
         second = "s@2025-08-12T15:00:00Z"
         self.assertEqual(self.ok("show", second).json()["state"], "waiting")
-        self.assertEqual(self.baton(self.running, "take", "--role", "infra").status, 75)
+        self.assertEqual(self.ask("take", "--role", "infra").status, 75)
         self.ok("fail", "--token", lease["token"], "--fatal", "no")
         self.assertEqual(self.ok("take", "--role", "infra").json()["id"], second)
 
@@ -333,7 +318,7 @@ synchronization_points:
     def apply(self, text, status=0):
         path = self.dir / "plan.yaml"
         path.write_text(text)
-        done = self.baton(self.running, "apply", path)
+        done = self.ask("apply", path)
         self.assertEqual(done.status, status, done.out + done.err)
         return done
 
@@ -368,7 +353,7 @@ synchronization_points:
                            ('synchronization_points: {Yearly: "9 AM"}', "time of day")):
             done = self.apply(text, 65)
             self.assertIn(word, done.out + done.err)
-        self.assertEqual(self.baton(self.running, "schedule", "list").status, 1)
+        self.assertEqual(self.ask("schedule", "list").status, 1)
 
 
 if __name__ == "__main__":

@@ -3,22 +3,13 @@
 import re
 import unittest
 
-from harness import SystemTest, wait_until
+from harness import BrokerTest, wait_until
 
 
-class Status(SystemTest):
-    def setUp(self):
-        super().setUp()
-        self.running = self.broker()
-
-    def ok(self, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, 0, done.err)
-        return done
-
+class Status(BrokerTest):
     def no(self, status, word, *args, **fields):
         before = self.roles()
-        done = self.baton(self.running, *args, **fields)
+        done = self.ask(*args, **fields)
         self.assertEqual(done.status, status, done.out + done.err)
         self.assertIn(word, str(done.error()))
         self.assertEqual(self.roles(), before)

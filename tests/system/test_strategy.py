@@ -6,7 +6,7 @@ import pathlib
 import re
 import unittest
 
-from harness import ROOT, Clock, SystemTest
+from harness import ROOT, BrokerTest, Clock, SystemTest
 
 SHARED = pathlib.Path(os.environ.get("BATON_SHARED") or ROOT.parent / "shared")
 STRATEGY = SHARED / "docs" / "coordination-strategy.md"
@@ -22,20 +22,11 @@ def blocks():
 
 
 @unittest.skipUnless(STRATEGY.exists(), f"SKIPPED: no {STRATEGY}")
-class Blocks(SystemTest):
-    def setUp(self):
-        super().setUp()
-        self.running = self.broker()
-
+class Blocks(BrokerTest):
     def file(self, name, text):
         path = self.dir / f"{name}.yaml"
         path.write_text(text)
         return path
-
-    def ok(self, *args, **fields):
-        done = self.baton(self.running, *args, **fields)
-        self.assertEqual(done.status, 0, done.err)
-        return done
 
     def test_each_is_taken_alone(self):
         taken = {}
