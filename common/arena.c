@@ -10,12 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 64 * 1024, KEPT_BYTES_MAX = 4 * 1024 * 1024 };
+enum { BLOCK_BYTES = 64 * 1024, SOFT_BLOCK_BYTES = 4096, KEPT_BYTES_MAX = 4 * 1024 * 1024 };
 
 struct arena_block {
     struct arena_block *next;
     size_t room;
-    size_t used;
     alignas(max_align_t) uint8_t data[];
 };
 
@@ -38,18 +37,32 @@ arena_init(struct arena *arena)
     *arena = (struct arena){.pb = {.alloc = pb_alloc, .free = pb_free, .allocator_data = arena}};
 }
 
-static struct arena_block *
-block_new(struct arena *arena, size_t bytes)
+void
+arena_init_soft(struct arena *arena, void *lent, size_t bytes)
 {
-    size_t room = MAX(bytes, (size_t)BLOCK_BYTES);
-    if (arena->first) {
-        /* Few large blocks instead of many small ones when much is asked for in one lifetime. */
-        room = MAX(room, MIN(arena->first->room * 2, (size_t)KEPT_BYTES_MAX));
+    arena_init(arena);
+    arena->at = lent;
+    arena->end = arena->at + bytes;
+    arena->is_soft = true;
+}
+
+static bool
+block_add(struct arena *arena, size_t bytes)
+{
+    size_t room = MAX(bytes, (size_t)(arena->is_soft ? SOFT_BLOCK_BYTES : BLOCK_BYTES));
+    /* Few large blocks instead of many small ones when much is asked for in one lifetime. */
+    room = MAX(room, MIN(arena->used, (size_t)KEPT_BYTES_MAX));
+    struct arena_block *block = arena->is_soft ? malloc(sizeof *block + room)
+                                               : xmalloc(sizeof *block + room);
+    if (!block) {
+        arena->failed = true;
+        return false;
     }
-    struct arena_block *block = xmalloc(sizeof *block + room);
     *block = (struct arena_block){.next = arena->first, .room = room};
     arena->first = block;
-    return block;
+    arena->at = block->data;
+    arena->end = block->data + room;
+    return true;
 }
 
 void *
@@ -57,12 +70,11 @@ arena_alloc(struct arena *arena, size_t bytes)
 {
     CHECK(bytes <= SIZE_MAX / 2);
     size_t need = (bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-    struct arena_block *block = arena->first;
-    if (!block || block->room - block->used < need) {
-        block = block_new(arena, need);
+    if (__builtin_expect((size_t)(arena->end - arena->at) < need, 0) && !block_add(arena, need)) {
+        return NULL;
     }
-    void *p = block->data + block->used;
-    block->used += need;
+    void *p = arena->at;
+    arena->at += need;
     arena->used += need;
     return p;
 }
@@ -72,7 +84,8 @@ arena_calloc(struct arena *arena, size_t n, size_t bytes)
 {
     size_t total;
     CHECK(!__builtin_mul_overflow(n, bytes, &total));
-    return memset(arena_alloc(arena, total), 0, total);
+    void *p = arena_alloc(arena, total);
+    return p ? memset(p, 0, total) : NULL;
 }
 
 char *
@@ -85,7 +98,7 @@ void *
 arena_memdup(struct arena *arena, const void *p, size_t bytes)
 {
     void *q = arena_alloc(arena, bytes);
-    if (bytes) {
+    if (q && bytes) {
         memcpy(q, p, bytes);
     }
     return q;
@@ -101,7 +114,9 @@ arena_printf(struct arena *arena, const char *fmt, ...)
     va_end(args);
     CHECK(n >= 0);
     char *s = arena_alloc(arena, (size_t)n + 1);
-    vsnprintf(s, (size_t)n + 1, fmt, again);
+    if (s) {
+        vsnprintf(s, (size_t)n + 1, fmt, again);
+    }
     va_end(again);
     return s;
 }
@@ -121,10 +136,12 @@ arena_reset(struct arena *arena)
     }
     if (keep) {
         keep->next = NULL;
-        keep->used = 0;
     }
     arena->first = keep;
+    arena->at = keep ? keep->data : NULL;
+    arena->end = keep ? keep->data + keep->room : NULL;
     arena->used = 0;
+    arena->failed = false;
 }
 
 void
@@ -135,5 +152,6 @@ arena_fini(struct arena *arena)
         free(block);
     }
     arena->first = NULL;
+    arena->at = arena->end = NULL;
     arena->used = 0;
 }

@@ -7,28 +7,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint8_t *
+bool
 buf_grow(struct buf *buf, size_t more)
 {
     size_t need;
-    CHECK(!__builtin_add_overflow(buf->bytes, more, &need));
+    CHECK(!__builtin_add_overflow(buf->bytes, more, &need) && need < SIZE_MAX / 2);
     size_t room = buf->room ? buf->room : 256;
     while (room < need) {
         room += room / 2 + 64;
     }
-    buf->data = xrealloc(buf->data, room);
+    uint8_t *data = buf->is_soft ? realloc(buf->data, room) : xrealloc(buf->data, room);
+    if (!data) {
+        buf->failed = true;
+        return false;
+    }
+    buf->data = data;
     buf->room = room;
-    return buf->data + buf->bytes;
+    return true;
 }
 
 void
 buf_add(struct buf *buf, const void *p, size_t bytes)
 {
-    if (bytes == 0) {
-        return;
+    if (bytes > 0 && buf_has_room(buf, bytes)) {
+        memcpy(buf->data + buf->bytes, p, bytes);
+        buf->bytes += bytes;
     }
-    memcpy(buf_reserve(buf, bytes), p, bytes);
-    buf->bytes += bytes;
 }
 
 void
@@ -46,28 +50,28 @@ buf_printf(struct buf *buf, const char *fmt, ...)
     int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
     CHECK(n >= 0);
-    vsnprintf((char *)buf_reserve(buf, (size_t)n + 1), (size_t)n + 1, fmt, again);
+    if (buf_has_room(buf, (size_t)n + 1)) {
+        vsnprintf((char *)buf->data + buf->bytes, (size_t)n + 1, fmt, again);
+        buf->bytes += (size_t)n;
+    }
     va_end(again);
-    buf->bytes += (size_t)n;
 }
 
 void
 buf_add_varint(struct buf *buf, uint64_t value)
 {
-    uint8_t *p = buf_reserve(buf, 10);
-    size_t n = 0;
-    while (value >= 0x80) {
-        p[n++] = (uint8_t)(value | 0x80);
-        value >>= 7;
+    if (buf_has_room(buf, VARINT_BYTES_MAX)) {
+        buf->bytes = (size_t)(varint_put(buf->data + buf->bytes, value) - buf->data);
     }
-    p[n++] = (uint8_t)value;
-    buf->bytes += n;
 }
 
 const char *
 buf_text(struct buf *buf)
 {
-    *buf_reserve(buf, 1) = 0;
+    if (!buf_has_room(buf, 1)) {
+        return "";
+    }
+    buf->data[buf->bytes] = 0;
     return (const char *)buf->data;
 }
 
@@ -75,13 +79,14 @@ void
 buf_clear(struct buf *buf)
 {
     buf->bytes = 0;
+    buf->failed = false;
 }
 
 void
 buf_fini(struct buf *buf)
 {
     free(buf->data);
-    *buf = (struct buf){0};
+    *buf = (struct buf){.is_soft = buf->is_soft};
 }
 
 int

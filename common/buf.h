@@ -1,9 +1,12 @@
-/* A growable run of bytes. Zeroed memory is an empty one. Out of memory aborts (common/alloc.h). */
+/* A growable run of bytes. Zeroed memory is an empty one. Out of memory aborts (common/alloc.h),
+ * but for one that is soft: what finds no room there is left out, and `failed` stays set. So
+ * whoever fills it asks once, at the end. */
 #ifndef BATON_COMMON_BUF_H
 #define BATON_COMMON_BUF_H
 
 #include "common/check.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,23 +14,31 @@ struct buf {
     uint8_t *data; /* owned; NULL while nothing was added */
     size_t bytes;  /* used */
     size_t room;   /* allocated */
+    bool is_soft;  /* set by the owner */
+    bool failed;   /* soft: something is missing */
 };
 
-uint8_t *buf_grow(struct buf *buf, size_t more); /* of buf_reserve, when there is no room */
-/* Makes room for `more` bytes behind the used ones and returns where they go; they count as used
- * only after buf_grow_by or by adding to `bytes`. */
+bool buf_grow(struct buf *buf, size_t more); /* of buf_has_room, when there is none yet */
+/* Makes room for `more` bytes behind the used ones. False: it is soft, and there is no memory. */
+static inline bool
+buf_has_room(struct buf *buf, size_t more)
+{
+    return __builtin_expect(more <= buf->room - buf->bytes, 1) || buf_grow(buf, more);
+}
+/* The same, and returns where they go; they count as used when they are added to `bytes`. NULL:
+ * it is soft, and there is no memory. */
 static inline uint8_t *
 buf_reserve(struct buf *buf, size_t more)
 {
-    return more <= buf->room - buf->bytes ? buf->data + buf->bytes : buf_grow(buf, more);
+    return buf_has_room(buf, more) ? buf->data + buf->bytes : NULL;
 }
 void buf_add(struct buf *buf, const void *p, size_t bytes);
 void buf_add_text(struct buf *buf, const char *text);
 void buf_printf(struct buf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* A varint as in protobuf. */
 void buf_add_varint(struct buf *buf, uint64_t value);
-/* The content as text: NUL-terminated (the NUL does not count as used). Borrowed until the next
- * change. */
+/* The content as text: NUL-terminated (the NUL does not count as used), "" when there is no room
+ * for that. Borrowed until the next change. */
 const char *buf_text(struct buf *buf);
 /* Empty again; keeps the memory. */
 void buf_clear(struct buf *buf);

@@ -21,15 +21,19 @@ put_tag(uint8_t *p, const struct shape_field *field)
 static inline void
 add_number(struct buf *buf, const struct shape_field *field, uint64_t value)
 {
-    uint8_t *p = put_tag(buf_reserve(buf, PACK_HEAD_BYTES_MAX), field);
-    buf->bytes = (size_t)(varint_put(p, value) - buf->data);
+    if (buf_has_room(buf, PACK_HEAD_BYTES_MAX)) {
+        uint8_t *p = put_tag(buf->data + buf->bytes, field);
+        buf->bytes = (size_t)(varint_put(p, value) - buf->data);
+    }
 }
 
 static void
 add_bytes(struct buf *buf, const struct shape_field *field, const void *data, size_t bytes)
 {
-    uint8_t *p = put_tag(buf_reserve(buf, PACK_HEAD_BYTES_MAX + bytes), field);
-    p = varint_put(p, bytes);
+    if (!buf_has_room(buf, PACK_HEAD_BYTES_MAX + bytes)) {
+        return;
+    }
+    uint8_t *p = varint_put(put_tag(buf->data + buf->bytes, field), bytes);
     if (bytes > 0) {
         memcpy(p, data, bytes);
     }
@@ -64,7 +68,9 @@ void
 pack_long_length(struct buf *buf, size_t begin, size_t bytes)
 {
     size_t n = (size_t)(63 - __builtin_clzll(bytes)) / 7 + 1;
-    buf_reserve(buf, n - 1);
+    if (!buf_has_room(buf, n - 1)) {
+        return;
+    }
     memmove(buf->data + begin + n, buf->data + begin + 1, bytes);
     buf->bytes += n - 1;
     varint_put(buf->data + begin, bytes);
@@ -73,7 +79,10 @@ pack_long_length(struct buf *buf, size_t begin, size_t bytes)
 static void
 add_message(struct buf *buf, const struct shape_field *field, const ProtobufCMessage *message)
 {
-    uint8_t *p = put_tag(buf_reserve(buf, PACK_HEAD_BYTES_MAX), field);
+    if (!buf_has_room(buf, PACK_HEAD_BYTES_MAX)) {
+        return;
+    }
+    uint8_t *p = put_tag(buf->data + buf->bytes, field);
     buf->bytes = (size_t)(p - buf->data);
     size_t begin = buf->bytes++;
     pack_fields(buf, field->sub, message);
@@ -120,7 +129,9 @@ add_repeated(struct buf *buf, const struct shape_field *field, const char *messa
         return;
     }
     buf_add(buf, field->tag, field->tag_bytes);
-    buf_reserve(buf, 1);
+    if (!buf_has_room(buf, 1)) {
+        return;
+    }
     size_t begin = buf->bytes++;
     for (size_t i = 0; i < n; i++) {
         buf_add_varint(buf, number_at(field->type, elements + i * field->bytes));
@@ -170,7 +181,7 @@ pack_fields(struct buf *buf, const struct shape *shape, const ProtobufCMessage *
 {
     const char *base = (const char *)message;
     const struct shape_step *end = shape->steps + shape->n_steps;
-    uint8_t *p = buf_reserve(buf, PACK_HEAD_BYTES_MAX);
+    uint8_t *p = buf->data + buf->bytes;
     for (const struct shape_step *step = shape->steps; step < end; step++) {
         uint64_t word = *(const uint64_t *)(const void *)(base + step->word) & step->mask;
         if (word == 0) {
@@ -184,13 +195,19 @@ pack_fields(struct buf *buf, const struct shape *shape, const ProtobufCMessage *
             }
             size_t bytes = strlen(text);
             buf->bytes = (size_t)(p - buf->data);
-            p = put_tag(buf_reserve(buf, PACK_HEAD_BYTES_MAX + bytes), field);
+            if (!buf_has_room(buf, PACK_HEAD_BYTES_MAX + bytes)) {
+                return;
+            }
+            p = put_tag(buf->data + buf->bytes, field);
             p = pack_copy(varint_put(p, bytes), text, bytes);
         } else if (step->kind <= SHAPE_SIGNED) {
             word >>= step->shift;
             word = step->kind == SHAPE_SIGNED ? (uint64_t)(int64_t)(int32_t)word : word;
             buf->bytes = (size_t)(p - buf->data);
-            p = varint_put(put_tag(buf_reserve(buf, PACK_HEAD_BYTES_MAX), field), word);
+            if (!buf_has_room(buf, PACK_HEAD_BYTES_MAX)) {
+                return;
+            }
+            p = varint_put(put_tag(buf->data + buf->bytes, field), word);
         } else {
             buf->bytes = (size_t)(p - buf->data);
             pack_other(buf, shape, step, base);
@@ -214,10 +231,11 @@ pack(struct buf *buf, const ProtobufCMessage *message)
 void
 pack_sized(struct buf *buf, const ProtobufCMessage *message)
 {
-    buf_reserve(buf, 1);
-    size_t begin = buf->bytes++;
-    pack(buf, message);
-    pack_length(buf, begin);
+    if (buf_has_room(buf, 1)) {
+        size_t begin = buf->bytes++;
+        pack(buf, message);
+        pack_length(buf, begin);
+    }
 }
 
 uint8_t *

@@ -13,12 +13,12 @@ enum {
 }; /* most of our messages fit: reserved before, it saves growing by copying */
 
 /* Appends the packed message. Its fields are of the types that our messages have; another is a bug.
- */
+ * In a soft buf it may fail, as buf.h says. */
 void pack(struct buf *buf, const ProtobufCMessage *message);
 /* Appends its length, as a varint, and the packed message. */
 void pack_sized(struct buf *buf, const ProtobufCMessage *message);
 /* The packed message in memory of its own and of just its size, malloced; never NULL. Made in
- * `room`, which the caller keeps for the next one. */
+ * `room`, which is not soft and which the caller keeps for the next one. */
 uint8_t *pack_new(struct buf *room, const ProtobufCMessage *message, size_t *ret_bytes);
 
 /* Names are short, and the call of memcpy is then most of it. */

@@ -1,18 +1,37 @@
 #include "common/shape.h"
 
-#include "common/alloc.h"
 #include "common/buf.h"
 #include "common/check.h"
 
+#include <pthread.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { TABLE_BITS = 10 };
+enum { TABLE_BITS = 10, POOL_BYTES = 512 * 1024 };
 
 /* Open addressing by the descriptor's address; what stands in it stays. */
 static _Atomic(const struct shape *) table[1 << TABLE_BITS];
+
+/* Shapes are made here and not by malloc: so there always is one, for a library that must not end
+ * the program when memory runs out, too. Only what is used of it costs memory. */
+static alignas(max_align_t) uint8_t pool[POOL_BYTES];
+static size_t pool_used;
+static pthread_mutex_t making =
+    PTHREAD_MUTEX_INITIALIZER; /* for the pool, and to add to the table */
+
+static void *
+pool_take(size_t n, size_t bytes)
+{
+    size_t need = (n * bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+    CHECK(need <= POOL_BYTES - pool_used);
+    void *p = pool + pool_used;
+    pool_used += need;
+    return p;
+}
+
+static const struct shape *shape_make(const ProtobufCMessageDescriptor *type);
 
 _Static_assert(sizeof(protobuf_c_boolean) == 4 && sizeof(size_t) == 8 && sizeof(void *) == 8,
                "words are of other sizes");
@@ -70,7 +89,7 @@ field_of(const ProtobufCFieldDescriptor *field)
         .is_packed = field->flags & PROTOBUF_C_FIELD_FLAG_PACKED,
         .is_oneof = field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF,
         .name = field->name,
-        .sub = is_message ? shape_of(field->descriptor) : NULL,
+        .sub = is_message ? shape_make(field->descriptor) : NULL,
     };
     bool is_packed = made.is_repeated && made.is_packed;
     uint8_t tag[VARINT_BYTES_MAX];
@@ -122,10 +141,10 @@ static struct shape *
 shape_new(const ProtobufCMessageDescriptor *type)
 {
     CHECK(type->n_fields < UINT8_MAX && type->sizeof_message % 8 == 0);
-    struct shape *shape = xcalloc(1, sizeof *shape);
+    struct shape *shape = pool_take(1, sizeof *shape);
     shape->type = type;
-    shape->fields = xcalloc(type->n_fields + 1, sizeof *shape->fields);
-    shape->steps = xcalloc(type->n_fields + 1, sizeof *shape->steps);
+    shape->fields = pool_take(type->n_fields, sizeof *shape->fields);
+    shape->steps = pool_take(type->n_fields, sizeof *shape->steps);
     for (unsigned i = 0; i < type->n_fields; i++) {
         struct shape_field field = field_of(&type->fields[i]);
         shape->fields[i] = field;
@@ -146,34 +165,45 @@ shape_new(const ProtobufCMessageDescriptor *type)
     return shape;
 }
 
-static void
-shape_free(struct shape *shape)
+/* The shape of the type if it is there; `ret_slot` is where it stands or belongs. */
+static const struct shape *
+find(const ProtobufCMessageDescriptor *type, size_t *ret_slot)
 {
-    free(shape->fields);
-    free(shape->steps);
-    free(shape);
+    size_t at = (size_t)(((uintptr_t)type >> 4) * UINT64_C(0x9e3779b97f4a7c15) >>
+                         (64 - TABLE_BITS));
+    for (size_t n = 0; n < 1 << TABLE_BITS; n++, at = (at + 1) % (1 << TABLE_BITS)) {
+        const struct shape *there = atomic_load_explicit(&table[at], memory_order_acquire);
+        if (!there || there->type == type) {
+            *ret_slot = at;
+            return there;
+        }
+    }
+    CHECK(!"more types of messages than there is room for");
+}
+
+/* With those that are in it, as deep as the type is nested. `making` is held. */
+static const struct shape *
+shape_make(const ProtobufCMessageDescriptor *type)
+{
+    size_t slot;
+    const struct shape *there = find(type, &slot);
+    if (!there) {
+        there = shape_new(type);
+        find(type, &slot); /* another one's may have taken the slot */
+        atomic_store_explicit(&table[slot], there, memory_order_release);
+    }
+    return there;
 }
 
 const struct shape *
 shape_of(const ProtobufCMessageDescriptor *type)
 {
-    size_t at = (size_t)(((uintptr_t)type >> 4) * UINT64_C(0x9e3779b97f4a7c15) >>
-                         (64 - TABLE_BITS));
-    struct shape *mine = NULL;
-    for (size_t n = 0; n < 1 << TABLE_BITS; n++, at = (at + 1) % (1 << TABLE_BITS)) {
-        const struct shape *there = atomic_load_explicit(&table[at], memory_order_acquire);
-        if (!there) {
-            mine = mine ? mine : shape_new(type);
-            if (atomic_compare_exchange_strong(&table[at], &there, mine)) {
-                return mine;
-            }
-        }
-        if (there->type == type) {
-            if (mine) {
-                shape_free(mine); /* another thread was faster */
-            }
-            return there;
-        }
+    size_t slot;
+    const struct shape *there = find(type, &slot);
+    if (!there) {
+        pthread_mutex_lock(&making);
+        there = shape_make(type);
+        pthread_mutex_unlock(&making);
     }
-    CHECK(!"more types of messages than there is room for");
+    return there;
 }

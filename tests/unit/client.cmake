@@ -7,6 +7,6 @@ endforeach()
 baton_unit_test(client_parts
   SOURCES unit/client_parts.c LIBS Baton::client baton_common PkgConfig::zmq PkgConfig::protobuf_c)
 baton_unit_test(client_memory
-  SOURCES unit/client_memory.c unit/client_fake.c
+  SOURCES unit/client_memory.c unit/client_fake.c unit/allocations.c
   LIBS Baton::client baton_common PkgConfig::zmq PkgConfig::protobuf_c Threads::Threads)
 target_link_options(client_memory PRIVATE LINKER:--wrap=malloc LINKER:--wrap=calloc LINKER:--wrap=realloc)

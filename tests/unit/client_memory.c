@@ -1,6 +1,7 @@
 /* Running out of memory: whichever allocation of the library fails, the call says so, leaves
  * nothing behind and works the next time. The allocations of ZeroMQ and the C library are not
  * touched. */
+#include "allocations.h"
 #include "baton.h"
 #include "client_fake.h"
 
@@ -12,40 +13,6 @@
 // clang-format on
 #include <stdlib.h>
 #include <string.h>
-
-/* Of the thread that tests: how many allocations still work; below 0: all. */
-static _Thread_local long left = -1;
-
-void *__real_malloc(size_t bytes);
-void *__real_calloc(size_t n, size_t bytes);
-void *__real_realloc(void *p, size_t bytes);
-void *__wrap_malloc(size_t bytes);
-void *__wrap_calloc(size_t n, size_t bytes);
-void *__wrap_realloc(void *p, size_t bytes);
-
-static bool
-refused(void)
-{
-    return left == 0 || (left > 0 && --left == 0);
-}
-
-void *
-__wrap_malloc(size_t bytes)
-{
-    return refused() ? NULL : __real_malloc(bytes);
-}
-
-void *
-__wrap_calloc(size_t n, size_t bytes)
-{
-    return refused() ? NULL : __real_calloc(n, bytes);
-}
-
-void *
-__wrap_realloc(void *p, size_t bytes)
-{
-    return refused() ? NULL : __real_realloc(p, bytes);
-}
 
 /* Answers submits, gets and a bye, which ends it. */
 static void
@@ -126,9 +93,9 @@ test_every_allocation_may_fail(void **state)
     baton_status status = BATON_NO_MEMORY;
     long n;
     for (n = 1; n < 1000 && status; n++) {
-        left = n;
+        allocations_left = n;
         status = all_calls(fake.endpoint);
-        left = -1;
+        allocations_left = -1;
         assert_true(status == BATON_OK || status == BATON_NO_MEMORY);
     }
     assert_true(n > 5); /* so many allocations there are at least */
@@ -215,7 +182,7 @@ task_through(struct fake *fake, long n)
             assign(fake, hello, ++token); /* what got lost is assigned anew by a broker */
         }
         struct baton_worker_event event = {0};
-        left = budget;
+        allocations_left = budget;
         baton_status status = baton_worker_next(w, 1, &event);
         if (status == BATON_OK && event.kind == BATON_WORK_ASSIGNED) {
             char document[500] = {0};
@@ -223,13 +190,13 @@ task_through(struct fake *fake, long n)
                 .outcome = BATON_OUTCOME_DONE, .document = document, .document_bytes = 500};
             baton_worker_progress(w, event.token, 5, "going", 0);
             if (baton_worker_report(w, event.token, &result) == BATON_NO_MEMORY) {
-                left = -1;
+                allocations_left = -1;
                 assert_int_equal(baton_worker_report(w, event.token, &result), BATON_OK);
             }
             baton_assignment_free(event.assignment);
         }
-        budget = left == 0 ? -1 : left;
-        left = -1;
+        budget = allocations_left == 0 ? -1 : allocations_left;
+        allocations_left = -1;
         assert_true(status == BATON_OK || status == BATON_TIMEOUT || status == BATON_NO_MEMORY);
         up |= status == BATON_OK && event.kind == BATON_WORK_UP;
         reported = status == BATON_OK && event.kind == BATON_WORK_REPORTED;

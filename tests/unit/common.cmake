@@ -1,6 +1,7 @@
 # common/: text, buffers, arenas, words, units.
 baton_unit_test(common_text SOURCES unit/common_text.c LIBS baton_common)
-baton_unit_test(common_memory SOURCES unit/common_memory.c LIBS baton_common)
+baton_unit_test(common_memory SOURCES unit/common_memory.c unit/allocations.c LIBS baton_common)
+target_link_options(common_memory PRIVATE LINKER:--wrap=malloc LINKER:--wrap=calloc LINKER:--wrap=realloc)
 baton_unit_test(common_words SOURCES unit/common_words.c LIBS baton_common)
 baton_unit_test(common_config SOURCES unit/common_config.c LIBS baton_config)
 baton_unit_test(common_units SOURCES unit/common_units.c LIBS baton_common)

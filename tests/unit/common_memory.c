@@ -1,9 +1,15 @@
-/* common/buf and common/arena. */
+/* common/buf and common/arena, and what becomes of packing and unpacking without memory. */
+#include "allocations.h"
 #include "common/arena.h"
-#include "common/buf.h"
+#include "common/pack.h"
+#include "common/unpack.h"
+
+#include "wire.pb-c.h"
 
 #include <setjmp.h>
+#include <stdalign.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +91,93 @@ test_an_arena_gives_aligned_memory_that_stays(void **state)
     assert_null(arena.first);
 }
 
+/* A request with everything that makes a buffer grow: texts, messages, lists, bytes. */
+static Baton__ToBroker *
+large_request(struct arena *arena)
+{
+    enum { TASKS = 40, WORDS = 50 };
+    Baton__ToBroker *m = arena_alloc(arena, sizeof *m);
+    Baton__Submit *submit = arena_alloc(arena, sizeof *submit);
+    *m = (Baton__ToBroker)BATON__TO_BROKER__INIT;
+    *submit = (Baton__Submit)BATON__SUBMIT__INIT;
+    m->op_case = BATON__TO_BROKER__OP_SUBMIT;
+    m->submit = submit;
+    submit->n_tasks = TASKS;
+    submit->tasks = arena_calloc(arena, TASKS, sizeof *submit->tasks);
+    for (size_t i = 0; i < TASKS; i++) {
+        Baton__Spec *spec = submit->tasks[i] = arena_alloc(arena, sizeof *spec);
+        *spec = (Baton__Spec)BATON__SPEC__INIT;
+        spec->id = arena_printf(arena, "task %zu", i);
+        spec->n_command = i % WORDS;
+        spec->command = arena_calloc(arena, WORDS, sizeof *spec->command);
+        for (size_t k = 0; k < spec->n_command; k++) {
+            spec->command[k] = spec->id;
+        }
+        spec->payload.len = 30 * i;
+        spec->payload.data = arena_calloc(arena, 30 * i, 1);
+    }
+    return m;
+}
+
+static void
+test_packing_without_memory_is_known_at_the_end(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena);
+    Baton__ToBroker *m = large_request(&arena);
+    size_t bytes = baton__to_broker__get_packed_size(m);
+    uint8_t *expected = arena_alloc(&arena, bytes);
+    baton__to_broker__pack(m, expected);
+    long n = 0;
+    for (bool failed = true; failed;) {
+        struct buf buf = {.is_soft = true};
+        allocations_left = ++n;
+        pack_sized(&buf, &m->base);
+        buf_add_text(&buf, "x");
+        allocations_left = -1;
+        failed = buf.failed;
+        size_t pos = 0;
+        uint64_t length = 0;
+        assert_true(failed || varint_read(buf.data, buf.bytes, &pos, &length));
+        assert_true(failed || (length == bytes && buf.bytes == pos + bytes + 1));
+        assert_true(failed || memcmp(buf.data + pos, expected, bytes) == 0);
+        buf_fini(&buf);
+        assert_true(buf.is_soft && !buf.failed);
+    }
+    assert_in_range(n, 10, 100); /* it failed so often before */
+    arena_fini(&arena);
+}
+
+static void
+test_unpacking_without_memory_is_refused(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena);
+    struct buf packed = {0};
+    pack(&packed, &large_request(&arena)->base);
+    alignas(max_align_t) uint8_t lent[512];
+    const Baton__ToBroker *m = NULL;
+    long n = 0;
+    while (!m) {
+        struct arena soft;
+        arena_init_soft(&soft, lent, sizeof lent);
+        allocations_left = ++n;
+        m = unpack_own(&soft, &baton__to_broker__descriptor, packed.bytes, packed.data);
+        allocations_left = -1;
+        assert_int_equal(soft.failed, m == NULL);
+        assert_int_equal(soft.first == NULL, n == 1);
+        if (m) {
+            assert_string_equal(m->submit->tasks[39]->command[38], "task 39");
+        }
+        arena_fini(&soft);
+    }
+    assert_in_range(n, 4, 100);
+    buf_fini(&packed);
+    arena_fini(&arena);
+}
+
 int
 main(void)
 {
@@ -92,6 +185,8 @@ main(void)
         cmocka_unit_test(test_a_buffer_grows),
         cmocka_unit_test(test_varints_come_back),
         cmocka_unit_test(test_an_arena_gives_aligned_memory_that_stays),
+        cmocka_unit_test(test_packing_without_memory_is_known_at_the_end),
+        cmocka_unit_test(test_unpacking_without_memory_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
