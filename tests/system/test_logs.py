@@ -2,13 +2,12 @@
 while they run."""
 
 import os
-import pathlib
 import signal
 import socket
 import struct
 import unittest
 
-from harness import Process, SystemTest, program, wait_until
+from harness import SystemTest, wait_until
 
 
 def parse(datagram):

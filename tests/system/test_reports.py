@@ -1,7 +1,6 @@
 """Reports: what they say, that they say it again, and that nothing in them acts."""
 
 import html.parser
-import json
 import unittest
 
 from harness import BrokerTest, Refused
