@@ -171,7 +171,8 @@ add_missed(const struct core *core, struct core_request *request, Baton__Card *n
     }
 }
 
-/* What its level freezes is nobody's from now on, until the incident is resolved. */
+/* What its level freezes is nobody's from now on, until the incident is resolved. A name for which
+ * there is no room among the resources is nobody's anyway: no task can claim it. */
 static void
 freeze(const struct core *core, struct core_request *request, Baton__Card *next)
 {
