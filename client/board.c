@@ -49,15 +49,8 @@ card_to_message(struct record *record, const struct baton_card *card)
     m->n_items = card->n_items;
     m->body.data = (uint8_t *)(uintptr_t)card->body;
     m->body.len = card->body_bytes;
-    if (card->spec) {
-        const Baton__Spec *spec = spec_to_message(record, card->spec);
-        size_t bytes = spec ? baton__spec__get_packed_size(spec) : 0;
-        uint8_t *packed = spec ? record_alloc(record, bytes + 1) : NULL;
-        if (!packed) {
-            return NULL;
-        }
-        m->body.data = packed;
-        m->body.len = baton__spec__pack(spec, packed);
+    if (card->spec && !spec_pack_in(record, card->spec, &m->body)) {
+        return NULL;
     }
     m->outcome = pb_text(card->outcome);
     return m;
@@ -111,7 +104,8 @@ card_from_message(struct record *record, const Baton__Card *m, struct baton_card
         .ended_by = m->ended_by,
     };
     if (m->kind == BATON__CARD_KIND__CARD_SCHEDULE && m->body.len) {
-        const Baton__Spec *spec = baton__spec__unpack(&record->pb, m->body.len, m->body.data);
+        const Baton__Spec *spec = record_unpack(record, &baton__spec__descriptor, m->body.len,
+                                                m->body.data);
         ret_card->spec = spec ? spec_from_message(record, spec) : NULL;
     }
     return !record->failed;

@@ -121,7 +121,7 @@ ask(struct baton_feed *f, Baton__ToBroker *message, enum question question, int6
     message->id = f->id + 1;
     message->actor = f->actor;
     zmq_msg_t frame;
-    if (frame_pack(message, &frame, &f->fault)) {
+    if (frame_pack(message, NULL, &frame, &f->fault)) {
         return false;
     }
     if (!link_send(&f->link, &frame)) {
@@ -322,8 +322,8 @@ take_news(struct baton_feed *f, int64_t now, bool *ret_took)
         const uint8_t *data = zmq_msg_data(&frame);
         size_t bytes = zmq_msg_size(&frame);
         if (frame_check(data, bytes, &f->fault) == BATON_OK) {
-            f->batch = baton__event_batch__unpack(&f->in->pb, bytes - PREAMBLE_BYTES,
-                                                  data + PREAMBLE_BYTES);
+            f->batch = record_unpack(f->in, &baton__event_batch__descriptor, bytes - PREAMBLE_BYTES,
+                                     data + PREAMBLE_BYTES);
         }
         if (f->batch) {
             f->at = 0;

@@ -2,17 +2,18 @@
 #include "client/frame.h"
 
 #include "common/limits.h"
+#include "common/pack.h"
 #include "common/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+enum { COPIED_BYTES_MAX = 512 }; /* into ZeroMQ's memory; handing ours over costs more below */
+
 const uint8_t frame_preamble[PREAMBLE_BYTES] = {'B', 'T', 'N', PROTOCOL_VERSION};
 
-/* The first field whose text is not UTF-8, or NULL: the broker would take the whole message for
- * malformed. As deep as the messages of wire.proto are nested. */
-static const char *
-wrong_text(const ProtobufCMessage *message)
+const char *
+text_wrong(const ProtobufCMessage *message)
 {
     const uint8_t *base = (const uint8_t *)message;
     for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
@@ -32,7 +33,7 @@ wrong_text(const ProtobufCMessage *message)
         }
         for (size_t k = 0; k < n; k++) {
             if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
-                const char *inner = values[k] ? wrong_text(values[k]) : NULL;
+                const char *inner = values[k] ? text_wrong(values[k]) : NULL;
                 if (inner) {
                     return inner;
                 }
@@ -44,26 +45,68 @@ wrong_text(const ProtobufCMessage *message)
     return NULL;
 }
 
-baton_status
-frame_pack(const Baton__ToBroker *message, zmq_msg_t *ret_frame, struct fault *fault)
+static void
+data_free(void *data, void *hint)
 {
-    const char *wrong = wrong_text(&message->base);
+    (void)hint;
+    free(data);
+}
+
+bool
+frame_of(struct buf *buf, zmq_msg_t *ret_frame)
+{
+    if (buf->bytes > COPIED_BYTES_MAX) {
+        if (zmq_msg_init_data(ret_frame, buf->data, buf->bytes, data_free, NULL) == 0) {
+            *buf = (struct buf){.is_soft = true}; /* ZeroMQ's now */
+            return true;
+        }
+        return false;
+    }
+    if (zmq_msg_init_size(ret_frame, buf->bytes) < 0) {
+        return false;
+    }
+    memcpy(zmq_msg_data(ret_frame), buf->data, buf->bytes);
+    return true;
+}
+
+static baton_status
+pack_into(struct buf *buf, const Baton__ToBroker *message, const struct frame_op *op,
+          struct fault *fault)
+{
+    const char *wrong = text_wrong(&message->base);
+    buf_has_room(buf, PACK_ROOM + (op ? op->room : 0));
+    buf_add(buf, frame_preamble, PREAMBLE_BYTES);
+    pack(buf, &message->base);
+    if (op) {
+        op->pack(buf, op->what, &wrong);
+    }
     if (wrong) {
         return fault_set(fault, BATON_INVALID, "%s is not UTF-8: a text is, always", wrong);
     }
-    size_t bytes = PREAMBLE_BYTES + baton__to_broker__get_packed_size(message);
-    if (bytes > MESSAGE_BYTES_MAX) {
+    if (buf->failed) {
+        return fault_set(fault, BATON_NO_MEMORY, "no memory for a request of %zu bytes and more",
+                         buf->bytes);
+    }
+    if (buf->bytes > MESSAGE_BYTES_MAX) {
         return fault_set(fault, BATON_TOO_LARGE,
                          "the request has %zu bytes and a message may have %d: send it in parts",
-                         bytes, MESSAGE_BYTES_MAX);
+                         buf->bytes, MESSAGE_BYTES_MAX);
     }
-    if (zmq_msg_init_size(ret_frame, bytes) < 0) {
-        return fault_set(fault, BATON_NO_MEMORY, "no memory for a request of %zu bytes", bytes);
-    }
-    uint8_t *data = zmq_msg_data(ret_frame);
-    memcpy(data, frame_preamble, PREAMBLE_BYTES);
-    baton__to_broker__pack(message, data + PREAMBLE_BYTES);
     return BATON_OK;
+}
+
+baton_status
+frame_pack(const Baton__ToBroker *message, const struct frame_op *op, zmq_msg_t *ret_frame,
+           struct fault *fault)
+{
+    struct buf buf = {.is_soft = true};
+    baton_status status = pack_into(&buf, message, op, fault);
+    if (!status && !frame_of(&buf, ret_frame)) {
+        status = fault_set(fault, BATON_NO_MEMORY, "no memory for a request of %zu bytes",
+                           buf.bytes);
+    }
+    buf_fini(&buf);
+    return status;
 }
 
 baton_status
@@ -93,8 +136,8 @@ frame_unpack(zmq_msg_t *frame, struct record *record, struct fault *fault,
     if (status) {
         return status;
     }
-    const Baton__FromBroker *message = baton__from_broker__unpack(
-        &record->pb, bytes - PREAMBLE_BYTES, data + PREAMBLE_BYTES);
+    const Baton__FromBroker *message = record_unpack(record, &baton__from_broker__descriptor,
+                                                     bytes - PREAMBLE_BYTES, data + PREAMBLE_BYTES);
     if (message) {
         *ret_message = message;
         return BATON_OK;
@@ -105,23 +148,4 @@ frame_unpack(zmq_msg_t *frame, struct record *record, struct fault *fault,
     return fault_set(fault, BATON_MALFORMED,
                      "an answer of the broker can't be read: are broker and library of versions "
                      "that fit together?");
-}
-
-bool
-buf_ensure(struct buf *buf, size_t more)
-{
-    size_t need;
-    if (__builtin_add_overflow(buf->bytes, more, &need)) {
-        return false;
-    }
-    if (need > buf->room) {
-        size_t room = MAX(need, buf->room + buf->room / 2 + 256);
-        uint8_t *data = realloc(buf->data, room);
-        if (!data) {
-            return false;
-        }
-        buf->data = data;
-        buf->room = room;
-    }
-    return true;
 }

@@ -14,9 +14,25 @@ enum { PREAMBLE_BYTES = 4, PROTOCOL_VERSION = 1 };
 /* 'B' 'T' 'N' and the version. */
 extern const uint8_t frame_preamble[PREAMBLE_BYTES];
 
-/* A frame of `message`. BATON_INVALID (text that is not UTF-8), BATON_TOO_LARGE and BATON_NO_MEMORY
- * with a sentence in `fault`. The caller closes `ret_frame`. */
-baton_status frame_pack(const Baton__ToBroker *message, zmq_msg_t *ret_frame, struct fault *fault);
+/* The first field of a message whose text is not UTF-8, or NULL: the broker would take the whole of
+ * it for malformed. As deep as the messages of wire.proto are nested. */
+const char *text_wrong(const ProtobufCMessage *message);
+
+/* An op that is not made a message first: for the one that is large. */
+struct frame_op {
+    /* Appends it with its tag; tells the name of a text that is not UTF-8. The buf is soft. */
+    void (*pack)(struct buf *buf, const void *what, const char **ret_wrong);
+    const void *what;
+    size_t room; /* about what it takes */
+};
+
+/* A frame of `message`, behind which comes `op` if that is not NULL. BATON_INVALID (text that is
+ * not UTF-8), BATON_TOO_LARGE and BATON_NO_MEMORY with a sentence in `fault`. The caller closes
+ * `ret_frame`. */
+baton_status frame_pack(const Baton__ToBroker *message, const struct frame_op *op,
+                        zmq_msg_t *ret_frame, struct fault *fault);
+/* The content of a soft buf as a frame; its memory may go over to it. False: no memory. */
+MUST_CHECK bool frame_of(struct buf *buf, zmq_msg_t *ret_frame);
 
 /* BATON_OK if the preamble is ours; BATON_VERSION, BATON_MALFORMED with a sentence in `fault`. */
 baton_status frame_check(const void *data, size_t bytes, struct fault *fault);
@@ -37,9 +53,4 @@ pb_texts(const char *const *texts)
 {
     return (char **)(uintptr_t)texts;
 }
-
-/* Room for `more` bytes in `buf`, so that the next additions of so many can't fail. False: no
- * memory. */
-bool buf_ensure(struct buf *buf, size_t more);
-
 #endif

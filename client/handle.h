@@ -36,6 +36,7 @@ struct baton {
 /* What a call asks, and how. */
 struct ask {
     Baton__ToBroker *message;         /* with its op; the rest is filled in */
+    const struct frame_op *op;        /* instead of the op in it; NULL: there it is */
     bool changing;                    /* gets (client, number) */
     Baton__FromBroker__OpCase answer; /* the only op that answers it */
     size_t public_bytes;              /* of the record made around the answer; 0: none */

@@ -235,7 +235,7 @@ lease_say(struct lease *lease, uint64_t id, int64_t now, struct buf *body)
     size_t room = 2 * HEAD_BYTES_MAX + lease->name_bytes + lease->handoff_bytes +
                   MAX(lease->say_result ? lease->line_bytes : 0,
                       lease->progress ? lease->progress_bytes : 0);
-    if (!buf_ensure(body, room)) {
+    if (!buf_has_room(body, room)) {
         return -1;
     }
     int n = 0;

@@ -1,34 +1,20 @@
 /* The memory of one record: see record.h. Knows nothing of what is in it. */
 #include "client/record.h"
 
+#include "common/unpack.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES_MIN = 4096, BLOCK_BYTES_MAX = 1024 * 1024 };
-
-struct record_block {
-    alignas(max_align_t) struct record_block *next;
-    size_t bytes;
-    alignas(max_align_t) uint8_t data[];
+enum {
+    UNPACKED_FACTOR = 16, /* memory for a message: this many times its size … */
+    UNPACKED_BASE = 128 * 1024 * 1024,
 };
 
 static size_t
 rounded(size_t bytes)
 {
     return (bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-}
-
-static void *
-pb_alloc(void *record, size_t bytes)
-{
-    return record_alloc(record, bytes);
-}
-
-static void
-pb_free(void *record, void *p)
-{
-    (void)record;
-    (void)p;
 }
 
 struct record *
@@ -42,32 +28,19 @@ record_new(size_t public_bytes, size_t room)
     if (!record) {
         return NULL;
     }
-    *record = (struct record){
-        .pb = {.alloc = pb_alloc, .free = pb_free, .allocator_data = record},
-        .public_bytes = rounded(public_bytes),
-        .first_bytes = first_bytes,
-    };
-    record->at = (uint8_t *)(record + 1) + record->public_bytes;
-    record->end = (uint8_t *)(record + 1) + first_bytes;
+    record->public_bytes = rounded(public_bytes);
+    record->first_bytes = first_bytes;
     memset(record + 1, 0, record->public_bytes);
+    record->arena.first = NULL;
+    record_reset(record);
     return record;
-}
-
-static void
-blocks_free(struct record *record)
-{
-    for (struct record_block *block = record->more, *next; block; block = next) {
-        next = block->next;
-        free(block);
-    }
-    record->more = NULL;
 }
 
 void
 record_free(struct record *record)
 {
     if (record) {
-        blocks_free(record);
+        arena_fini(&record->arena);
         free(record);
     }
 }
@@ -75,9 +48,9 @@ record_free(struct record *record)
 void
 record_reset(struct record *record)
 {
-    blocks_free(record);
-    record->at = (uint8_t *)(record + 1) + record->public_bytes;
-    record->end = (uint8_t *)(record + 1) + record->first_bytes;
+    arena_fini(&record->arena);
+    arena_init_soft(&record->arena, (uint8_t *)(record + 1) + record->public_bytes,
+                    record->first_bytes - record->public_bytes);
     record->failed = false;
 }
 
@@ -93,37 +66,11 @@ record_of(const void *public_struct)
     return public_struct ? (struct record *)(uintptr_t)public_struct - 1 : NULL;
 }
 
-static bool
-block_add(struct record *record, size_t need)
-{
-    /* Doubling, so that a record of any size has few blocks. */
-    size_t bytes = record->more ? record->more->bytes * 2 : record->first_bytes;
-    bytes = bytes < BLOCK_BYTES_MIN ? BLOCK_BYTES_MIN : bytes;
-    bytes = bytes > BLOCK_BYTES_MAX ? BLOCK_BYTES_MAX : bytes;
-    bytes = bytes < need ? need : bytes;
-    struct record_block *block = malloc(sizeof *block + bytes);
-    if (!block) {
-        return false;
-    }
-    block->next = record->more;
-    block->bytes = bytes;
-    record->more = block;
-    record->at = block->data;
-    record->end = block->data + bytes;
-    return true;
-}
-
 void *
 record_alloc(struct record *record, size_t bytes)
 {
-    size_t need = rounded(bytes);
-    if (bytes > SIZE_MAX / 4 ||
-        ((size_t)(record->end - record->at) < need && !block_add(record, need))) {
-        record->failed = true;
-        return NULL;
-    }
-    void *p = record->at;
-    record->at += need;
+    void *p = bytes <= SIZE_MAX / 4 ? arena_alloc(&record->arena, bytes) : NULL;
+    record->failed |= !p;
     return p;
 }
 
@@ -136,5 +83,15 @@ record_array(struct record *record, size_t n, size_t bytes)
         return NULL;
     }
     void *p = record_alloc(record, total);
-    return p ? memset(p, 0, total) : NULL;
+    return p && total ? memset(p, 0, total) : p;
+}
+
+void *
+record_unpack(struct record *record, const ProtobufCMessageDescriptor *type, size_t bytes,
+              const uint8_t *data)
+{
+    struct unpack in = {.arena = &record->arena, .left = UNPACKED_BASE + bytes * UNPACKED_FACTOR};
+    void *message = unpack(&in, type, bytes, data);
+    record->failed |= record->arena.failed;
+    return message;
 }

@@ -1,27 +1,22 @@
 /* The memory of one record that the library hands out: header, the public struct and everything it
  * points to, in one or a few blocks, freed together through the pointer to the public struct. Also
- * an allocator for protobuf-c, so that an unpacked message costs no malloc a field. Running out of
- * memory sets `failed` and gives NULL: in a library it is a status, never the end of the program.
- */
+ * where messages are unpacked. Running out of memory sets `failed` and gives NULL: in a library it
+ * is a status, never the end of the program. */
 #ifndef BATON_CLIENT_RECORD_H
 #define BATON_CLIENT_RECORD_H
 
-#include <protobuf-c/protobuf-c.h>
+#include "common/arena.h"
+
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct record_block;
-
 struct record {
-    alignas(max_align_t) ProtobufCAllocator pb; /* hand to …__unpack; never free what it made */
-    struct record_block *more;                  /* blocks behind the first, newest first; owned */
-    uint8_t *at;                                /* free part of the newest block … */
-    uint8_t *end;                               /* … and its end */
-    size_t public_bytes;                        /* of the struct behind this header, rounded up */
-    size_t first_bytes;                         /* of the first block behind the header */
-    bool failed;                                /* an allocation was refused since the last reset */
+    alignas(max_align_t) struct arena arena; /* soft; begins behind the public struct */
+    size_t public_bytes;                     /* of the struct behind this header, rounded up */
+    size_t first_bytes;                      /* of all memory behind this header */
+    bool failed;                             /* an allocation was refused since the last reset */
 };
 
 /* A record whose public struct (zeroed) has `public_bytes`, with room for `room` bytes more before
@@ -39,5 +34,10 @@ struct record *record_of(const void *public_struct);
 void *record_alloc(struct record *record, size_t bytes);
 /* n elements of `bytes` each, zeroed; never NULL for n = 0 unless memory has failed. */
 void *record_array(struct record *record, size_t n, size_t bytes);
+
+/* The message in some bytes of the broker, which are free afterwards. NULL: it can't be read, or no
+ * memory (and `failed` is set). */
+void *record_unpack(struct record *record, const ProtobufCMessageDescriptor *type, size_t bytes,
+                    const uint8_t *data);
 
 #endif

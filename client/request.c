@@ -60,14 +60,14 @@ number_and_pack(struct baton *b, const struct ask *ask, zmq_msg_t *ret_frame)
     message->actor = b->actor;
     if (!ask->changing) {
         message->id = ++b->id;
-        return frame_pack(message, ret_frame, &b->fault);
+        return frame_pack(message, ask->op, ret_frame, &b->fault);
     }
     message->client = b->client;
     message->acked = b->acked;
     if (b->has_unanswered) {
         message->id = b->unanswered_id;
         message->number = b->number;
-        baton_status status = frame_pack(message, ret_frame, &b->fault);
+        baton_status status = frame_pack(message, ask->op, ret_frame, &b->fault);
         if (status || frames_equal(ret_frame, &b->unanswered)) {
             forget_unanswered(b);
             return status;
@@ -77,7 +77,7 @@ number_and_pack(struct baton *b, const struct ask *ask, zmq_msg_t *ret_frame)
     }
     message->id = b->id + 1;
     message->number = b->number + 1;
-    baton_status status = frame_pack(message, ret_frame, &b->fault);
+    baton_status status = frame_pack(message, ask->op, ret_frame, &b->fault);
     if (!status) {
         b->id++;
         b->number++;

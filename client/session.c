@@ -51,7 +51,7 @@ static bool
 send_message(struct baton_worker *w, const Baton__ToBroker *message, int64_t now)
 {
     zmq_msg_t frame;
-    if (frame_pack(message, &frame, &w->fault)) {
+    if (frame_pack(message, NULL, &frame, &w->fault)) {
         return false;
     }
     if (!link_send(&w->link, &frame)) {

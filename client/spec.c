@@ -2,8 +2,11 @@
 #include "client/spec.h"
 
 #include "client/frame.h"
+#include "common/pack.h"
+#include "common/text.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* An array of n messages and of pointers to them, as protobuf-c wants repeated fields. */
 static void *
@@ -21,92 +24,194 @@ messages_new(struct record *record, size_t n, size_t bytes, void ***ret_pointers
     return messages;
 }
 
-static bool
-lists_to_message(struct record *record, const baton_spec *spec, Baton__Spec *message)
+/* ---- a spec as bytes, what protobuf-c would make of it, in one pass and without a message. Most
+ * of what a large submission costs is here. ---- */
+
+/* Where it goes. */
+struct out {
+    struct buf *buf; /* soft */
+    const ProtobufCMessageDescriptor *type;
+    const char *wrong; /* the first text that is not UTF-8, by its field's name; NULL: none */
+};
+
+/* One that is said although it may be empty: an element of a list. */
+static void
+add_element(struct out *out, unsigned field, const char *text)
 {
-    Baton__Edge *after;
-    Baton__Claim *claims;
-    Baton__Spec__LabelsEntry *labels;
-    if (!(after = messages_new(record, spec->n_after, sizeof *after, (void ***)&message->after)) ||
-        !(claims = messages_new(record, spec->n_claims, sizeof *claims,
-                                (void ***)&message->claims)) ||
-        !(labels = messages_new(record, spec->n_labels, sizeof *labels,
-                                (void ***)&message->labels))) {
-        return false;
+    text = text ? text : "";
+    size_t bytes = strlen(text);
+    if (!out->wrong && !utf8_is_valid(text, bytes)) {
+        out->wrong = protobuf_c_message_descriptor_get_field(out->type, field)->name;
     }
+    if (buf_has_room(out->buf, PACK_HEAD_BYTES_MAX + bytes)) {
+        uint8_t *p = out->buf->data + out->buf->bytes;
+        p = varint_put(varint_put(p, field << 3 | 2), bytes);
+        out->buf->bytes = (size_t)(pack_copy(p, text, bytes) - out->buf->data);
+    }
+}
+
+static void
+add_text(struct out *out, unsigned field, const char *text)
+{
+    if (text && text[0]) {
+        add_element(out, field, text);
+    }
+}
+
+static void
+add_texts(struct out *out, unsigned field, const char *const *texts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        add_element(out, field, texts[i]);
+    }
+}
+
+static void
+add_number(struct out *out, unsigned field, uint64_t value)
+{
+    if (value && buf_has_room(out->buf, PACK_HEAD_BYTES_MAX)) {
+        uint8_t *p = pack_number(out->buf->data + out->buf->bytes, field, value);
+        out->buf->bytes = (size_t)(p - out->buf->data);
+    }
+}
+
+/* As int32 goes over the wire. */
+static void
+add_enum(struct out *out, unsigned field, int value)
+{
+    add_number(out, field, (uint64_t)(int64_t)value);
+}
+
+static void
+add_bytes(struct out *out, unsigned field, const void *data, size_t bytes)
+{
+    if (bytes > 0 && buf_has_room(out->buf, PACK_HEAD_BYTES_MAX + bytes)) {
+        uint8_t *p = pack_text(out->buf->data + out->buf->bytes, field, data, bytes);
+        out->buf->bytes = (size_t)(p - out->buf->data);
+    }
+}
+
+/* A message in it begins and ends. */
+static size_t
+message_begin(struct out *out, unsigned field, const ProtobufCMessageDescriptor *type)
+{
+    out->type = type;
+    buf_add_varint(out->buf, field << 3 | 2);
+    if (!buf_has_room(out->buf, 1)) {
+        return out->buf->bytes;
+    }
+    return out->buf->bytes++;
+}
+
+static void
+message_end(struct out *out, size_t begin, const ProtobufCMessageDescriptor *outer)
+{
+    out->type = outer;
+    if (!out->buf->failed) {
+        pack_length(out->buf, begin);
+    }
+}
+
+static void
+add_needs(struct out *out, const baton_spec *spec)
+{
     for (size_t i = 0; i < spec->n_after; i++) {
         const struct baton_edge *edge = &spec->after[i];
-        after[i] = (Baton__Edge)BATON__EDGE__INIT;
-        after[i].id = pb_text(edge->id);
-        after[i].project = pb_text(edge->project);
-        after[i].condition = (Baton__Condition)edge->condition;
-        after[i].policy = (Baton__Policy)edge->policy;
-        after[i].any = edge->any;
+        size_t begin = message_begin(out, 10, &baton__edge__descriptor);
+        add_text(out, 1, edge->id);
+        add_text(out, 2, edge->project);
+        add_enum(out, 3, (int)edge->condition);
+        add_enum(out, 4, (int)edge->policy);
+        add_number(out, 5, edge->any);
+        message_end(out, begin, &baton__spec__descriptor);
     }
     for (size_t i = 0; i < spec->n_claims; i++) {
-        claims[i] = (Baton__Claim)BATON__CLAIM__INIT;
-        claims[i].name = pb_text(spec->claims[i].name);
-        claims[i].amount = spec->claims[i].amount;
-        claims[i].shared = spec->claims[i].shared;
+        size_t begin = message_begin(out, 11, &baton__claim__descriptor);
+        add_text(out, 1, spec->claims[i].name);
+        add_number(out, 2, spec->claims[i].amount);
+        add_number(out, 3, spec->claims[i].shared);
+        message_end(out, begin, &baton__spec__descriptor);
     }
+}
+
+static void
+add_work(struct out *out, const baton_spec *spec)
+{
+    add_texts(out, 20, spec->command, spec->n_command);
+    add_text(out, 21, spec->prompt);
+    add_bytes(out, 22, spec->payload, spec->payload_bytes);
+    add_texts(out, 23, spec->env, spec->n_env);
+    add_text(out, 24, spec->workdir);
+    add_texts(out, 25, spec->check, spec->n_check);
     for (size_t i = 0; i < spec->n_labels; i++) {
-        labels[i] = (Baton__Spec__LabelsEntry)BATON__SPEC__LABELS_ENTRY__INIT;
-        labels[i].key = pb_text(spec->labels[i].name);
-        labels[i].value = pb_text(spec->labels[i].value);
+        size_t begin = message_begin(out, 26, &baton__spec__labels_entry__descriptor);
+        add_text(out, 1, spec->labels[i].name);
+        add_text(out, 2, spec->labels[i].value);
+        message_end(out, begin, &baton__spec__descriptor);
     }
-    message->n_after = spec->n_after;
-    message->n_claims = spec->n_claims;
-    message->n_labels = spec->n_labels;
-    return true;
+}
+
+void
+spec_pack(struct buf *buf, const baton_spec *spec, const char **ret_wrong)
+{
+    struct out out = {buf, &baton__spec__descriptor, *ret_wrong};
+    add_text(&out, 1, spec->id);
+    add_text(&out, 2, spec->project);
+    add_text(&out, 3, spec->role);
+    add_text(&out, 4, spec->title);
+    add_enum(&out, 5, (int)spec->priority);
+    add_number(&out, 6, (uint64_t)spec->deadline);
+    add_enum(&out, 7, (int)spec->on_deadline);
+    add_number(&out, 8, (uint64_t)spec->not_before);
+    add_number(&out, 9, (uint64_t)spec->estimate_ms);
+    add_needs(&out, spec);
+    add_number(&out, 12, spec->held);
+    add_number(&out, 13, spec->milestone);
+    add_work(&out, spec);
+    add_number(&out, 30, spec->max_attempts);
+    add_number(&out, 31, spec->crash_limit);
+    add_number(&out, 32, (uint64_t)spec->backoff_ms);
+    add_number(&out, 33, (uint64_t)spec->backoff_cap_ms);
+    add_number(&out, 34, (uint64_t)spec->max_runtime_ms);
+    add_number(&out, 35, (uint64_t)spec->idle_ms);
+    add_number(&out, 36, (uint64_t)spec->lease_ms);
+    add_number(&out, 37, (uint64_t)spec->stall_ms);
+    add_text(&out, 40, spec->unique_key);
+    add_enum(&out, 41, (int)spec->on_conflict);
+    add_number(&out, 42, (uint64_t)spec->unique_window_ms);
+    add_text(&out, 43, spec->fairness_key);
+    add_number(&out, 44, spec->fairness_weight);
+    add_text(&out, 45, spec->traceparent);
+    add_number(&out, 60, spec->approval);
+    add_number(&out, 140, spec->no_preempt);
+    add_number(&out, 150, (uint64_t)spec->review_ms);
+    *ret_wrong = out.wrong;
+}
+
+bool
+spec_pack_in(struct record *record, const baton_spec *spec, ProtobufCBinaryData *ret_packed)
+{
+    const char *wrong = NULL; /* the broker says so */
+    struct buf buf = {.is_soft = true};
+    buf_has_room(&buf, PACK_ROOM);
+    spec_pack(&buf, spec, &wrong);
+    uint8_t *packed = buf.failed ? NULL : record_alloc(record, buf.bytes);
+    record->failed |= buf.failed;
+    if (packed) {
+        memcpy(packed, buf.data, buf.bytes);
+        *ret_packed = (ProtobufCBinaryData){.data = packed, .len = buf.bytes};
+    }
+    buf_fini(&buf);
+    return packed != NULL;
 }
 
 Baton__Spec *
 spec_to_message(struct record *record, const baton_spec *spec)
 {
-    Baton__Spec *m = record_alloc(record, sizeof *m);
-    if (!m) {
-        return NULL;
-    }
-    *m = (Baton__Spec)BATON__SPEC__INIT;
-    m->id = pb_text(spec->id);
-    m->project = pb_text(spec->project);
-    m->role = pb_text(spec->role);
-    m->title = pb_text(spec->title);
-    m->priority = (Baton__Priority)spec->priority;
-    m->deadline = spec->deadline;
-    m->on_deadline = (Baton__OnDeadline)spec->on_deadline;
-    m->not_before = spec->not_before;
-    m->estimate_ms = spec->estimate_ms;
-    m->held = spec->held;
-    m->milestone = spec->milestone;
-    m->command = pb_texts(spec->command);
-    m->n_command = spec->n_command;
-    m->prompt = pb_text(spec->prompt);
-    m->payload.data = (uint8_t *)(uintptr_t)spec->payload;
-    m->payload.len = spec->payload_bytes;
-    m->env = pb_texts(spec->env);
-    m->n_env = spec->n_env;
-    m->workdir = pb_text(spec->workdir);
-    m->check = pb_texts(spec->check);
-    m->n_check = spec->n_check;
-    m->max_attempts = spec->max_attempts;
-    m->crash_limit = spec->crash_limit;
-    m->backoff_ms = spec->backoff_ms;
-    m->backoff_cap_ms = spec->backoff_cap_ms;
-    m->max_runtime_ms = spec->max_runtime_ms;
-    m->idle_ms = spec->idle_ms;
-    m->lease_ms = spec->lease_ms;
-    m->stall_ms = spec->stall_ms;
-    m->review_ms = spec->review_ms;
-    m->unique_key = pb_text(spec->unique_key);
-    m->on_conflict = (Baton__OnConflict)spec->on_conflict;
-    m->unique_window_ms = spec->unique_window_ms;
-    m->fairness_key = pb_text(spec->fairness_key);
-    m->fairness_weight = spec->fairness_weight;
-    m->traceparent = pb_text(spec->traceparent);
-    m->approval = spec->approval;
-    m->no_preempt = spec->no_preempt;
-    return lists_to_message(record, spec, m) ? m : NULL;
+    ProtobufCBinaryData packed;
+    return spec_pack_in(record, spec, &packed)
+               ? record_unpack(record, &baton__spec__descriptor, packed.len, packed.data)
+               : NULL;
 }
 
 Baton__Ref *

@@ -5,8 +5,15 @@
 
 #include "baton.h"
 #include "client/record.h"
+#include "common/buf.h"
 
 #include <wire.pb-c.h>
+
+/* Appends a packed Spec. `ret_wrong` gets the name of the first text that is not UTF-8 unless it
+ * has one already. */
+void spec_pack(struct buf *buf, const baton_spec *spec, const char **ret_wrong);
+/* The same in the memory of a record. False: no memory. */
+bool spec_pack_in(struct record *record, const baton_spec *spec, ProtobufCBinaryData *ret_packed);
 
 /* To messages. NULL: no memory. Counts are as given; pointers may be NULL where they are 0. */
 Baton__Spec *spec_to_message(struct record *record, const baton_spec *spec);

@@ -2,31 +2,58 @@
 #include "client/card.h"
 #include "client/handle.h"
 #include "client/spec.h"
+#include "common/pack.h"
+
+/* What is submitted: the tasks are packed as they are, the rest is a message. */
+struct submission {
+    baton_spec *const *specs;
+    size_t n_specs;
+    Baton__Submit *rest; /* without tasks */
+};
+
+enum {
+    SPEC_BYTES_USUAL = 192,
+    SUBMIT_TAG = 12 << 3 | 2, /* Submit in ToBroker */
+    TASKS_TAG = 1 << 3 | 2,   /* its first field, before the rest */
+};
+
+/* A length is written where one byte was left for it, or what is behind it moves. */
+static void
+submission_pack(struct buf *buf, const void *what, const char **ret_wrong)
+{
+    const struct submission *submission = what;
+    if (!buf_has_room(buf, 2)) {
+        return;
+    }
+    buf->data[buf->bytes++] = SUBMIT_TAG;
+    size_t begin = buf->bytes++;
+    for (size_t i = 0; i < submission->n_specs && buf_has_room(buf, 2); i++) {
+        buf->data[buf->bytes++] = TASKS_TAG;
+        size_t spec_begin = buf->bytes++;
+        spec_pack(buf, submission->specs[i], ret_wrong);
+        pack_length(buf, spec_begin);
+    }
+    pack(buf, &submission->rest->base);
+    *ret_wrong = *ret_wrong ? *ret_wrong : text_wrong(&submission->rest->base);
+    pack_length(buf, begin);
+}
 
 static bool
-submit_build(struct record *scratch, baton_spec *const *specs, size_t n_specs,
-             const struct baton_submit_options *options, Baton__Submit *submit)
+rest_build(struct record *scratch, const struct baton_submit_options *options,
+           Baton__Submit *submit)
 {
-    submit->tasks = record_array(scratch, n_specs, sizeof(Baton__Spec *));
-    submit->n_tasks = n_specs;
-    for (size_t i = 0; submit->tasks && i < n_specs; i++) {
-        submit->tasks[i] = spec_to_message(scratch, specs[i]);
-    }
-    if (options) {
-        submit->dry_run = options->dry_run;
-        submit->strict = options->strict;
-        submit->update = options->update;
-        submit->parent_token = options->parent_token;
-        submit->n_resources = options->n_resources;
-        submit->resources = resources_to_messages(scratch, options->resources,
-                                                  options->n_resources);
-        submit->close = pb_texts(options->close);
-        submit->n_close = options->n_close;
-        submit->cards = record_array(scratch, options->n_cards, sizeof(Baton__Card *));
-        submit->n_cards = options->n_cards;
-        for (size_t i = 0; submit->cards && i < options->n_cards; i++) {
-            submit->cards[i] = card_to_message(scratch, &options->cards[i]);
-        }
+    submit->dry_run = options->dry_run;
+    submit->strict = options->strict;
+    submit->update = options->update;
+    submit->parent_token = options->parent_token;
+    submit->n_resources = options->n_resources;
+    submit->resources = resources_to_messages(scratch, options->resources, options->n_resources);
+    submit->close = pb_texts(options->close);
+    submit->n_close = options->n_close;
+    submit->cards = record_array(scratch, options->n_cards, sizeof(Baton__Card *));
+    submit->n_cards = options->n_cards;
+    for (size_t i = 0; submit->cards && i < options->n_cards; i++) {
+        submit->cards[i] = card_to_message(scratch, &options->cards[i]);
     }
     return !scratch->failed;
 }
@@ -84,19 +111,20 @@ baton_submit(baton *b, baton_spec *const *specs, size_t n_specs,
                          "%zu tasks are too many for one submission (%d): submit them in parts",
                          n_specs, SUBMIT_TASKS_MAX);
     }
-    struct record *scratch = scratch_new(b, n_specs * (sizeof(Baton__Spec) + 128));
+    struct record *scratch = scratch_new(b, 256);
     if (!scratch) {
         return BATON_NO_MEMORY;
     }
-    Baton__Submit submit = BATON__SUBMIT__INIT;
-    if (!submit_build(scratch, specs, n_specs, options, &submit)) {
+    Baton__Submit rest = BATON__SUBMIT__INIT;
+    if (options && !rest_build(scratch, options, &rest)) {
         return no_memory(b, scratch);
     }
+    struct submission submission = {specs, n_specs, &rest};
+    struct frame_op op = {submission_pack, &submission, n_specs * SPEC_BYTES_USUAL};
     Baton__ToBroker message = BATON__TO_BROKER__INIT;
-    message.op_case = BATON__TO_BROKER__OP_SUBMIT;
-    message.submit = &submit;
     struct ask ask = {
         .message = &message,
+        .op = &op,
         .changing = true,
         .answer = BATON__FROM_BROKER__OP_SUBMITTED,
         .public_bytes = sizeof(baton_submitted),

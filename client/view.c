@@ -192,7 +192,7 @@ cards_from_messages(struct record *record, const Baton__Assignment *m, baton_ass
             return false;
         }
         baton__card__pack(m->cards[i], packed);
-        const Baton__Card *copy = baton__card__unpack(&record->pb, bytes, packed);
+        const Baton__Card *copy = record_unpack(record, &baton__card__descriptor, bytes, packed);
         if (!copy || !card_from_message(record, copy, &cards[i])) {
             return false;
         }
@@ -213,7 +213,7 @@ budget_copies(struct record *record, const Baton__Assignment *m, baton_assignmen
         uint8_t *packed = record_alloc(record, bytes + 1);
         if (packed) {
             baton__budget_view__pack(m->budgets[i], packed);
-            copies[i] = baton__budget_view__unpack(&record->pb, bytes, packed);
+            copies[i] = record_unpack(record, &baton__budget_view__descriptor, bytes, packed);
         }
         if (!packed || !copies[i]) {
             return false;
@@ -247,7 +247,7 @@ assignment_from_message(const Baton__Assignment *m, baton_assignment **ret_assig
                             : NULL,
         .previous_bytes = m->note ? m->note->document.len : 0,
     };
-    Baton__Spec *spec = baton__spec__unpack(&record->pb, m->spec.len, m->spec.data);
+    Baton__Spec *spec = record_unpack(record, &baton__spec__descriptor, m->spec.len, m->spec.data);
     if (spec) {
         /* The record's own: the frame goes. */
         spec->id = (char *)(uintptr_t)a->id;

@@ -53,6 +53,7 @@ worker_init(struct baton_worker *w, const char *endpoint,
     w->actor = actor ? strdup(actor) : actor_default();
     w->kept = record_new(0, 1024);
     w->in = record_new(0, IN_ROOM_BYTES);
+    w->body.is_soft = true;
     w->scan_at = INT64_MAX;
     if (!w->actor || !w->kept || !w->in || !hello_keep(w, options)) {
         return false;

@@ -250,7 +250,8 @@ test_a_spec_survives_the_way_there_and_back(void **state)
     Baton__Spec *message = spec_to_message(record, &spec);
     uint8_t packed[256];
     size_t bytes = baton__spec__pack(message, packed);
-    baton_spec *back = spec_from_message(record, baton__spec__unpack(&record->pb, bytes, packed));
+    baton_spec *back = spec_from_message(record,
+                                         baton__spec__unpack(&record->arena.pb, bytes, packed));
     assert_string_equal(back->id, "A");
     assert_string_equal(back->project, "");
     assert_int_equal(back->after[0].condition, BATON_ON_FAILED);
@@ -262,6 +263,131 @@ test_a_spec_survives_the_way_there_and_back(void **state)
     assert_string_equal(back->labels[0].value, "v");
     assert_int_equal(back->lease_ms, 9);
     record_free(record);
+}
+
+/* A spec in which every field says something. */
+static void
+fill(baton_spec *spec)
+{
+    static const char *const words[] = {"make", "", "\xc3\xa9t\xc3\xa9"};
+    static const struct baton_edge after[] = {
+        {.id = "B", .project = "p", .condition = BATON_ON_FAILED, .policy = BATON_IGNORE, .any = 2},
+        {.id = "C"}};
+    static const struct baton_claim claims[] = {{.name = "db", .amount = 300, .shared = true}, {0}};
+    static const struct baton_label labels[] = {{.name = "k", .value = "v"}, {.name = "l"}};
+    static char text[300];
+    memset(text, 'x', sizeof text - 1);
+    *spec = (baton_spec){
+        .id = "A",
+        .project = "another",
+        .role = "infra",
+        .title = text,
+        .priority = BATON_LOW,
+        .deadline = INT64_MAX,
+        .on_deadline = BATON_DEADLINE_CANCEL,
+        .not_before = -5,
+        .estimate_ms = 1,
+        .after = after,
+        .n_after = 2,
+        .claims = claims,
+        .n_claims = 2,
+        .held = true,
+        .milestone = true,
+        .command = words,
+        .n_command = 3,
+        .prompt = text,
+        .payload = "\0x",
+        .payload_bytes = 2,
+        .env = words,
+        .n_env = 1,
+        .workdir = "w",
+        .check = words,
+        .n_check = 2,
+        .labels = labels,
+        .n_labels = 2,
+        .max_attempts = UINT32_MAX,
+        .crash_limit = 128,
+        .backoff_ms = 127,
+        .backoff_cap_ms = 16384,
+        .max_runtime_ms = 16383,
+        .idle_ms = 6,
+        .lease_ms = 9,
+        .stall_ms = 7,
+        .unique_key = "u",
+        .on_conflict = (baton_on_conflict)-1,
+        .unique_window_ms = 11,
+        .fairness_key = "f",
+        .fairness_weight = 3,
+        .traceparent = "t",
+        .approval = true,
+        .review_ms = 12,
+        .no_preempt = true,
+    };
+}
+
+static void
+test_a_packed_spec_is_what_protobuf_makes_of_it(void **state)
+{
+    (void)state;
+    baton_spec spec;
+    fill(&spec);
+    struct record *record = record_new(0, 0);
+    const char *wrong = NULL;
+    struct buf buf = {.is_soft = true};
+    spec_pack(&buf, &spec, &wrong);
+    assert_null(wrong);
+    Baton__Spec *m = baton__spec__unpack(&record->arena.pb, buf.bytes, buf.data);
+    assert_non_null(m);
+    assert_int_equal(m->base.n_unknown_fields, 0);
+    uint8_t *theirs = record_alloc(record, buf.bytes + 1);
+    assert_int_equal(baton__spec__get_packed_size(m), buf.bytes);
+    baton__spec__pack(m, theirs);
+    assert_memory_equal(theirs, buf.data, buf.bytes);
+    assert_string_equal(m->title, spec.title);
+    assert_int_equal((int)m->on_conflict, -1);
+    assert_int_equal(m->n_after, 2);
+    assert_int_equal(m->n_claims, 2);
+    assert_int_equal(m->n_labels, 2);
+    assert_string_equal(m->check[1], "");
+    /* None is left out, so a field that is new has to be packed, and to be filled above. */
+    for (unsigned i = 0; i < m->base.descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &m->base.descriptor->fields[i];
+        const char *at = (const char *)m + field->offset;
+        bool said = field->label == PROTOBUF_C_LABEL_REPEATED
+                        ? *(const size_t *)(const void *)((const char *)m +
+                                                          field->quantifier_offset) > 0
+                    : field->type == PROTOBUF_C_TYPE_STRING
+                        ? (*(const char *const *)(const void *)at)[0] != 0
+                        : *(const uint32_t *)(const void *)at != 0;
+        if (!said) {
+            fail_msg("%s is not packed", field->name);
+        }
+    }
+    buf_fini(&buf);
+    record_free(record);
+}
+
+static void
+test_a_spec_with_text_that_is_not_utf8_says_where(void **state)
+{
+    (void)state;
+    const char *words[] = {"a", "\xff"};
+    struct baton_edge after[] = {{.id = "\xff"}};
+    struct baton_label labels[] = {{.name = "k", .value = "\xc3"}};
+    baton_spec specs[] = {
+        {.title = "\xff"},
+        {.command = words, .n_command = 2, .prompt = "\xff"},
+        {.after = after, .n_after = 1},
+        {.labels = labels, .n_labels = 1},
+    };
+    const char *fields[] = {"title", "command", "id", "value"};
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+        struct buf buf = {.is_soft = true};
+        const char *wrong = NULL;
+        spec_pack(&buf, &specs[i], &wrong);
+        assert_string_equal(wrong, fields[i]);
+        buf_fini(&buf);
+    }
 }
 
 /* The broker would take such a message for malformed, and its answer names no request. */
@@ -296,7 +422,7 @@ test_text_that_is_not_utf8_is_not_sent(void **state)
         message.submit = &submit;
         struct fault fault = {0};
         zmq_msg_t frame;
-        baton_status status = frame_pack(&message, &frame, &fault);
+        baton_status status = frame_pack(&message, NULL, &frame, &fault);
         assert_int_equal(status, cases[i].field ? BATON_INVALID : BATON_OK);
         if (cases[i].field) {
             assert_ptr_equal(strstr(fault_text(&fault), cases[i].field), fault_text(&fault));
@@ -319,6 +445,8 @@ main(void)
         cmocka_unit_test(test_lines_are_what_protobuf_makes_of_them),
         cmocka_unit_test(test_results_are_bounded),
         cmocka_unit_test(test_a_spec_survives_the_way_there_and_back),
+        cmocka_unit_test(test_a_packed_spec_is_what_protobuf_makes_of_it),
+        cmocka_unit_test(test_a_spec_with_text_that_is_not_utf8_says_where),
         cmocka_unit_test(test_text_that_is_not_utf8_is_not_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
