@@ -64,7 +64,7 @@ struct core_out {
     struct buf facts;   /* varint length and packed Fact, again and again */
     uint64_t first_seq; /* of the first fact; valid when n_facts > 0 */
     uint32_t n_facts;
-    struct buf events; /* varint length and packed Event, again and again */
+    struct buf events; /* records of the core's own: core_event_next */
     uint64_t first_event;
     uint32_t n_events;
     struct core_stop { /* tell the worker to end a task */
@@ -84,6 +84,12 @@ struct core_out {
 };
 void core_out_clear(struct core_out *out);
 void core_out_fini(struct core_out *out);
+
+/* Appends one of a run of events to `packed`: its length, as a varint, and the packed Event. It
+ * begins at *pos, which is moved behind it, and is number `number`. Good as long as the core is
+ * there; so most events are never packed, since nobody reads them. `packed` NULL: passed over. */
+void core_event_next(const struct core *core, const uint8_t *events, size_t *pos, uint64_t number,
+                     struct buf *packed);
 
 /* One request: what comes in with it, and where its results go. */
 struct core_request {

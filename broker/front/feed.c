@@ -44,21 +44,61 @@ feed_close(struct feed *feed, int linger_ms)
     *feed = (struct feed){0};
 }
 
+/* ZeroMQ frees a message at once, in the sender's thread, when there is nobody to take it: no
+ * subscriber, or only such that are full. One that is taken is freed later, in ZeroMQ's thread. So
+ * the topic, which goes ahead, tells whether the events behind it need be packed. */
+static _Thread_local bool was_freed;
+
+static void
+free_topic(void *data, void *hint)
+{
+    (void)data;
+    (void)hint;
+    was_freed = true;
+}
+
+/* Begins a message, and ends it if nobody takes it. */
+static bool
+send_topic(struct feed *feed)
+{
+    zmq_msg_t message;
+    CHECK(zmq_msg_init_data(&message, (void *)(uintptr_t)topic, sizeof topic - 1, free_topic,
+                            NULL) == 0);
+    was_freed = false;
+    if (zmq_msg_send(&message, feed->socket, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
+        zmq_msg_close(&message);
+        return false;
+    }
+    if (was_freed) {
+        (void)zmq_send(feed->socket, NULL, 0, ZMQ_DONTWAIT);
+        return false;
+    }
+    return true;
+}
+
+/* PUB never blocks: it drops for subscribers that are full. */
+static void
+send_batch(struct feed *feed)
+{
+    zmq_msg_t message;
+    CHECK(zmq_msg_init_size(&message, WIRE_PREAMBLE_BYTES + feed->batch.bytes) == 0);
+    uint8_t *data = zmq_msg_data(&message);
+    memcpy(data, wire_preamble, WIRE_PREAMBLE_BYTES);
+    memcpy(data + WIRE_PREAMBLE_BYTES, feed->batch.data, feed->batch.bytes);
+    if (zmq_msg_send(&message, feed->socket, ZMQ_DONTWAIT) < 0) {
+        zmq_msg_close(&message);
+    }
+}
+
 void
 feed_publish(struct feed *feed, uint64_t durable)
 {
-    uint32_t n;
-    while (window_publish(feed->window, &feed->cursor, durable, &feed->batch, &n)) {
-        feed->n_published += n;
-        zmq_msg_t message;
-        CHECK(zmq_msg_init_size(&message, WIRE_PREAMBLE_BYTES + feed->batch.bytes) == 0);
-        uint8_t *data = zmq_msg_data(&message);
-        memcpy(data, wire_preamble, WIRE_PREAMBLE_BYTES);
-        memcpy(data + WIRE_PREAMBLE_BYTES, feed->batch.data, feed->batch.bytes);
-        /* PUB never blocks: it drops for subscribers that are full. */
-        if (zmq_send(feed->socket, topic, sizeof topic - 1, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
-            zmq_msg_send(&message, feed->socket, ZMQ_DONTWAIT) < 0) {
-            zmq_msg_close(&message);
+    while (window_has_news(feed->window, durable)) {
+        if (!send_topic(feed)) {
+            feed->n_published += window_pass(feed->window, &feed->cursor, durable);
+            return;
         }
+        feed->n_published += window_publish(feed->window, &feed->cursor, durable, &feed->batch);
+        send_batch(feed);
     }
 }

@@ -1,5 +1,5 @@
-/* The PUB socket: events that became durable, to whoever listens. A subscriber that does not read
- * in time misses some and asks for them (window.h). One thread. */
+/* The PUB socket: events that became durable, to whoever listens; packed only if somebody does. A
+ * subscriber that does not read in time misses some and asks for them (window.h). One thread. */
 #ifndef BATON_FRONT_FEED_H
 #define BATON_FRONT_FEED_H
 
@@ -23,7 +23,7 @@ bool feed_open(struct feed *feed, void *context, const char *endpoint, struct wi
                char *error, size_t error_room);
 void feed_close(struct feed *feed, int linger_ms);
 
-/* Sends what is in the window, durable, and was not sent. */
+/* Sends what is in the window, durable, and was not sent: to nobody, if nobody listens. */
 void feed_publish(struct feed *feed, uint64_t durable);
 
 #endif

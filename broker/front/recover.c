@@ -162,6 +162,7 @@ recover(struct front *front, char *error, size_t error_room)
     const char *id = store_id(front->store);
     config.hash_seed = XXH3_64bits(id, strlen(id));
     front->core = core_new(&config);
+    window_init(&front->window, front->core);
 
     struct recovery recovery = {.front = front};
     huge_ahead_begin();

@@ -10,13 +10,32 @@
 enum { TAG_EVENTS = 1 << 3 | 2, TAG_NEWEST = 2 << 3 | 0 };
 
 void
+window_init(struct window *window, const struct core *core)
+{
+    *window = (struct window){.core = core};
+}
+
+void
 window_fini(struct window *window)
 {
     for (size_t i = window->first_run; i < window->n_runs; i++) {
-        free(window->runs[i].data);
+        buf_fini(&window->runs[i].events);
     }
     free(window->runs);
+    buf_fini(&window->spare);
     *window = (struct window){0};
+}
+
+/* The larger one of it and the spare one is kept. */
+static void
+keep_memory(struct window *window, struct buf *events)
+{
+    if (events->room > window->spare.room) {
+        struct buf larger = *events;
+        *events = window->spare;
+        window->spare = larger;
+    }
+    buf_fini(events);
 }
 
 /* Old runs go when those behind them suffice, but never one that was not published yet. */
@@ -29,8 +48,8 @@ evict(struct window *window)
             return;
         }
         window->n -= run->n;
-        window->bytes -= run->bytes;
-        free(run->data);
+        window->bytes -= run->events.bytes;
+        keep_memory(window, &run->events);
         window->first_run++;
     }
 }
@@ -69,37 +88,26 @@ window_add(struct window *window, uint64_t first, uint32_t n, struct buf *events
     CHECK(window->newest == 0 || first == window->newest + 1);
     if (events->room / 2 > events->bytes) {
         events->data = xrealloc(events->data, events->bytes);
+        events->room = events->bytes;
     }
     make_room(window);
     window->runs[window->n_runs++] = (struct window_run){
-        .first = first, .ticket = ticket, .n = n, .data = events->data, .bytes = events->bytes};
+        .first = first, .ticket = ticket, .n = n, .events = *events};
     window->n += n;
     window->bytes += events->bytes;
     window->newest = first + n - 1;
-    *events = (struct buf){0};
     evict(window);
-}
-
-/* Moves *pos behind the event there and returns where it begins, with its length in front. */
-static const uint8_t *
-next_event(const struct window_run *run, size_t *pos, size_t *ret_bytes)
-{
-    const uint8_t *begin = run->data + *pos;
-    uint64_t length;
-    CHECK(varint_read(run->data, run->bytes, pos, &length));
-    CHECK(length <= run->bytes - *pos);
-    *pos += (size_t)length;
-    *ret_bytes = (size_t)(run->data + *pos - begin);
-    return begin;
+    *events = window->spare;
+    buf_clear(events);
+    window->spare = (struct buf){0};
 }
 
 static void
-add_event(struct buf *batch, const uint8_t *event, size_t bytes)
+add_event(const struct window *window, const struct window_run *run, size_t *pos, uint64_t number,
+          struct buf *batch)
 {
-    uint8_t *p = buf_reserve(batch, bytes + 1);
-    p[0] = TAG_EVENTS;
-    memcpy(p + 1, event, bytes);
-    batch->bytes += bytes + 1;
+    buf_add_varint(batch, TAG_EVENTS);
+    core_event_next(window->core, run->events.data, pos, number, batch);
 }
 
 static void
@@ -143,16 +151,20 @@ window_page(const struct window *window, uint64_t after, uint32_t limit, struct 
     for (size_t i = find_run(window, after + 1); i < window->n_runs; i++) {
         const struct window_run *run = &window->runs[i];
         uint64_t number = run->first;
-        for (size_t pos = 0; pos < run->bytes; number++) {
-            size_t bytes;
-            const uint8_t *event = next_event(run, &pos, &bytes);
+        for (size_t pos = 0; pos < run->events.bytes; number++) {
             if (number <= after) {
+                core_event_next(window->core, run->events.data, &pos, number, NULL);
                 continue;
             }
-            if (n == limit || (n > 0 && batch->bytes - begin + bytes > EVENTS_PAGE_BYTES)) {
+            if (n == limit) {
                 goto full;
             }
-            add_event(batch, event, bytes);
+            size_t end = batch->bytes;
+            add_event(window, run, &pos, number, batch);
+            if (n > 0 && batch->bytes - begin > EVENTS_PAGE_BYTES) {
+                batch->bytes = end;
+                goto full;
+            }
             n++;
         }
     }
@@ -162,38 +174,54 @@ full:
 }
 
 bool
-window_publish(struct window *window, struct window_cursor *cursor, uint64_t durable,
-               struct buf *batch, uint32_t *ret_n)
+window_has_news(const struct window *window, uint64_t durable)
 {
+    return window->published < window->n_runs && window->runs[window->published].ticket <= durable;
+}
+
+static void
+end_run(struct window *window, struct window_cursor *cursor)
+{
+    *cursor = (struct window_cursor){0};
+    window->published++;
+}
+
+uint32_t
+window_publish(struct window *window, struct window_cursor *cursor, uint64_t durable,
+               struct buf *batch)
+{
+    CHECK(window_has_news(window, durable));
     buf_clear(batch);
     uint32_t n = 0;
     uint64_t newest = 0;
-    while (window->published < window->n_runs && n < EVENTS_PAGE &&
+    while (window_has_news(window, durable) && n < EVENTS_PAGE &&
            batch->bytes < EVENTS_PAGE_BYTES) {
-        struct window_run *run = &window->runs[window->published];
-        if (run->ticket > durable) {
-            break;
-        }
+        const struct window_run *run = &window->runs[window->published];
         while (cursor->done < run->n && n < EVENTS_PAGE && batch->bytes < EVENTS_PAGE_BYTES) {
-            size_t bytes;
-            const uint8_t *event = next_event(run, &cursor->byte_pos, &bytes);
-            add_event(batch, event, bytes);
             newest = run->first + cursor->done;
+            add_event(window, run, &cursor->byte_pos, newest, batch);
             cursor->done++;
             n++;
         }
         if (cursor->done == run->n) {
-            *cursor = (struct window_cursor){0};
-            window->published++;
+            end_run(window, cursor);
         }
-    }
-    if (n == 0) {
-        return false;
     }
     add_newest(batch, newest);
     evict(window);
-    *ret_n = n;
-    return true;
+    return n;
+}
+
+uint64_t
+window_pass(struct window *window, struct window_cursor *cursor, uint64_t durable)
+{
+    uint64_t n = 0;
+    while (window_has_news(window, durable)) {
+        n += window->runs[window->published].n - cursor->done;
+        end_run(window, cursor);
+    }
+    evict(window);
+    return n;
 }
 
 uint64_t

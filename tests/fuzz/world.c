@@ -141,17 +141,22 @@ static void
 check_events(const struct world *world)
 {
     const struct buf *events = &world->out.events;
+    struct buf packed = {0};
     size_t pos = 0;
     for (uint32_t i = 0; i < world->out.n_events; i++) {
+        uint64_t number = world->out.first_event + i;
         uint64_t length;
-        CHECK(varint_read(events->data, events->bytes, &pos, &length));
-        CHECK(length <= events->bytes - pos);
+        size_t begin = 0;
+        buf_clear(&packed);
+        core_event_next(world->core, events->data, &pos, number, &packed);
+        CHECK(varint_read(packed.data, packed.bytes, &begin, &length));
+        CHECK(length == packed.bytes - begin);
         Baton__Event *event = baton__event__unpack(
-            (ProtobufCAllocator *)(uintptr_t)&world->arena.pb, length, events->data + pos);
-        CHECK(event && event->number == world->out.first_event + i);
-        pos += length;
+            (ProtobufCAllocator *)(uintptr_t)&world->arena.pb, length, packed.data + begin);
+        CHECK(event && event->number == number);
     }
     CHECK(pos == events->bytes);
+    buf_fini(&packed);
 }
 
 static void

@@ -329,53 +329,89 @@ check_packing(struct world *w, const Baton__Event *e, size_t bytes, const uint8_
     }
 }
 
+/* Packs the event at *pos, as somebody who reads the feed gets it. */
+static const uint8_t *
+read_event(struct world *w, const struct core *core, const struct core_out *out, size_t *pos,
+           uint64_t number, size_t *ret_bytes)
+{
+    size_t begin = 0;
+    uint64_t bytes;
+    buf_clear(&w->event);
+    core_event_next(core, out->events.data, pos, number, &w->event);
+    if (*pos > out->events.bytes || !varint_read(w->event.data, w->event.bytes, &begin, &bytes) ||
+        bytes != w->event.bytes - begin) {
+        sim_fail(w, "event %llu can't be read", (ull)number);
+    }
+    *ret_bytes = (size_t)bytes;
+    return w->event.data + begin;
+}
+
+/* The number behind the last of them, each of which was read before. */
+static uint64_t
+read_again(struct world *w, const struct core *core, const struct core_out *out)
+{
+    uint64_t number = out->first_event;
+    for (size_t pos = 0; pos < out->events.bytes; number++) {
+        size_t bytes;
+        const uint8_t *data = read_event(w, core, out, &pos, number, &bytes);
+        if (w->event_hash[number] != XXH3_64bits(data, bytes)) {
+            sim_fail(w, "event %llu is another one when it is read again", (ull)number);
+        }
+    }
+    return number;
+}
+
+void
+check_kept_events(struct world *w)
+{
+    (void)read_again(w, w->core, &w->kept);
+    core_out_clear(&w->kept);
+}
+
+/* Events may be read long after their tasks changed, or went to the archive. */
+static void
+keep_events(struct world *w)
+{
+    if (w->step % 16 == 0) {
+        check_kept_events(w);
+        w->kept.first_event = w->out.first_event;
+        buf_add(&w->kept.events, w->out.events.data, w->out.events.bytes);
+    }
+}
+
 static void
 take_events(struct world *w)
 {
-    const struct buf *events = &w->out.events;
+    const struct core_out *out = &w->out;
     size_t pos = 0;
     uint32_t n = 0;
-    while (pos < events->bytes) {
-        uint64_t bytes;
-        if (!varint_read(events->data, events->bytes, &pos, &bytes) ||
-            bytes > events->bytes - pos) {
-            sim_fail(w, "the events can't be read");
-        }
-        Baton__Event *e = baton__event__unpack(&w->arena.pb, bytes, events->data + pos);
+    while (pos < out->events.bytes) {
+        size_t bytes;
+        const uint8_t *data = read_event(w, w->core, out, &pos, out->first_event + n, &bytes);
+        trace_hash(w, data, bytes);
+        Baton__Event *e = baton__event__unpack(&w->arena.pb, bytes, data);
         if (!e) {
             sim_fail(w, "an event can't be read");
         }
         trace_message(w, "  event", &e->base);
-        check_packing(w, e, bytes, events->data + pos);
+        check_packing(w, e, bytes, data);
         take_event(w, e);
-        remember_event(w, e->number, events->data + pos, bytes);
-        pos += bytes;
+        remember_event(w, e->number, data, bytes);
         n++;
     }
-    if (n != w->out.n_events || (n && w->out.first_event + n - 1 != w->m->event) ||
+    if (n != out->n_events || (n && out->first_event + n - 1 != w->m->event) ||
         core_event(w->core) != w->m->event) {
         sim_fail(w, "%u events, but the core counts %u and says that the newest is %llu", n,
-                 w->out.n_events, (ull)core_event(w->core));
+                 out->n_events, (ull)core_event(w->core));
     }
     w->n_events += n;
+    keep_events(w);
 }
 
 void
-check_replayed_events(struct world *w, const struct core_out *out)
+check_replayed_events(struct world *w, const struct core *core, const struct core_out *out)
 {
-    size_t pos = 0;
-    uint64_t number = out->first_event;
-    while (pos < out->events.bytes) {
-        uint64_t bytes;
-        if (!varint_read(out->events.data, out->events.bytes, &pos, &bytes)) {
-            sim_fail(w, "the replayed events can't be read");
-        }
-        if (w->event_hash[number] != XXH3_64bits(out->events.data + pos, bytes)) {
-            sim_fail(w, "event %llu is another one when its fact is replayed", (ull)number);
-        }
-        pos += bytes;
-        number++;
-    }
+    uint64_t number = read_again(w, core, out);
     if (out->n_events && number != w->m->event + 1) {
         sim_fail(w, "replaying gives events up to %llu instead of %llu", (ull)(number - 1),
                  (ull)w->m->event);
@@ -389,8 +425,6 @@ take_facts(struct world *w)
 {
     const struct buf *facts = &w->out.facts;
     trace_hash(w, facts->data ? facts->data : (const uint8_t *)"", facts->bytes);
-    trace_hash(w, w->out.events.data ? w->out.events.data : (const uint8_t *)"",
-               w->out.events.bytes);
     if (w->out.n_facts && w->out.first_seq != w->m->seq + 1) {
         sim_fail(w, "fact %llu follows fact %llu", (ull)w->out.first_seq, (ull)w->m->seq);
     }

@@ -78,6 +78,8 @@ struct world {
     int n_marks;
     char *names[M_NAMES_MAX];
     int n_names;
+    struct buf event;     /* packed, the one at hand */
+    struct core_out kept; /* events of an earlier step, to be read again */
     uint64_t *event_hash; /* by number */
     size_t room_events;
     struct m_entry *log; /* m->n_log of them */
@@ -293,7 +295,9 @@ void check_refused(struct world *w);
 void check_why(struct world *w, int t);
 void check_task(struct world *w, int t);
 bool check_in_flux(const struct world *w, int t);
-void check_replayed_events(struct world *w, const struct core_out *out);
+/* Those that were kept, before their core goes. */
+void check_kept_events(struct world *w);
+void check_replayed_events(struct world *w, const struct core *core, const struct core_out *out);
 
 /* ---- trace.c ---- */
 void trace_line(struct world *w, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -151,6 +151,7 @@ world_reset(struct world *w, const struct core_config *config)
 {
     core_free(w->core);
     core_out_clear(&w->out);
+    core_out_clear(&w->kept);
     for (size_t i = 0; i < w->n_batches; i++) {
         batch_fini(&w->batches[i]);
     }
@@ -198,6 +199,8 @@ world_free(struct world *w)
         free(w->names[i]);
     }
     free(w->batches);
+    buf_fini(&w->event);
+    core_out_fini(&w->kept);
     free(w->event_hash);
     free(w->log);
     free(w->m);
@@ -398,7 +401,7 @@ compare_recoveries(struct world *w, struct core *core, size_t kept, bool nothing
         if (core_digest(other) != digest) {
             sim_fail(w, "snapshot and replay differ from a replay from empty");
         }
-        check_replayed_events(w, &out);
+        check_replayed_events(w, other, &out);
         out_drop_puts(&out);
         core_out_fini(&out);
         core_free(other);
@@ -443,6 +446,7 @@ world_crash(struct world *w)
         w->late = w->skipped = true;
     }
     trace_line(w, "the last %zu of %zu batches are lost", w->n_batches - kept, w->n_batches);
+    check_kept_events(w);
     core_free(w->core);
     w->core = NULL;
     struct core *core = recover(w, kept, true, NULL);

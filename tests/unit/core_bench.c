@@ -18,7 +18,10 @@ bench_keep(struct bench *b)
 {
     buf_add(&b->journal, b->out.facts.data, b->out.facts.bytes);
     b->n_facts += b->out.n_facts;
-    buf_add(&b->events, b->out.events.data, b->out.events.bytes);
+    uint64_t number = b->out.first_event;
+    for (size_t pos = 0; pos < b->out.events.bytes;) {
+        core_event_next(b->core, b->out.events.data, &pos, number++, &b->events);
+    }
     core_out_clear(&b->out);
     b->request.seed++;
 }

@@ -17,7 +17,7 @@ struct bench {
     struct core_out out;
     struct core_request request; /* of "ann" at 1000 */
     struct buf journal;          /* of all facts so far */
-    struct buf events;           /* as in core_out, all so far */
+    struct buf events;           /* packed, each behind its length, all so far */
     uint32_t n_facts;
 };
 

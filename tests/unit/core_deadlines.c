@@ -35,16 +35,22 @@ static unsigned
 told(struct world *w, const char *id, Baton__Event__Kind kind, char *text, size_t room)
 {
     unsigned n = 0;
-    uint64_t bytes;
-    for (size_t pos = 0; pos < w->out.events.bytes; pos += bytes) {
-        assert_true(varint_read(w->out.events.data, w->out.events.bytes, &pos, &bytes));
-        Baton__Event *e = baton__event__unpack(&w->arena.pb, bytes, w->out.events.data + pos);
+    struct buf packed = {0};
+    uint64_t number = w->out.first_event;
+    for (size_t pos = 0; pos < w->out.events.bytes;) {
+        uint64_t bytes;
+        size_t begin = 0;
+        buf_clear(&packed);
+        core_event_next(w->core, w->out.events.data, &pos, number++, &packed);
+        assert_true(varint_read(packed.data, packed.bytes, &begin, &bytes));
+        Baton__Event *e = baton__event__unpack(&w->arena.pb, bytes, packed.data + begin);
         assert_non_null(e);
         if (e->kind == kind && strcmp(e->id, id) == 0) {
             n++;
             snprintf(text, room, "%s", e->text);
         }
     }
+    buf_fini(&packed);
     buf_add(&w->journal, w->out.facts.data, w->out.facts.bytes);
     w->n_facts += w->out.n_facts;
     core_out_clear(&w->out);
