@@ -34,17 +34,30 @@ utf8_decode(const uint8_t *s, size_t bytes, uint32_t *ret)
     return n;
 }
 
-/* Leading bytes that are ASCII and not 0, in steps of eight. */
-static size_t
-ascii_bytes(const uint8_t *p, size_t bytes)
+static bool
+is_plain(const uint8_t *p)
 {
-    const uint64_t high = UINT64_C(0x8080808080808080);
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return !(((word - UINT64_C(0x0101010101010101)) | word) & UINT64_C(0x8080808080808080));
+}
+
+/* Leading bytes that are ASCII and not 0; may be less, when what is behind them is neither. */
+static size_t
+plain_bytes(const uint8_t *p, size_t bytes)
+{
     size_t n = 0;
-    for (uint64_t word; bytes - n >= sizeof word; n += sizeof word) {
-        memcpy(&word, p + n, sizeof word);
-        if (((word - UINT64_C(0x0101010101010101)) | word) & high) {
-            break; /* not ASCII, or 0; or behind a 0 */
+    while (bytes - n >= sizeof(uint64_t)) {
+        if (!is_plain(p + n)) {
+            return n;
         }
+        n += sizeof(uint64_t);
+    }
+    if (n > 0 && n < bytes && is_plain(p + bytes - sizeof(uint64_t))) {
+        return bytes; /* the rest, with some of before it */
+    }
+    while (n < bytes && p[n] - 1u < 0x7f) {
+        n++;
     }
     return n;
 }
@@ -53,11 +66,7 @@ bool
 utf8_is_valid(const char *s, size_t bytes)
 {
     const uint8_t *p = (const uint8_t *)s;
-    for (size_t i = 0; i < bytes;) {
-        i += ascii_bytes(p + i, bytes - i);
-        if (i == bytes) {
-            break;
-        }
+    for (size_t i = plain_bytes(p, bytes); i < bytes; i += plain_bytes(p + i, bytes - i)) {
         uint32_t c;
         size_t n = utf8_decode(p + i, bytes - i, &c);
         if (n == 0 || c == 0) {
@@ -83,39 +92,51 @@ is_control(uint32_t c)
     return c < 0x20 || (c >= 0x7f && c < 0xa0);
 }
 
-static bool
-is_name_ascii(uint8_t c)
+/* Of ASCII: may it stand in a name? */
+enum { NO, YES, ONCE /* not twice in a row */ };
+static const uint8_t name_classes[128] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,    0,    /* controls */
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,    0,    /* … */
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, ONCE, ONCE, /* + - . / */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0,    0,    /* digits : */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,    1,    /* @ A to O */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0,    1,    /* P to Z _ */
+    0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,    1,    /* a to o */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1,    0,    /* p to z ~ */
+};
+
+/* Length of the character that is not ASCII at s; 0: no name has it. */
+static size_t
+name_letter(const uint8_t *s)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '-' && c <= ':') || c == '_' ||
-           c == '@' || c == '+' || c == '~';
+    uint32_t c;
+    size_t n = utf8_decode(s, 4, &c); /* a NUL ends it in time */
+    return n == 0 || is_control(c) || is_deceptive(c) || c == 0xa0 || c == 0x3000 ? 0 : n;
 }
 
 bool
 name_is_valid(const char *s, size_t bytes_max)
 {
-    size_t bytes = strnlen(s, bytes_max + 1);
-    if (bytes == 0 || bytes > bytes_max || s[0] == '-' || s[0] == '.' || s[0] == '/' ||
-        s[bytes - 1] == '/') {
+    const uint8_t *p = (const uint8_t *)s;
+    if (p[0] == 0 || p[0] == '-' || p[0] == '.' || p[0] == '/') {
         return false;
     }
-    const uint8_t *p = (const uint8_t *)s;
-    for (size_t i = 0; i < bytes;) {
-        uint32_t c = p[i];
-        size_t n = 1;
-        if (c < 0x80) {
-            bool doubled = (c == '.' || c == '/') && p[i + 1] == c;
-            if (doubled || !is_name_ascii((uint8_t)c)) {
+    while (*p) {
+        if (*p < 0x80) {
+            unsigned class = name_classes[*p];
+            if (class == NO || (class == ONCE && p[1] == p[0])) {
                 return false;
             }
-        } else {
-            n = utf8_decode(p + i, bytes - i, &c);
-            if (n == 0 || is_control(c) || is_deceptive(c) || c == 0xa0 || c == 0x3000) {
-                return false;
-            }
+            p++;
+            continue;
         }
-        i += n;
+        size_t n = name_letter(p);
+        if (n == 0) {
+            return false;
+        }
+        p += n;
     }
-    return true;
+    return (size_t)(p - (const uint8_t *)s) <= bytes_max && p[-1] != '/';
 }
 
 void

@@ -26,7 +26,7 @@ int
 role_number(const char *name)
 {
     for (int i = 0; i < ROLES_N; i++) {
-        if (strcmp(role_names[i], name) == 0) {
+        if (role_names[i][0] == name[0] && strcmp(role_names[i], name) == 0) {
             return i;
         }
     }

@@ -277,9 +277,10 @@ set_spec(const struct change *c, const struct task *task, Baton__Spec **ret)
     Baton__Spec *spec = task_unpack(c->core, task, c->request->arena);
     spec_copy(spec, c->wire->spec, c->fields);
     Baton__Code code = spec_check(c->request, spec, "spec");
-    ProtobufCBinaryData packed;
     *ret = spec;
-    return code ? code : spec_pack_checked(c->request, spec, "spec", &packed);
+    return code
+               ? code
+               : spec_check_packed(c->request, spec_pack(c->core, spec, c->request->arena), "spec");
 }
 
 static Baton__Code
@@ -444,7 +445,7 @@ emit_set(struct change *c, const struct task *task)
     CHECK(set_spec(c, task, &spec) == BATON__CODE__CODE_OK);
     Baton__Respecified change = BATON__RESPECIFIED__INIT;
     change.key = task->key;
-    change.spec = spec_pack(spec, c->request->arena);
+    change.spec = spec_pack(c->core, spec, c->request->arena);
     Baton__Fact fact = BATON__FACT__INIT;
     fact.what_case = BATON__FACT__WHAT_RESPECIFIED;
     fact.respecified = &change;

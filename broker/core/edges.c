@@ -212,7 +212,8 @@ edge_connect(struct core *core, struct task *task, uint32_t pos, const Baton__Ed
         return;
     }
     uint32_t number = project_make(core, project);
-    struct task *pred = task_find(core, number, from->id);
+    uint32_t hash = task_hash(core, number, from->id);
+    struct task *pred = task_find_hashed(core, hash, number, from->id);
     const struct tombstone *tombstone = pred ? NULL : tombstone_find(core, project, from->id);
     if (tombstone) {
         /* It had no live dependents, and if it ever started does not matter to anybody who asks
@@ -222,7 +223,8 @@ edge_connect(struct core *core, struct task *task, uint32_t pos, const Baton__Ed
         return;
     }
     if (!pred) {
-        pred = task_new(core, number, from->id);
+        pred = task_new(core, number, hash);
+        task_set_spec(core, pred, from->id, NULL, 0);
         core->n_placeholders++;
     }
     edge->pred = pred->slot;

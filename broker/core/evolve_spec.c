@@ -113,19 +113,20 @@ void
 evolve_added(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out *out)
 {
     const Baton__Added *added = fact->added;
-    const Baton__Spec *spec = core->adding;
-    if (!spec) {
-        spec = unpack_own(&core->scratch, &baton__spec__descriptor, added->spec.len,
-                          added->spec.data);
-        CHECK(spec);
-    }
+    const struct adding *adding = core->adding;
+    const Baton__Spec *spec = adding ? adding->spec
+                                     : unpack_own(&core->scratch, &baton__spec__descriptor,
+                                                  added->spec.len, added->spec.data);
+    CHECK(spec);
     uint32_t project = project_make(core, spec->project);
-    struct task *task = task_find(core, project, spec->id);
+    uint32_t hash = adding && adding->project == project ? adding->hash
+                                                         : task_hash(core, project, spec->id);
+    struct task *task = task_find_hashed(core, hash, project, spec->id);
     if (task) {
         CHECK(task->state == UNKNOWN);
         core->n_placeholders--;
     } else {
-        task = task_new(core, project, spec->id);
+        task = task_new(core, project, hash);
     }
     task_set_spec(core, task, spec->id, added->spec.data, added->spec.len);
     task->key = seq;

@@ -142,19 +142,32 @@ slotset_place(struct slotset *set, struct slotset_entry entry)
 }
 
 void
+slotset_reserve(struct slotset *set, size_t n)
+{
+    size_t room = set->room ? set->room : ROOM_MIN;
+    while (n * 3 > room * 2) {
+        room *= 2;
+    }
+    if (room == set->room) {
+        return;
+    }
+    struct slotset bigger = {.room = room, .n = set->n};
+    bigger.entries = xcalloc_huge(bigger.room, sizeof *bigger.entries);
+    for (size_t i = 0; i < set->room; i++) {
+        if (set->entries[i].slot != 0) {
+            slotset_place(&bigger, set->entries[i]);
+        }
+    }
+    xfree_table(set->entries, set->room, sizeof *set->entries);
+    *set = bigger;
+}
+
+void
 slotset_add(struct slotset *set, uint32_t slot, uint32_t hash)
 {
     CHECK(slot != 0);
     if ((set->n + 1) * 3 > set->room * 2) {
-        struct slotset bigger = {.room = set->room ? set->room * 2 : ROOM_MIN, .n = set->n};
-        bigger.entries = xcalloc_huge(bigger.room, sizeof *bigger.entries);
-        for (size_t i = 0; i < set->room; i++) {
-            if (set->entries[i].slot != 0) {
-                slotset_place(&bigger, set->entries[i]);
-            }
-        }
-        xfree_table(set->entries, set->room, sizeof *set->entries);
-        *set = bigger;
+        slotset_reserve(set, set->n + 1);
     }
     slotset_place(set, (struct slotset_entry){.slot = slot, .hash = hash});
     set->n++;

@@ -49,6 +49,8 @@ slotset_fetch(const struct slotset *set, uint32_t hash)
         __builtin_prefetch(&set->entries[hash & (set->room - 1)]);
     }
 }
+/* Room for so many in all, made at once. */
+void slotset_reserve(struct slotset *set, size_t n);
 void slotset_add(struct slotset *set, uint32_t slot, uint32_t hash);
 void slotset_remove(struct slotset *set, uint32_t slot, uint32_t hash);
 void slotset_fini(struct slotset *set);

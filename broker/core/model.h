@@ -204,16 +204,23 @@ struct board {
     struct heap ended;     /* cards, by number */
 };
 
+/* What whoever makes an Added knows of it already. */
+struct adding {
+    const Baton__Spec *spec; /* what it describes: need not be unpacked */
+    uint32_t project;        /* its number; 0: not known yet */
+    uint32_t hash;           /* … then this is its task_hash there */
+};
+
 struct core {
     struct core_config config;
     uint64_t seq;
     uint64_t event;
     uint64_t epoch;
-    int64_t now;               /* of the newest fact */
-    int64_t queue_now;         /* of the newest pick: what "past its time" is measured by */
-    struct arena scratch;      /* of evolve */
-    struct buf packing;        /* of pack_new */
-    const Baton__Spec *adding; /* what the Added at hand describes; NULL: replayed, unpack it */
+    int64_t now;                 /* of the newest fact */
+    int64_t queue_now;           /* of the newest pick: what "past its time" is measured by */
+    struct arena scratch;        /* of evolve */
+    struct buf packing;          /* of pack_new */
+    const struct adding *adding; /* of the Added at hand; NULL: it is replayed */
 
     struct task **chunks;
     uint32_t n_chunks;
@@ -235,7 +242,8 @@ struct core {
     struct project **projects; /* by number, from 1 */
     uint32_t n_projects;
     struct project *projects_by_name;
-    struct resource **resources; /* by number, from 1; NULL: forgotten */
+    struct project *latest_project; /* asked for; the next question is often for the same */
+    struct resource **resources;    /* by number, from 1; NULL: forgotten */
     uint32_t n_resources;
     uint32_t *free_resources; /* numbers that may be used again */
     uint32_t n_free_resources, room_free_resources;
@@ -249,6 +257,7 @@ struct core {
     uint32_t *free_actors; /* numbers that may be used again */
     uint32_t n_free_actors, room_free_actors;
     struct actor *actors_by_name;
+    struct actor *latest_actor; /* as latest_project */
     struct role roles[ROLES_N];
     bool broker_paused, broker_refuses;
     struct pause *pauses;

@@ -13,8 +13,11 @@
 uint32_t
 project_find(const struct core *core, const char *name)
 {
-    struct project *project;
     const char *key = name && name[0] ? name : "default";
+    struct project *project = core->latest_project;
+    if (project && strcmp(project->name, key) == 0) {
+        return project->number;
+    }
     HASH_FIND(by_name, core->projects_by_name, key, strlen(key), project);
     return project ? project->number : 0;
 }
@@ -24,6 +27,7 @@ project_make(struct core *core, const char *name)
 {
     uint32_t number = project_find(core, name);
     if (number) {
+        core->latest_project = core->projects[number];
         return number;
     }
     if (core->n_projects == 0) {
@@ -184,8 +188,10 @@ resource_forget_if_unused(struct core *core, struct resource *resource)
 struct actor *
 actor_find(const struct core *core, const char *name)
 {
-    struct actor *actor;
-    HASH_FIND(by_name, core->actors_by_name, name, strlen(name), actor);
+    struct actor *actor = core->latest_actor;
+    if (!actor || strcmp(actor->name, name) != 0) {
+        HASH_FIND(by_name, core->actors_by_name, name, strlen(name), actor);
+    }
     return actor;
 }
 
@@ -209,6 +215,7 @@ actor_take(struct core *core, const char *name)
         core->actors[actor->number] = actor;
         HASH_ADD_KEYPTR(by_name, core->actors_by_name, actor->name, strlen(actor->name), actor);
     }
+    core->latest_actor = actor;
     actor->n_tasks++;
     return actor->number;
 }
@@ -221,6 +228,7 @@ actor_drop(struct core *core, uint32_t number)
         return;
     }
     HASH_DELETE(by_name, core->actors_by_name, actor);
+    core->latest_actor = core->latest_actor == actor ? NULL : core->latest_actor;
     core->actors[number] = NULL;
     number_free(&core->free_actors, &core->n_free_actors, &core->room_free_actors, number);
     heap_fini(&actor->held);
@@ -314,8 +322,15 @@ tombstone_find(const struct core *core, const char *project, const char *id)
     if (core->n_tombstones == 0) {
         return NULL;
     }
-    struct tombstone_probe probe = {.core = core};
-    identity_hash(core, project, id, &probe.hi, &probe.lo);
+    uint64_t hi, lo;
+    identity_hash(core, project, id, &hi, &lo);
+    return tombstone_find_hashed(core, hi, lo);
+}
+
+const struct tombstone *
+tombstone_find_hashed(const struct core *core, uint64_t hi, uint64_t lo)
+{
+    struct tombstone_probe probe = {.core = core, .hi = hi, .lo = lo};
     uint32_t slot = slotset_find(&core->tombstones_by_hash, (uint32_t)probe.lo, tombstone_equal,
                                  &probe);
     return slot ? &core->tombstones[slot - 1] : NULL;

@@ -87,7 +87,8 @@ struct task *task_find_hashed(const struct core *core, uint32_t hash, uint32_t p
                               const char *id);
 struct task *task_by_key(const struct core *core, uint64_t key);     /* NULL */
 struct task *task_by_token(const struct core *core, uint64_t token); /* NULL */
-struct task *task_new(struct core *core, uint32_t project, const char *id);
+/* One of that hash; its id comes with task_set_spec, before anything else. */
+struct task *task_new(struct core *core, uint32_t project, uint32_t hash);
 void task_free(struct core *core, struct task *task);
 /* Sets the id's block: the id is copied, and the packed spec but for what task_spec leaves out. */
 void task_set_spec(struct core *core, struct task *task, const char *id, const uint8_t *spec,
@@ -131,6 +132,8 @@ struct worker *worker_find(const struct core *core, const char *name);
 struct worker *worker_add(struct core *core, uint64_t number, const char *name);
 const struct tombstone *tombstone_find(const struct core *core, const char *project,
                                        const char *id);
+/* … by its identity_hash. */
+const struct tombstone *tombstone_find_hashed(const struct core *core, uint64_t hi, uint64_t lo);
 void tombstone_add(struct core *core, uint64_t hi, uint64_t lo, uint64_t key, unsigned state);
 void identity_hash(const struct core *core, const char *project, const char *id, uint64_t *ret_hi,
                    uint64_t *ret_lo);

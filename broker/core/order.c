@@ -232,15 +232,19 @@ void
 order_enter(struct core *core, struct task *task)
 {
     refresh(core, task);
-    change_push(core, task, NEVER, NEVER);
-    spread(core);
+    if (task->edges->n_ins) {
+        change_push(core, task, NEVER, NEVER);
+        spread(core);
+    }
 }
 
 void
 order_leave(struct core *core, struct task *task)
 {
-    change_push(core, task, task->course->effective, task->order_at);
-    spread(core);
+    if (task->edges->n_ins) {
+        change_push(core, task, task->course->effective, task->order_at);
+        spread(core);
+    }
 }
 
 /* From the tasks without live dependents upwards: each when all its dependents are done (Kahn). */
@@ -290,6 +294,7 @@ fairness_sweep(struct core *core, int64_t now)
 void
 order_anchor(struct core *core, struct task *task, int64_t now)
 {
+    int64_t before = task->anchor;
     task->ready_at = task->anchor = now;
     struct task_ext *ext = task->ext;
     if (ext && ext->fairness_key) {
@@ -307,7 +312,9 @@ order_anchor(struct core *core, struct task *task, int64_t now)
         int64_t weight = ext->fairness_weight ? ext->fairness_weight : 1;
         fairness->virtual_time = task->anchor + MAX(task->course->estimate_ms, 1000) / weight;
     }
-    order_spread(core, task);
+    if (task->anchor != before) {
+        order_spread(core, task);
+    }
 }
 
 void

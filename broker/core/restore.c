@@ -187,7 +187,7 @@ task_restore(struct core *core, const struct reading *reading)
         task_find_hashed(core, reading->hash, reading->project, spec->id)) {
         return false;
     }
-    struct task *task = task_new(core, reading->project, spec->id);
+    struct task *task = task_new(core, reading->project, reading->hash);
     task_set_spec(core, task, spec->id, r->spec.data, r->spec.len);
     task->key = r->key;
     task->state = (uint8_t)r->state;

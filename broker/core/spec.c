@@ -56,12 +56,12 @@ bad(struct checker *c, Baton__Code code, const char *field, const char *what)
 static void
 check_name(struct checker *c, const char *field, const char *s, size_t max, bool required)
 {
-    if (!s[0] && !required) {
+    if ((!s[0] && !required) || name_is_valid(s, max)) {
         return;
     }
     if (strlen(s) > max) {
         bad(c, BATON__CODE__CODE_TOO_LARGE, field, "too long: names have at most 128 bytes");
-    } else if (!name_is_valid(s, max)) {
+    } else {
         bad(c, BATON__CODE__CODE_INVALID, field,
             "not a name: use letters, digits and . _ : @ / + ~ -, not beginning with - or ., "
             "without "
@@ -72,6 +72,9 @@ check_name(struct checker *c, const char *field, const char *s, size_t max, bool
 static void
 check_prose(struct checker *c, const char *field, const char *s, size_t max)
 {
+    if (!s[0]) {
+        return;
+    }
     if (strnlen(s, max + 1) > max) {
         bad(c, BATON__CODE__CODE_TOO_LARGE, field, "too long (docs/protocol.md, Limits)");
     } else if (!prose_is_valid(s, max)) {
@@ -380,12 +383,10 @@ spec_check(struct core_request *request, Baton__Spec *spec, const char *prefix)
 }
 
 Baton__Code
-spec_pack_checked(struct core_request *request, const Baton__Spec *spec, const char *prefix,
-                  ProtobufCBinaryData *ret)
+spec_check_packed(struct core_request *request, ProtobufCBinaryData packed, const char *prefix)
 {
     struct checker c = {.request = request, .prefix = prefix, .code = BATON__CODE__CODE_OK};
-    *ret = spec_pack(spec, request->arena);
-    if (ret->len > SPEC_BYTES_MAX) {
+    if (packed.len > SPEC_BYTES_MAX) {
         bad(&c, BATON__CODE__CODE_TOO_LARGE, "", "the task as a whole is larger than 1 MiB");
     }
     return c.code;
@@ -596,13 +597,11 @@ spec_settable(const char *name)
 }
 
 ProtobufCBinaryData
-spec_pack(const Baton__Spec *spec, struct arena *arena)
+spec_pack(struct core *core, const Baton__Spec *spec, struct arena *arena)
 {
-    struct buf packed = {0};
-    buf_reserve(&packed, PACK_ROOM);
-    pack(&packed, &spec->base);
-    ProtobufCBinaryData data = {.len = packed.bytes,
-                                .data = arena_memdup(arena, packed.data, packed.bytes)};
-    buf_fini(&packed);
-    return data;
+    struct buf *packed = &core->packing;
+    buf_clear(packed);
+    pack(packed, &spec->base);
+    return (ProtobufCBinaryData){.len = packed->bytes,
+                                 .data = arena_memdup(arena, packed->data, packed->bytes)};
 }

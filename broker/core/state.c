@@ -138,7 +138,7 @@ slot_take(struct core *core)
 }
 
 struct task *
-task_new(struct core *core, uint32_t project, const char *id)
+task_new(struct core *core, uint32_t project, uint32_t hash)
 {
     uint32_t slot = slot_take(core);
     struct task *task = task_at(core, slot);
@@ -148,8 +148,7 @@ task_new(struct core *core, uint32_t project, const char *id)
                           .course = &course_none,
                           .edges = &edges_none,
                           .order_at = NEVER};
-    task_set_spec(core, task, id, NULL, 0);
-    slotset_add(&core->by_id, slot, id_hash(core, project, id));
+    slotset_add(&core->by_id, slot, hash);
     core->projects[project]->n_tasks++;
     return task;
 }

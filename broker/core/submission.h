@@ -13,6 +13,9 @@ struct plan {
     struct task *replaced; /* by unique_key: cancelled first */
     bool raise;            /* EXISTING: its priority rises */
     bool made_id;
+    uint32_t project; /* its number; 0: not known yet */
+    uint32_t hash;    /* task_hash */
+    uint64_t hi, lo;  /* identity_hash, when there are tombstones */
     uint64_t diff;
     ProtobufCBinaryData packed;
 };
@@ -40,7 +43,10 @@ Baton__Code submission_refuse(const struct submission *s, size_t i, Baton__Code 
 
 /* Ids for those that have none, each its own: neither in the store nor in the submission. */
 void submission_make_ids(const struct submission *s);
-/* No id is there twice; fills in `names`. */
+/* Hashes of all names, before the first of them is looked for: what that needs of memory comes
+ * meanwhile. */
+void submission_hash_names(const struct submission *s);
+/* After that: no id is there twice; fills in `names`. */
 Baton__Code submission_check_twice(struct submission *s);
 /* … and no unique key of what is to be added. */
 Baton__Code submission_check_unique(const struct submission *s);

@@ -27,7 +27,11 @@ check_one(const struct submission *s, size_t i, const char *prefix)
 {
     Baton__Spec *spec = s->submit->tasks[i];
     Baton__Code code = spec_check(s->request, spec, prefix);
-    return code ? code : spec_pack_checked(s->request, spec, prefix, &s->plans[i].packed);
+    if (code == BATON__CODE__CODE_OK) {
+        s->plans[i].packed = spec_pack(s->core, spec, s->request->arena);
+        code = spec_check_packed(s->request, s->plans[i].packed, prefix);
+    }
+    return code;
 }
 
 /* Those whose dependencies are others than they said are packed anew. */
@@ -38,8 +42,8 @@ attach(struct submission *s)
     Baton__Code code = attach_rewrite(s->core, s->request, s->submit, &changed);
     for (size_t i = 0; i < s->n && changed && code == BATON__CODE__CODE_OK; i++) {
         if (changed[i]) {
-            code = spec_pack_checked(s->request, s->submit->tasks[i], submission_place(s, i),
-                                     &s->plans[i].packed);
+            s->plans[i].packed = spec_pack(s->core, s->submit->tasks[i], s->request->arena);
+            code = spec_check_packed(s->request, s->plans[i].packed, submission_place(s, i));
         }
     }
     return code;
@@ -56,6 +60,7 @@ check_each(struct submission *s)
         }
     }
     submission_make_ids(s);
+    submission_hash_names(s);
     Baton__Code code = submission_check_twice(s);
     code = code ? code : attach(s);
     for (size_t i = 0; i < s->n && code == BATON__CODE__CODE_OK; i++) {
@@ -181,7 +186,7 @@ emit_task(struct submission *s, size_t i)
     } else if (plan->kind == PLAN_EXISTING && plan->raise) {
         Baton__Spec *raised = task_unpack(s->core, plan->task, s->request->arena);
         raised->priority = spec->priority;
-        emit_respecified(s, plan->task->key, spec_pack(raised, s->request->arena));
+        emit_respecified(s, plan->task->key, spec_pack(s->core, raised, s->request->arena));
     } else if (plan->kind == PLAN_ADD) {
         if (plan->replaced &&
             (plan->replaced->state == WAITING || plan->replaced->state == READY)) {
@@ -204,7 +209,8 @@ emit_task(struct submission *s, size_t i)
         Baton__Fact fact = BATON__FACT__INIT;
         fact.what_case = BATON__FACT__WHAT_ADDED;
         fact.added = &added;
-        s->core->adding = spec;
+        struct adding adding = {.spec = spec, .project = plan->project, .hash = plan->hash};
+        s->core->adding = &adding;
         emit(s->core, s->request, &fact);
         s->core->adding = NULL;
     }

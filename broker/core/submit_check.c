@@ -192,10 +192,10 @@ Baton__Code
 submission_check_open(const struct submission *s)
 {
     for (size_t i = 0; i < s->n && !s->parent; i++) {
-        uint32_t number = s->plans[i].kind == PLAN_ADD
-                              ? project_find(s->core, s->submit->tasks[i]->project)
-                              : 0;
-        const struct project *project = number ? s->core->projects[number] : NULL;
+        const struct plan *plan = &s->plans[i];
+        const struct project *project = plan->kind == PLAN_ADD && plan->project
+                                            ? s->core->projects[plan->project]
+                                            : NULL;
         if (project && project->closing) {
             return submission_refuse(
                 s, i, BATON__CODE__CODE_CLOSED, "project",
@@ -252,8 +252,7 @@ submission_check_projects(const struct submission *s)
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++) {
         const Baton__Spec *spec = s->submit->tasks[i];
-        bool again = n && strcmp(names[n - 1], spec->project) == 0; /* most plans are of one */
-        if (!again && !project_find(s->core, spec->project)) {
+        if (!s->plans[i].project && !(n && strcmp(names[n - 1], spec->project) == 0)) {
             names[n++] = spec->project;
         }
         for (size_t e = 0; e < spec->n_after; e++) {

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 static int
 compare_names(const void *a, const void *b)
@@ -28,17 +27,17 @@ is_named(const void *context, uint32_t slot)
     return strcmp(spec->id, probe->id) == 0 && strcmp(spec->project, probe->project) == 0;
 }
 
-static uint32_t
-id_hash(const struct submission *s, const char *id)
+static bool
+has_hashed(const struct submission *s, uint32_t hash, const char *project, const char *id)
 {
-    return (uint32_t)XXH3_64bits_withSeed(id, strlen(id), s->core->config.hash_seed);
+    struct name_probe probe = {.s = s, .project = project, .id = id};
+    return slotset_find(&s->names, hash, is_named, &probe) != 0;
 }
 
 bool
 submission_has(const struct submission *s, const char *project, const char *id)
 {
-    struct name_probe probe = {.s = s, .project = project, .id = id};
-    return slotset_find(&s->names, id_hash(s, id), is_named, &probe) != 0;
+    return has_hashed(s, task_hash(s->core, project_find(s->core, project), id), project, id);
 }
 
 /* Names that a task of the submission bears or waits for: none of these may be made up. */
@@ -92,21 +91,39 @@ submission_make_ids(const struct submission *s)
                  tombstone_find(s->core, spec->project, spec->id) ||
                  bsearch(&spec, names, n_names, sizeof *names, compare_names));
         s->plans[i].made_id = true;
-        s->plans[i].packed = spec_pack(spec, s->request->arena);
+        s->plans[i].packed = spec_pack(s->core, spec, s->request->arena);
+    }
+}
+
+void
+submission_hash_names(const struct submission *s)
+{
+    const struct core *core = s->core;
+    for (size_t i = 0; i < s->n; i++) {
+        const Baton__Spec *spec = s->submit->tasks[i];
+        struct plan *plan = &s->plans[i];
+        plan->project = project_find(core, spec->project);
+        plan->hash = task_hash(core, plan->project, spec->id);
+        if (core->n_tombstones) {
+            identity_hash(core, spec->project, spec->id, &plan->hi, &plan->lo);
+            slotset_fetch(&core->tombstones_by_hash, (uint32_t)plan->lo);
+        }
     }
 }
 
 Baton__Code
 submission_check_twice(struct submission *s)
 {
+    slotset_reserve(&s->names, s->n);
     for (size_t i = 0; i < s->n; i++) {
         const Baton__Spec *spec = s->submit->tasks[i];
-        if (submission_has(s, spec->project, spec->id)) {
+        uint32_t hash = s->plans[i].hash;
+        if (has_hashed(s, hash, spec->project, spec->id)) {
             return refuse(s->request, BATON__CODE__CODE_CONFLICT, "tasks",
                           "%s is there twice in the submission: give one of them another id",
                           spec->id);
         }
-        slotset_add(&s->names, (uint32_t)i + 1, id_hash(s, spec->id));
+        slotset_add(&s->names, (uint32_t)i + 1, hash);
     }
     return BATON__CODE__CODE_OK;
 }

@@ -20,6 +20,9 @@ unique_holder_of(const struct core *core, uint32_t project, const char *unique_k
 struct task *
 unique_holder(const struct core *core, struct core_request *request, const Baton__Spec *spec)
 {
+    if (!spec->unique_key[0]) {
+        return NULL;
+    }
     uint32_t project = project_find(core, spec->project);
     struct task *task = unique_holder_of(core, project, spec->unique_key);
     if (task && !task_is_live(task)) {
@@ -107,7 +110,9 @@ submission_plan(struct submission *s, size_t i)
 {
     Baton__Spec *spec = s->submit->tasks[i];
     struct plan *plan = &s->plans[i];
-    struct task *task = task_find(s->core, project_find(s->core, spec->project), spec->id);
+    struct task *task = plan->project
+                            ? task_find_hashed(s->core, plan->hash, plan->project, spec->id)
+                            : NULL;
     if (task && task->state != UNKNOWN) {
         Baton__Spec *old = task_unpack(s->core, task, s->request->arena);
         plan->task = task;
@@ -115,7 +120,7 @@ submission_plan(struct submission *s, size_t i)
         plan->kind = plan->diff ? PLAN_UPDATE : PLAN_UNCHANGED;
         return plan->diff ? plan_update(s, i) : BATON__CODE__CODE_OK;
     }
-    if (tombstone_find(s->core, spec->project, spec->id)) {
+    if (tombstone_find_hashed(s->core, plan->hi, plan->lo)) {
         plan->kind =
             PLAN_UNCHANGED; /* ended long ago; its content is in the archive and not compared */
         return BATON__CODE__CODE_OK;

@@ -23,10 +23,10 @@ uint64_t spec_soft_fields(void);
 /* The bit of a field that `set` may change; 0: none of that name. */
 uint64_t spec_settable(const char *name);
 /* The spec packed into the arena. */
-ProtobufCBinaryData spec_pack(const Baton__Spec *spec, struct arena *arena);
-/* The same of one that was checked, unless it is too large as a whole. */
-Baton__Code spec_pack_checked(struct core_request *request, const Baton__Spec *spec,
-                              const char *prefix, ProtobufCBinaryData *ret);
+ProtobufCBinaryData spec_pack(struct core *core, const Baton__Spec *spec, struct arena *arena);
+/* … may be too large as a whole, although each part of it is not. */
+Baton__Code spec_check_packed(struct core_request *request, ProtobufCBinaryData packed,
+                              const char *prefix);
 /* Two Edge * of one task: by task, condition and group. */
 int spec_compare_edges(const void *a, const void *b);
 /* Its unique key is another live task's by now. */

@@ -29,6 +29,22 @@ test_utf8(void **state)
         assert_false(utf8_is_valid(bad[i], strlen(bad[i])));
     }
     assert_false(utf8_is_valid("a\0b", 3));
+    /* Looked at in words: a bad byte is seen at each place of each length. */
+    for (size_t bytes = 1; bytes < 40; bytes++) {
+        char text[40];
+        memset(text, 'a', sizeof text);
+        assert_true(utf8_is_valid(text, bytes));
+        for (size_t at = 0; at < bytes; at++) {
+            static const char wrong[] = {0, (char)0x80, (char)0xc3, (char)0xff};
+            for (size_t i = 0; i < sizeof wrong; i++) {
+                text[at] = wrong[i];
+                assert_false(utf8_is_valid(text, bytes));
+            }
+            text[at] = 1;
+            assert_true(utf8_is_valid(text, bytes));
+            text[at] = 'a';
+        }
+    }
 }
 
 static void
@@ -61,6 +77,12 @@ test_names(void **state)
                                       "b"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         assert_false(name_is_valid(bad[i], ID_BYTES_MAX));
+    }
+    static const char ascii[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "._:@/+~-";
+    for (unsigned c = 1; c < 0x100; c++) {
+        const char in_the_middle[] = {'a', (char)c, 'b', 0};
+        assert_int_equal(name_is_valid(in_the_middle, ID_BYTES_MAX), strchr(ascii, (int)c) != NULL);
     }
     char long_name[ID_BYTES_MAX + 2];
     memset(long_name, 'a', sizeof long_name);

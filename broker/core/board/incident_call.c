@@ -51,13 +51,14 @@ emit_response(struct core *core, struct core_request *request, const Baton__Card
     spec.labels = labels;
     spec.n_labels = 1;
     Baton__Added added = BATON__ADDED__INIT;
-    added.spec = spec_pack(&spec, arena);
+    added.spec = spec_pack(core, &spec, arena);
     Baton__Fact fact = BATON__FACT__INIT;
     fact.what_case = BATON__FACT__WHAT_ADDED;
     fact.added = &added;
     struct core_request own = *request;
     own.actor = ""; /* the broker's: a pause of whoever opened it is no pause of these */
-    core->adding = &spec;
+    struct adding adding = {.spec = &spec};
+    core->adding = &adding;
     uint64_t key = emit(core, &own, &fact);
     core->adding = NULL;
     return key;
