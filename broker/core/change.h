@@ -54,6 +54,18 @@ void event_completed(struct core *core, struct core_out *out, int64_t at,
 /* Room for a record of the archive. */
 struct core_put *put_add(struct core_out *out, uint64_t key);
 
+/* ---- attempts.c: what attempts left behind ---- */
+
+/* The packed result of the latest that ended; NULL: there is none. */
+const uint8_t *attempts_result(const struct task *task, size_t *ret_bytes);
+/* Records of those that ended, the latest last: the task's own, or in the arena. */
+Baton__AttemptRecord **attempts_list(const struct core *core, const struct task *task,
+                                     struct arena *arena, size_t *ret_n);
+const Baton__AttemptRecord *attempts_find(const struct core *core, const struct task *task,
+                                          uint64_t token, struct arena *arena); /* NULL */
+/* A snapshot's record of a task that is brief: what it says of attempts need not be kept. */
+bool attempts_are_brief(const Baton__TaskRecord *r);
+
 /* ---- answers.c ---- */
 
 void answers_evolve(struct core *core, const Baton__Answered *answered, int64_t at);

@@ -32,6 +32,14 @@ void unique_index(struct core *core, struct task *task, const Baton__Spec *spec)
 void evolve_added(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out *out);
 void evolve_respecified(struct core *core, const Baton__Fact *fact, struct core_out *out);
 
+/* ---- attempts.c ---- */
+
+/* The latest attempt ends so. */
+void attempts_end(struct core *core, struct task *task, const Baton__AttemptEnded *ended,
+                  int64_t at);
+/* The task goes on although it was done: the end of its attempt is kept beside it now. */
+void attempts_unfold(struct core *core, struct task *task);
+
 /* ---- evolve_lease.c ---- */
 
 void evolve_leased(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out *out);

@@ -110,55 +110,6 @@ evolve_stalled(struct core *core, const Baton__Fact *fact, struct core_out *out)
                &(struct event_more){.from = RUNNING});
 }
 
-static Baton__AttemptRecord *
-attempt_record(struct core *core, struct task *task)
-{
-    struct task_ext *ext = task_ext(core, task);
-    if (ext->n_attempts > 0 && ext->attempts[ext->n_attempts - 1]->token == task->course->token) {
-        return ext->attempts[ext->n_attempts - 1]; /* its end is told again, late */
-    }
-    if (ext->n_attempts == ATTEMPTS_KEPT) {
-        index64_remove(&core->by_token, ext->attempts[0]->token);
-        baton__attempt_record__free_unpacked(ext->attempts[0], NULL);
-        memmove(ext->attempts, ext->attempts + 1, --ext->n_attempts * sizeof *ext->attempts);
-    }
-    ext->attempts = xreallocarray(ext->attempts, ext->n_attempts + 1, sizeof *ext->attempts);
-    Baton__AttemptRecord *record = xmalloc(sizeof *record);
-    baton__attempt_record__init(record);
-    record->summary = (char *)(uintptr_t)protobuf_c_empty_string;
-    ext->attempts[ext->n_attempts++] = record;
-    return record;
-}
-
-static void
-attempt_close(struct core *core, struct task *task, const Baton__AttemptEnded *ended, int64_t at)
-{
-    Baton__AttemptRecord *record = attempt_record(core, task);
-    record->number = task->course->attempt;
-    record->token = task->course->token;
-    record->worker = core->workers[task->course->worker]->number;
-    record->started_at = task->state == LEASED ? 0 : task->course->started_at;
-    record->ended_at = at;
-    record->outcome = ended->result ? ended->result->outcome : BATON__OUTCOME__OUTCOME_UNSPECIFIED;
-    record->exit_status = ended->result ? ended->result->exit_status : 0;
-    const char *summary = ended->result && ended->result->summary[0] ? ended->result->summary
-                                                                     : ended->text;
-    if (record->summary != protobuf_c_empty_string) {
-        free(record->summary);
-    }
-    record->summary = summary[0] ? xstrdup(summary) : (char *)(uintptr_t)protobuf_c_empty_string;
-    struct task_ext *ext = task->ext;
-    free(ext->result);
-    ext->result = NULL;
-    ext->result_bytes = 0;
-    if (ended->result) {
-        size_t bytes;
-        ext->result = pack_new(&core->packing, &ended->result->base, &bytes);
-        ext->result_bytes = (uint32_t)bytes;
-    }
-    set_text(&ext->reason_text, ended->text);
-}
-
 static void
 linger_add(struct core *core, const struct task *task, int64_t until)
 {
@@ -230,7 +181,8 @@ static void
 note_spend(struct task *task, const Baton__AttemptEnded *ended)
 {
     unsigned outcome = ended->result ? ended->result->outcome : BATON__OUTCOME__OUTCOME_LOST;
-    if (outcome != BATON__OUTCOME__OUTCOME_LOST && outcome != BATON__OUTCOME__OUTCOME_RELEASED) {
+    if (task->ext && outcome != BATON__OUTCOME__OUTCOME_LOST &&
+        outcome != BATON__OUTCOME__OUTCOME_RELEASED) {
         bool falls_short = outcome == BATON__OUTCOME__OUTCOME_DONE && ended->counted;
         set_text(&task->ext->note, falls_short ? ended->text : NULL);
     }
@@ -243,7 +195,7 @@ evolve_attempt_ended(struct core *core, const Baton__Fact *fact, struct core_out
     struct task *task = task_by_key(core, ended->key);
     CHECK(task && !state_is_terminal(task->state));
     snapshot_keep(core, task);
-    attempt_close(core, task, ended, fact->at);
+    attempts_end(core, task, ended, fact->at);
     if (ended->result) {
         measures_take(core, task, ended->result->measures, ended->result->n_measures, out,
                       fact->at);

@@ -164,6 +164,7 @@ evolve_revived(struct core *core, const Baton__Fact *fact, struct core_out *out)
     struct task *task = task_by_key(core, revived->key);
     CHECK(task && state_is_terminal(task->state));
     snapshot_keep(core, task);
+    attempts_unfold(core, task);
     struct course *course = task_course(core, task);
     course->failures = course->losses = 0;
     course->worker = 0; /* what a lease of its former life still tells comes too late */
@@ -188,6 +189,8 @@ evolve_orphaned(struct core *core, const Baton__Fact *fact, struct core_out *out
     struct task *task = task_by_key(core, orphaned->key);
     CHECK(task);
     snapshot_keep(core, task);
+    const Baton__AttemptRecord *attempt = attempts_find(core, task, orphaned->token,
+                                                        &core->scratch);
     struct task_ext *ext = task_ext(core, task);
     if (ext->n_orphans == ORPHANS_KEPT) {
         baton__orphan_record__free_unpacked(ext->orphans[0], NULL);
@@ -197,11 +200,7 @@ evolve_orphaned(struct core *core, const Baton__Fact *fact, struct core_out *out
     from.token = orphaned->token;
     from.at = fact->at;
     from.result = orphaned->result;
-    for (uint32_t i = 0; i < ext->n_attempts; i++) {
-        if (ext->attempts[i]->token == orphaned->token) {
-            from.worker = ext->attempts[i]->worker;
-        }
-    }
+    from.worker = attempt ? attempt->worker : 0;
     /* A deep copy by way of the wire form. */
     size_t bytes = baton__orphan_record__get_packed_size(&from);
     uint8_t *packed = arena_alloc(&core->scratch, bytes);

@@ -60,6 +60,7 @@ task_move(struct core *core, struct task *task, unsigned to, unsigned reason, st
         edges_count_live(core, task, -1);
         order_leave(core, task);
     } else if (!state_is_terminal(to) && !was_live && from != UNKNOWN) {
+        CHECK(!task->brief); /* its course would not say it any more */
         task_course(core, task)->ended_at = 0;
         edges_count_live(core, task, 1);
         order_enter(core, task);

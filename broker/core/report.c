@@ -111,17 +111,6 @@ take_along(struct core *core, struct core_request *request, struct task *task,
     return fault;
 }
 
-static const Baton__AttemptRecord *
-attempt_of(const struct task *task, uint64_t token)
-{
-    for (uint32_t i = 0; task->ext && i < task->ext->n_attempts; i++) {
-        if (task->ext->attempts[i]->token == token) {
-            return task->ext->attempts[i];
-        }
-    }
-    return NULL;
-}
-
 static void
 keep_orphan(struct core *core, struct core_request *request, struct task *task, uint64_t token,
             const Baton__Result *result)
@@ -149,7 +138,7 @@ report_late(struct core *core, struct core_request *request, struct task *task,
             const Baton__Line *line, Baton__LineReply *ret)
 {
     const Baton__Result *result = line->result;
-    const Baton__AttemptRecord *attempt = attempt_of(task, line->token);
+    const Baton__AttemptRecord *attempt = attempts_find(core, task, line->token, request->arena);
     const char *fault = result_fault(result);
     if (!fault && attempt && attempt->outcome == result->outcome) {
         answer_line(ret, BATON__CODE__CODE_OK, task, "");

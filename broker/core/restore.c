@@ -19,12 +19,12 @@ copy_text(const char *s)
 }
 
 static bool
-ext_needed(const Baton__TaskRecord *r)
+ext_needed(const Baton__TaskRecord *r, bool brief)
 {
-    return r->reason_text[0] || r->progress || r->progress_text[0] || r->progress_at ||
-           r->next_update_at || r->result || r->n_attempts || r->n_orphans || r->aborted_by ||
-           r->parent || r->n_children || r->n_descendants || r->cancel_grace_ms || r->depth ||
-           r->risk_told || r->late_told || r->yields || r->n_taken || r->n_measures ||
+    return (!brief && (r->result || r->n_attempts)) || r->reason_text[0] || r->progress ||
+           r->progress_text[0] || r->progress_at || r->next_update_at || r->n_orphans ||
+           r->aborted_by || r->parent || r->n_children || r->n_descendants || r->cancel_grace_ms ||
+           r->depth || r->risk_told || r->late_told || r->yields || r->n_taken || r->n_measures ||
            r->waits_for[0] || r->note[0] || r->rework || r->after_since || r->review_due ||
            r->state == BATON__TASK_STATE__STATE_REVIEW;
 }
@@ -56,7 +56,7 @@ ext_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
     ext->n_children = r->n_children;
     ext->n_descendants = r->n_descendants;
     ext->cancel_grace_ms = r->cancel_grace_ms;
-    if (r->result) {
+    if (r->result && !task->brief) {
         size_t bytes;
         ext->result = pack_new(&core->packing, &r->result->base, &bytes);
         ext->result_bytes = (uint32_t)bytes;
@@ -66,8 +66,9 @@ ext_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
     for (size_t i = 0; i < r->n_taken; i++) {
         claim_add(core, task, r->taken[i])->taken = true;
     }
-    ext->attempts = xcalloc(r->n_attempts, sizeof *ext->attempts);
-    for (size_t i = 0; i < r->n_attempts; i++) {
+    size_t n_attempts = task->brief ? 0 : r->n_attempts;
+    ext->attempts = xcalloc(n_attempts, sizeof *ext->attempts);
+    for (size_t i = 0; i < n_attempts; i++) {
         buf_clear(&wire);
         size_t bytes = baton__attempt_record__get_packed_size(r->attempts[i]);
         baton__attempt_record__pack(r->attempts[i], buf_reserve(&wire, bytes));
@@ -203,7 +204,8 @@ task_restore(struct core *core, const struct reading *reading)
     index64_put(&core->by_key, task->key, task->slot);
     task->has_after = spec->n_after > 0;
     task_index_spec(core, task, spec);
-    if (ext_needed(r)) {
+    task->brief = attempts_are_brief(r);
+    if (ext_needed(r, task->brief)) {
         ext_restore(core, task, r);
     }
     core->n_tasks++;

@@ -144,6 +144,7 @@ emit_returned(struct core *core, struct core_request *request, struct task *rece
 static void
 rework(struct core *core, struct task *task, const Baton__Fact *fact, struct core_out *out)
 {
+    attempts_unfold(core, task);
     struct course *course = task_course(core, task);
     struct task_ext *ext = task_ext(core, task);
     course->failures = course->losses = 0;

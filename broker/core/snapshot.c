@@ -47,11 +47,6 @@ record_ext(const struct core *core, const struct task_ext *ext, struct arena *ar
     record->progress_text = text(ext->progress_text);
     record->progress_at = ext->progress_at;
     record->next_update_at = ext->next_update_at;
-    if (ext->result) {
-        record->result = unpack_own(arena, &baton__result__descriptor, ext->result_bytes,
-                                    ext->result);
-        CHECK(record->result);
-    }
     record->taken = arena_alloc(arena, (ext->n_claims + 1) * sizeof *record->taken);
     for (uint32_t i = 0; i < ext->n_claims; i++) {
         if (ext->claims[i].taken) {
@@ -59,8 +54,6 @@ record_ext(const struct core *core, const struct task_ext *ext, struct arena *ar
         }
     }
     record->measures = measures_messages(ext, arena, &record->n_measures);
-    record->attempts = ext->attempts;
-    record->n_attempts = ext->n_attempts;
     record->orphans = ext->orphans;
     record->n_orphans = ext->n_orphans;
     record->aborted_by = ext->aborted_by;
@@ -108,6 +101,13 @@ record_make(const struct core *core, const struct task *task, struct arena *aren
     if (task->ext) {
         record_ext(core, task->ext, arena, ret);
     }
+    size_t bytes;
+    const uint8_t *result = attempts_result(task, &bytes);
+    if (result) {
+        ret->result = unpack_own(arena, &baton__result__descriptor, bytes, result);
+        CHECK(ret->result);
+    }
+    ret->attempts = attempts_list(core, task, arena, &ret->n_attempts);
 }
 
 /* Appends one field of a SnapshotChunk: a message with a length. */

@@ -268,6 +268,7 @@ struct task {
     bool aside : 1;      /* == snapshot.side: what the snapshot says of it is packed */
     bool has_after : 1;  /* restored, and not linked yet: its spec has dependencies */
     bool approval : 1;   /* the spec asks for it */
+    bool brief : 1;      /* done at once: there is no record of its attempt (attempts.c) */
 };
 
 #endif

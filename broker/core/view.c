@@ -133,20 +133,28 @@ view_ext(const struct core *core, struct arena *arena, const struct task *task, 
                            : 0;
     view->aborted_by = ref_of_key(core, arena, ext->aborted_by);
     view->parent = ref_of_key(core, arena, ext->parent);
-    if (ext->result) {
-        view->result = unpack_own(arena, &baton__result__descriptor, ext->result_bytes,
-                                  ext->result);
-        CHECK(view->result);
-        if (!whole) {
-            view->result->document = (ProtobufCBinaryData){0};
-            view->result->output_tail = text("");
-        }
-    }
     if (whole) {
-        view_attempts(core, arena, (const Baton__AttemptRecord *const *)ext->attempts,
-                      ext->n_attempts, view);
         view_orphans(core, arena, (const Baton__OrphanRecord *const *)ext->orphans, ext->n_orphans,
                      view);
+    }
+}
+
+static void
+view_past(const struct core *core, struct arena *arena, const struct task *task, bool whole,
+          Baton__TaskView *view)
+{
+    size_t bytes, n;
+    const uint8_t *result = attempts_result(task, &bytes);
+    if (result) {
+        view->result = unpack_own(arena, &baton__result__descriptor, bytes, result);
+        CHECK(view->result);
+    }
+    if (whole) {
+        Baton__AttemptRecord *const *attempts = attempts_list(core, task, arena, &n);
+        view_attempts(core, arena, (const Baton__AttemptRecord *const *)attempts, n, view);
+    } else if (result) {
+        view->result->document = (ProtobufCBinaryData){0};
+        view->result->output_tail = text("");
     }
 }
 
@@ -182,6 +190,7 @@ view_make(const struct core *core, struct core_request *request, const struct ta
     if (task->ext) {
         view_ext(core, arena, task, whole, ret);
     }
+    view_past(core, arena, task, whole, ret);
     if (dependents) {
         size_t n = MIN(task->edges->n_outs, (uint32_t)NAMED_MAX);
         ret->dependents = arena_alloc(arena, n * sizeof *ret->dependents);

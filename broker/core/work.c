@@ -71,10 +71,12 @@ add_upstream(const struct core *core, struct core_request *request, const struct
     for (uint32_t i = 0; i < task->edges->n_ins; i++) {
         const struct task *pred = task->edges->ins[i].pred ? task_at(core, task->edges->ins[i].pred)
                                                            : NULL;
-        if (!pred || !pred->ext || !pred->ext->result || !state_is_terminal(pred->state)) {
+        size_t result_bytes;
+        const uint8_t *packed = pred ? attempts_result(pred, &result_bytes) : NULL;
+        if (!packed || !state_is_terminal(pred->state)) {
             continue;
         }
-        bytes += pred->ext->result_bytes;
+        bytes += result_bytes;
         if (bytes > UPSTREAM_BYTES_MAX) {
             return;
         }
@@ -83,7 +85,7 @@ add_upstream(const struct core *core, struct core_request *request, const struct
                                                task->edges->n_ins * sizeof *assignment->upstream);
         }
         const Baton__Result *result = unpack_own(request->arena, &baton__result__descriptor,
-                                                 pred->ext->result_bytes, pred->ext->result);
+                                                 result_bytes, packed);
         CHECK(result);
         Baton__Upstream *upstream = arena_alloc(request->arena, sizeof *upstream);
         baton__upstream__init(upstream);
@@ -107,10 +109,10 @@ add_note(struct core_request *request, const struct task *task, Baton__Assignmen
     baton__note__init(note);
     note->text = task->ext->note;
     assignment->note = note;
-    const Baton__Result *result = task->ext->result
-                                      ? unpack_own(request->arena, &baton__result__descriptor,
-                                                   task->ext->result_bytes, task->ext->result)
-                                      : NULL;
+    size_t bytes;
+    const uint8_t *packed = attempts_result(task, &bytes);
+    const Baton__Result *result =
+        packed ? unpack_own(request->arena, &baton__result__descriptor, bytes, packed) : NULL;
     if (result) {
         note->document = result->document;
     }

@@ -505,6 +505,7 @@ message_line(struct world *w, struct m_report *report, bool *ret_spoilt)
 {
     const struct m_lease *lease = model_lease(w->m, report->token);
     bool measures = lease && lease->end == END_LIVE && pick(w, 3) == 0;
+    bool says_more = pick(w, 2); /* "done" alone is kept in another form (core/attempts.c) */
     Baton__Line *line = arena_alloc(&w->arena, sizeof *line);
     baton__line__init(line);
     line->token = report->token;
@@ -535,13 +536,13 @@ message_line(struct world *w, struct m_report *report, bool *ret_spoilt)
         line->result = arena_alloc(&w->arena, sizeof *line->result);
         baton__result__init(line->result);
         line->result->outcome = (Baton__Outcome)report->outcome;
-        line->result->summary = arena_strdup(&w->arena, "that is that");
+        line->result->summary = arena_strdup(&w->arena, says_more ? "that is that" : "");
         line->result->retry_after_ms = report->retry_after;
         if (report->outcome == BATON__OUTCOME__OUTCOME_PARKED) {
             line->result->wait_for = wait_text(w, report);
         }
         line->handoff = report->handoff ? handoff_message(w) : NULL;
-        line->result->exit_status = (int32_t)pick(w, 3);
+        line->result->exit_status = says_more ? (int32_t)pick(w, 3) : 0;
         if (measures) {
             line->result->measures = measure_draw(w, report, &line->result->n_measures);
             *ret_spoilt = measure_spoil(w, line->result->measures, line->result->n_measures);

@@ -6,6 +6,7 @@ baton_unit_test(core_submitters SOURCES unit/core_submitters.c unit/core_bench.c
 baton_unit_test(core_deadlines SOURCES unit/core_deadlines.c LIBS baton_core)
 baton_unit_test(core_paths SOURCES unit/core_paths.c unit/core_bench.c LIBS baton_core)
 baton_unit_test(core_tally SOURCES unit/core_tally.c unit/core_bench.c LIBS baton_core)
+baton_unit_test(core_attempts SOURCES unit/core_attempts.c unit/core_bench.c LIBS baton_core)
 baton_unit_test(core_board SOURCES unit/core_board.c unit/core_bench.c LIBS baton_core)
 baton_unit_test(core_budgets SOURCES unit/core_budgets.c unit/core_bench.c LIBS baton_core)
 baton_unit_test(core_yields SOURCES unit/core_yields.c unit/core_bench.c LIBS baton_core)
