@@ -51,7 +51,9 @@ lease_empty(struct lease *lease)
     }
     free(lease->handoff);
     free(lease->progress);
-    free(lease->name);
+    if (lease->name != lease->name_room) {
+        free(lease->name);
+    }
     lease->line = lease->progress = lease->handoff = NULL;
     lease->handoff_bytes = 0;
     lease->name = NULL;

@@ -9,16 +9,18 @@
 #include <stdint.h>
 
 enum {
-    LEASE_LINE_INLINE_BYTES = 32, /* a do-nothing task's result needs no memory of its own */
+    LEASE_LINE_INLINE_BYTES = 24, /* a do-nothing task's result needs no memory of its own … */
+    LEASE_NAME_INLINE_BYTES = 40, /* … and a name of usual length none either */
     LEASES_ENDED_KEPT = 1024,
 };
 
 struct lease {
     uint64_t token;
     struct lease *next; /* in the queue of those with something to say, or the free list */
-    char *name;         /* project, NUL, id, NUL; owned; NULL: unknown (announced by the caller) */
-    uint8_t *line;      /* packed Result; owned, or `room`; NULL: the attempt has not ended */
-    uint8_t *handoff;   /* packed Card that goes with the result; owned; NULL: none */
+    char *name;    /* project, NUL, id, NUL; owned, or `name_room`; NULL: unknown (announced by the
+                      caller) */
+    uint8_t *line; /* packed Result; owned, or `room`; NULL: the attempt has not ended */
+    uint8_t *handoff; /* packed Card that goes with the result; owned; NULL: none */
     size_t handoff_bytes;
     uint8_t *progress; /* packed Progress, the latest that is not said; owned; NULL: none */
     size_t line_bytes; /* of `line` */
@@ -39,6 +41,7 @@ struct lease {
     bool say_beat;
     bool say_result;
     uint8_t room[LEASE_LINE_INLINE_BYTES];
+    char name_room[LEASE_NAME_INLINE_BYTES];
 };
 
 struct leases {

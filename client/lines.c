@@ -6,6 +6,7 @@
 #include "client/frame.h"
 #include "client/measure.h"
 #include "common/limits.h"
+#include "common/pack.h"
 #include "common/text.h"
 
 #include <stdlib.h>
@@ -82,7 +83,8 @@ set_handoff(struct lease *lease, const struct baton_card *card)
 }
 
 baton_status
-lease_set_result(struct lease *lease, const struct baton_result *result, struct fault *fault)
+lease_set_result(struct lease *lease, const struct baton_result *result, struct buf *room,
+                 struct fault *fault)
 {
     baton_status status = result_check(result, fault);
     if (status) {
@@ -109,14 +111,17 @@ lease_set_result(struct lease *lease, const struct baton_result *result, struct 
     if (result->handoff && !set_handoff(lease, result->handoff)) {
         return fault_set(fault, BATON_NO_MEMORY, "no memory for a handoff");
     }
-    size_t bytes = baton__result__get_packed_size(&m);
-    uint8_t *line = bytes <= sizeof lease->room ? lease->room : malloc(bytes);
+    buf_clear(room);
+    pack(room, &m.base);
+    uint8_t *line = room->failed                        ? NULL
+                    : room->bytes <= sizeof lease->room ? lease->room
+                                                        : malloc(room->bytes);
     if (!line) {
-        return fault_set(fault, BATON_NO_MEMORY, "no memory for a result of %zu bytes", bytes);
+        return fault_set(fault, BATON_NO_MEMORY, "no memory for a result");
     }
-    baton__result__pack(&m, line);
+    memcpy(line, room->data, room->bytes);
     lease->line = line;
-    lease->line_bytes = bytes;
+    lease->line_bytes = room->bytes;
     lease->say_result = true;
     return BATON_OK;
 }
@@ -143,18 +148,19 @@ lease_set_progress(struct lease *lease, uint32_t percent, const char *text, int6
 }
 
 bool
-lease_set_name(struct lease *lease, const char *project, const char *id)
+lease_set_name(struct lease *lease, const struct field *project, const struct field *id)
 {
-    size_t project_bytes = strlen(project) + 1;
-    size_t id_bytes = strlen(id) + 1;
-    char *name = malloc(project_bytes + id_bytes);
+    size_t bytes = project->bytes + id->bytes + 2;
+    char *name = bytes <= sizeof lease->name_room ? lease->name_room : malloc(bytes);
     if (!name) {
         return false;
     }
-    memcpy(name, project, project_bytes);
-    memcpy(name + project_bytes, id, id_bytes);
+    uint8_t *p = pack_copy((uint8_t *)name, (const char *)project->data, project->bytes);
+    *p++ = 0;
+    p = pack_copy(p, (const char *)id->data, id->bytes);
+    *p = 0;
     lease->name = name;
-    lease->name_bytes = project_bytes + id_bytes;
+    lease->name_bytes = bytes;
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "client/fault.h"
 #include "client/lease.h"
 #include "common/buf.h"
+#include "common/fields.h"
 
 #include <zmq.h>
 
@@ -15,15 +16,16 @@ enum {
     REPORT_BYTES_WANTED = 4 << 20, /* a Report is closed when it is larger */
 };
 
-/* Sets the lease's result. BATON_INVALID, BATON_TOO_LARGE with a sentence in `fault`;
- * BATON_NO_MEMORY. */
+/* Sets the lease's result, made in `room`, which is soft and which the caller keeps for the next.
+ * BATON_INVALID, BATON_TOO_LARGE with a sentence in `fault`; BATON_NO_MEMORY. */
 MUST_CHECK baton_status lease_set_result(struct lease *lease, const struct baton_result *result,
-                                         struct fault *fault);
+                                         struct buf *room, struct fault *fault);
 /* Sets the progress to be said; a text that is not taken is left out. False: no memory. */
 MUST_CHECK bool lease_set_progress(struct lease *lease, uint32_t percent, const char *text,
                                    int64_t next_update_at);
-/* Project and id of the lease's task. False: no memory. */
-MUST_CHECK bool lease_set_name(struct lease *lease, const char *project, const char *id);
+/* Project and id of the lease's task, as they stand in its assignment. False: no memory. */
+MUST_CHECK bool lease_set_name(struct lease *lease, const struct field *project,
+                               const struct field *id);
 
 /* Appends the lines that the lease has to say in Report `id` to `body` and takes them as said at
  * `now`. Returns how many; -1: no memory, nothing was said. */

@@ -83,15 +83,24 @@ record_array(struct record *record, size_t n, size_t bytes)
         return NULL;
     }
     void *p = record_alloc(record, total);
-    return p && total ? memset(p, 0, total) : p;
+    return p && total ? memset(p, 0, total) : p; /* most lists are empty */
+}
+
+void *
+record_unpack_apart(struct record *record, struct record *scratch,
+                    const ProtobufCMessageDescriptor *type, size_t bytes, const uint8_t *data)
+{
+    struct unpack in = {.arena = &record->arena,
+                        .messages = &scratch->arena,
+                        .left = UNPACKED_BASE + bytes * UNPACKED_FACTOR};
+    void *message = unpack(&in, type, bytes, data);
+    record->failed |= record->arena.failed || scratch->arena.failed;
+    return message;
 }
 
 void *
 record_unpack(struct record *record, const ProtobufCMessageDescriptor *type, size_t bytes,
               const uint8_t *data)
 {
-    struct unpack in = {.arena = &record->arena, .left = UNPACKED_BASE + bytes * UNPACKED_FACTOR};
-    void *message = unpack(&in, type, bytes, data);
-    record->failed |= record->arena.failed;
-    return message;
+    return record_unpack_apart(record, record, type, bytes, data);
 }

@@ -39,5 +39,10 @@ void *record_array(struct record *record, size_t n, size_t bytes);
  * memory (and `failed` is set). */
 void *record_unpack(struct record *record, const ProtobufCMessageDescriptor *type, size_t bytes,
                     const uint8_t *data);
+/* The same, of which only texts, bytes and lists go to the record; the structs, which a public one
+ * takes the place of, go to `scratch`. */
+void *record_unpack_apart(struct record *record, struct record *scratch,
+                          const ProtobufCMessageDescriptor *type, size_t bytes,
+                          const uint8_t *data);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "client/frame.h"
 #include "client/lines.h"
+#include "common/fields.h"
 #include "common/limits.h"
 
 enum {
@@ -22,6 +23,16 @@ enum {
     SCAN_MS_MIN = 50,
     CREDIT_MS = 50, /* until credit is said anew while some is left */
     IDLE_MS_MAX = 1000,
+};
+
+/* Numbers of fields in proto/wire.proto. */
+enum {
+    FROM_BROKER_ERROR = 2,
+    FROM_BROKER_ASSIGN = 30,
+    ASSIGN_TASKS = 1,
+    ASSIGNMENT_PROJECT = 3,
+    ASSIGNMENT_ID = 4,
+    ASSIGNMENT_LEASE_MS = 7,
 };
 
 /* Begins anew on a new connection: what is under way on the old one is of no use. */
@@ -63,12 +74,12 @@ send_message(struct baton_worker *w, const Baton__ToBroker *message, int64_t now
 }
 
 struct lease *
-session_hold(struct baton_worker *w, uint64_t token, int64_t lease_ms)
+session_hold(struct baton_worker *w, uint64_t token, int64_t lease_ms, int64_t now)
 {
     struct lease *lease = leases_add(&w->leases, token);
     if (lease) {
         lease->lease_ms = lease_ms > 0 ? lease_ms : LEASE_MS_UNKNOWN;
-        lease->beat_at = clock_ms() + lease->lease_ms / 3;
+        lease->beat_at = now + lease->lease_ms / 3;
         w->scan_at = MIN(w->scan_at, lease->beat_at);
     }
     return lease;
@@ -233,27 +244,83 @@ welcome(struct baton_worker *w, const Baton__Welcome *m, int64_t now)
     w->scan_at = now; /* looks at all of them and finds the next time */
 }
 
+/* What is to be known of an assignment before it is unpacked. */
+static void
+assigned_one(struct baton_worker *w, const struct field *task, int64_t now)
+{
+    uint64_t token = 0;
+    int64_t lease_ms = 0;
+    struct field field, project = {0}, id = {0};
+    size_t pos = 0;
+    while (pos < task->bytes && field_next(task->data, task->bytes, &pos, &field)) {
+        switch (field.number) {
+        case ASSIGNMENT_TOKEN:
+            token = field.value;
+            break;
+        case ASSIGNMENT_PROJECT:
+            project = field;
+            break;
+        case ASSIGNMENT_ID:
+            id = field;
+            break;
+        case ASSIGNMENT_LEASE_MS:
+            lease_ms = (int64_t)field.value;
+            break;
+        default:
+            break;
+        }
+    }
+    if (token == 0 || leases_find(&w->leases, token)) {
+        return; /* it came twice */
+    }
+    struct lease *lease = session_hold(w, token, lease_ms, now);
+    if (!lease) {
+        return; /* not started in time, it goes back to the queue */
+    }
+    if (!lease_set_name(lease, &project, &id)) {
+        leases_end(&w->leases, lease);
+        return;
+    }
+    lease->fresh = true;
+    w->n_fresh++;
+    w->credit_told -= w->credit_told > 0;
+}
+
 /* Registers all that is assigned at once, so that a Hello would announce it. */
 static void
-assigned(struct baton_worker *w, const Baton__Assign *m)
+assigned(struct baton_worker *w, const struct field *assign, int64_t now)
 {
-    w->arrived += m->n_tasks;
-    for (size_t i = 0; i < m->n_tasks; i++) {
-        const Baton__Assignment *a = m->tasks[i];
-        if (a->token == 0 || leases_find(&w->leases, a->token)) {
-            continue; /* it came twice */
+    w->tasks = assign->data;
+    w->tasks_bytes = assign->bytes;
+    w->tasks_at = 0;
+    struct field task;
+    for (size_t pos = 0;
+         pos < assign->bytes && field_next(assign->data, assign->bytes, &pos, &task);) {
+        if (task.number == ASSIGN_TASKS && task.data) {
+            w->arrived++;
+            assigned_one(w, &task, now);
         }
-        struct lease *lease = session_hold(w, a->token, a->lease_ms);
-        if (!lease || !lease_set_name(lease, a->project, a->id)) {
-            if (lease) {
-                leases_end(&w->leases, lease);
-            }
-            continue; /* not started in time, it goes back to the queue */
-        }
-        lease->fresh = true;
-        w->n_fresh++;
-        w->credit_told -= w->credit_told > 0;
     }
+}
+
+/* Is it an Assign? These are large, and each task of it gets a record of its own: so it is read
+ * where it is, task by task, and not unpacked as a whole. */
+static bool
+find_assign(const uint8_t *data, size_t bytes, struct field *ret_assign)
+{
+    bool found = false;
+    struct field field;
+    size_t pos = 0;
+    while (pos < bytes && field_next(data, bytes, &pos, &field)) {
+        if (field.number == FROM_BROKER_ERROR) {
+            return false;
+        }
+        if (field.number == FROM_BROKER_ASSIGN && field.data) {
+            *ret_assign = field;
+            found = true;
+        }
+    }
+    return found && pos == bytes;
 }
 
 /* What an error means for the session. True: the caller is to know. */
@@ -286,48 +353,60 @@ refused(struct baton_worker *w, const Baton__FromBroker *m, int64_t now)
     }
 }
 
+/* Takes a message that is no Assign. */
+static enum session_step
+take_message(struct baton_worker *w, int64_t now, baton_status *ret_refused)
+{
+    record_reset(w->in);
+    const Baton__FromBroker *m = NULL;
+    baton_status status = frame_unpack(&w->frame, w->in, &w->fault, &m);
+    if (status == BATON_NO_MEMORY) {
+        return STEP_NO_MEMORY;
+    }
+    if (status) {
+        return STEP_MORE; /* not for us to read: dropped, the fault remembers */
+    }
+    if (m->error) {
+        if (refused(w, m, now)) {
+            *ret_refused = fault_take(&w->fault, m->error);
+            return STEP_REFUSED;
+        }
+        return STEP_MORE;
+    }
+    if (m->op_case == BATON__FROM_BROKER__OP_PONG) {
+        if (w->state == SESSION_UP && m->pong->epoch != w->epoch) {
+            session_down(w, now);
+        }
+        return STEP_MORE;
+    }
+    if (m->op_case == BATON__FROM_BROKER__OP_WELCOME) {
+        if (w->state != SESSION_GREETING || m->id != w->hello_id) {
+            return STEP_MORE;
+        }
+        welcome(w, m->welcome, now);
+    }
+    w->message = m;
+    w->at = 0;
+    return STEP_MORE;
+}
+
 /* Takes one message, if there is one, to be handed out. */
 static enum session_step
 receive(struct baton_worker *w, int64_t now, baton_status *ret_refused)
 {
-    zmq_msg_t frame;
-    zmq_msg_init(&frame);
-    enum session_step step = STEP_IDLE;
-    if (link_receive(&w->link, &frame)) {
-        step = STEP_MORE;
-        record_reset(w->in);
-        const Baton__FromBroker *m = NULL;
-        baton_status status = frame_unpack(&frame, w->in, &w->fault, &m);
-        w->heard_at = now;
-        if (status == BATON_NO_MEMORY) {
-            step = STEP_NO_MEMORY;
-        } else if (status) {
-            /* Not for us to read: dropped, the fault remembers. */
-        } else if (m->error) {
-            if (refused(w, m, now)) {
-                *ret_refused = fault_take(&w->fault, m->error);
-                step = STEP_REFUSED;
-            }
-        } else if (m->op_case == BATON__FROM_BROKER__OP_PONG) {
-            if (w->state == SESSION_UP && m->pong->epoch != w->epoch) {
-                session_down(w, now);
-            }
-        } else {
-            w->message = m;
-            w->at = 0;
-        }
+    if (!link_receive(&w->link, &w->frame)) {
+        return STEP_IDLE;
     }
-    zmq_msg_close(&frame);
-    if (w->message && w->message->op_case == BATON__FROM_BROKER__OP_WELCOME) {
-        if (w->state == SESSION_GREETING && w->message->id == w->hello_id) {
-            welcome(w, w->message->welcome, now);
-        } else {
-            w->message = NULL;
-        }
-    } else if (w->message && w->message->op_case == BATON__FROM_BROKER__OP_ASSIGN) {
-        assigned(w, w->message->assign);
+    w->heard_at = now;
+    const uint8_t *data = zmq_msg_data(&w->frame);
+    size_t bytes = zmq_msg_size(&w->frame);
+    struct field assign;
+    if (frame_check(data, bytes, &w->fault) == BATON_OK &&
+        find_assign(data + PREAMBLE_BYTES, bytes - PREAMBLE_BYTES, &assign)) {
+        assigned(w, &assign, now);
+        return STEP_MORE;
     }
-    return step;
+    return take_message(w, now, ret_refused);
 }
 
 /* Sends everything that is due. False: the connection is gone. */
@@ -428,4 +507,25 @@ session_bye(struct baton_worker *w)
     if (w->state == SESSION_UP) {
         send_message(w, &message, clock_ms());
     }
+}
+
+bool
+session_task(struct baton_worker *w, struct field *ret_task)
+{
+    size_t pos = w->tasks_at;
+    while (w->tasks && pos < w->tasks_bytes &&
+           field_next(w->tasks, w->tasks_bytes, &pos, ret_task)) {
+        if (ret_task->number == ASSIGN_TASKS && ret_task->data) {
+            return true;
+        }
+        w->tasks_at = pos;
+    }
+    w->tasks = NULL;
+    return false;
+}
+
+void
+session_task_done(struct baton_worker *w, const struct field *task)
+{
+    w->tasks_at = (size_t)(task->data + task->bytes - w->tasks);
 }

@@ -9,8 +9,11 @@
 #include "client/link.h"
 #include "client/record.h"
 #include "common/buf.h"
+#include "common/fields.h"
 
 #include <wire.pb-c.h>
+
+enum { ASSIGNMENT_TOKEN = 1 }; /* number of the field in proto/wire.proto */
 
 enum session_state {
     SESSION_DOWN,     /* no connection yet, or it is not yet time to greet */
@@ -42,6 +45,7 @@ struct baton_worker {
     struct leases leases;
     size_t n_unreported; /* results that are not acknowledged */
     struct buf body;     /* lines of the report being built */
+    struct buf packed;   /* where results are packed */
 
     uint32_t credit_wanted; /* by the caller, counted down as tasks are handed out */
     uint32_t credit_told;   /* as the broker knows it, counted down as tasks arrive */
@@ -49,6 +53,10 @@ struct baton_worker {
     uint64_t arrived;       /* tasks, in this session */
     uint32_t n_fresh;       /* tasks that arrived and are not handed out */
 
+    zmq_msg_t frame;                  /* the latest, of which … */
+    const uint8_t *tasks;             /* … the Assign that is being handed out; NULL: none */
+    size_t tasks_bytes;               /* its length */
+    size_t tasks_at;                  /* how much of it is handed out */
     struct record *in;                /* memory of the message that is being handed out; owned */
     const Baton__FromBroker *message; /* in it; NULL: none */
     size_t at;                        /* place in its list */
@@ -64,11 +72,14 @@ enum session_step {
 
 /* One turn: sends what is due, then takes one message. */
 enum session_step session_step(struct baton_worker *w, int64_t now, baton_status *ret_refused);
+/* The next task to hand out, packed; the same one until it is done with. False: none is left. */
+bool session_task(struct baton_worker *w, struct field *ret_task);
+void session_task_done(struct baton_worker *w, const struct field *task);
 /* When step must be called again even if nothing comes. */
 int64_t session_wake_at(struct baton_worker *w);
 /* Says goodbye; the leases go back to the queue. */
 void session_bye(struct baton_worker *w);
-/* The lease of this token from now on; NULL: no memory. */
-struct lease *session_hold(struct baton_worker *w, uint64_t token, int64_t lease_ms);
+/* The lease of this token from `now` on; NULL: no memory. */
+struct lease *session_hold(struct baton_worker *w, uint64_t token, int64_t lease_ms, int64_t now);
 
 #endif

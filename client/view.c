@@ -3,8 +3,6 @@
 #include "client/card.h"
 #include "client/measure.h"
 
-#include <string.h>
-
 struct baton_result
 result_from_message(struct record *record, const Baton__Result *m)
 {
@@ -138,44 +136,24 @@ task_from_message(struct record *record, const Baton__TaskView *m, baton_task *r
     return true;
 }
 
-/* An assignment outlives the frame that it came in, so its texts are copied. */
-static const void *
-bytes_copy(struct record *record, const void *p, size_t bytes)
-{
-    void *copy = record_alloc(record, bytes);
-    if (copy && bytes) {
-        memcpy(copy, p, bytes);
-    }
-    return copy;
-}
-
-static const char *
-text_copy(struct record *record, const char *s)
-{
-    return *s ? bytes_copy(record, s, strlen(s) + 1) : "";
-}
-
 static bool
 upstream_from_messages(struct record *record, const Baton__Assignment *m, baton_assignment *a)
 {
     struct baton_upstream *upstream = record_array(record, m->n_upstream, sizeof *upstream);
-    if (!upstream) {
-        return false;
-    }
-    for (size_t i = 0; i < m->n_upstream; i++) {
+    for (size_t i = 0; upstream && i < m->n_upstream; i++) {
         const Baton__Upstream *u = m->upstream[i];
         upstream[i] = (struct baton_upstream){
-            .project = text_copy(record, u->project),
-            .id = text_copy(record, u->id),
+            .project = u->project,
+            .id = u->id,
             .state = (baton_state)u->state,
-            .summary = text_copy(record, u->summary),
-            .document = bytes_copy(record, u->document.data, u->document.len),
+            .summary = u->summary,
+            .document = u->document.data,
             .document_bytes = u->document.len,
         };
     }
     a->upstream = upstream;
     a->n_upstream = m->n_upstream;
-    return true;
+    return upstream != NULL;
 }
 
 /* Handoffs come first. */
@@ -186,14 +164,7 @@ cards_from_messages(struct record *record, const Baton__Assignment *m, baton_ass
     size_t n_handoffs = 0;
     for (size_t i = 0; cards && i < m->n_cards; i++) {
         n_handoffs += m->cards[i]->kind == BATON__CARD_KIND__CARD_HANDOFF;
-        size_t bytes = baton__card__get_packed_size(m->cards[i]);
-        uint8_t *packed = record_alloc(record, bytes + 1);
-        if (!packed) {
-            return false;
-        }
-        baton__card__pack(m->cards[i], packed);
-        const Baton__Card *copy = record_unpack(record, &baton__card__descriptor, bytes, packed);
-        if (!copy || !card_from_message(record, copy, &cards[i])) {
+        if (!card_from_message(record, m->cards[i], &cards[i])) {
             return false;
         }
     }
@@ -205,64 +176,68 @@ cards_from_messages(struct record *record, const Baton__Assignment *m, baton_ass
 }
 
 static bool
-budget_copies(struct record *record, const Baton__Assignment *m, baton_assignment *a)
+assignment_fill(struct record *record, const Baton__Assignment *m, const Baton__Spec *spec,
+                baton_assignment *a)
 {
-    Baton__BudgetView **copies = record_array(record, m->n_budgets, sizeof *copies);
-    for (size_t i = 0; copies && i < m->n_budgets; i++) {
-        size_t bytes = baton__budget_view__get_packed_size(m->budgets[i]);
-        uint8_t *packed = record_alloc(record, bytes + 1);
-        if (packed) {
-            baton__budget_view__pack(m->budgets[i], packed);
-            copies[i] = record_unpack(record, &baton__budget_view__descriptor, bytes, packed);
-        }
-        if (!packed || !copies[i]) {
-            return false;
-        }
-    }
-    a->budgets = copies ? budgets_from_messages(record, copies, m->n_budgets) : NULL;
-    a->n_budgets = m->n_budgets;
-    return a->budgets != NULL;
-}
-
-enum assignment_made
-assignment_from_message(const Baton__Assignment *m, baton_assignment **ret_assignment)
-{
-    /* Most of it is the two structs of the spec; the strings are about as long as their bytes. */
-    size_t room = sizeof(Baton__Spec) + sizeof(baton_spec) + 2 * m->spec.len + 256;
-    struct record *record = record_new(sizeof(baton_assignment), room);
-    if (!record) {
-        return ASSIGNMENT_NO_MEMORY;
-    }
-    baton_assignment *a = record_public(record);
     *a = (baton_assignment){
         .token = m->token,
         .key = m->key,
-        .project = text_copy(record, m->project),
-        .id = text_copy(record, m->id),
-        .role = text_copy(record, m->role),
+        .project = m->project,
+        .id = m->id,
+        .role = m->role,
         .attempt = m->attempt,
         .lease_ms = m->lease_ms,
-        .note = m->note ? text_copy(record, m->note->text) : "",
-        .previous = m->note ? bytes_copy(record, m->note->document.data, m->note->document.len)
-                            : NULL,
+        .note = m->note ? m->note->text : "",
+        .previous = m->note ? m->note->document.data : NULL,
         .previous_bytes = m->note ? m->note->document.len : 0,
+        .budgets = budgets_from_messages(record, m->budgets, m->n_budgets),
+        .n_budgets = m->n_budgets,
     };
-    Baton__Spec *spec = record_unpack(record, &baton__spec__descriptor, m->spec.len, m->spec.data);
-    if (spec) {
-        /* The record's own: the frame goes. */
-        spec->id = (char *)(uintptr_t)a->id;
-        spec->project = (char *)(uintptr_t)a->project;
-        spec->role = (char *)(uintptr_t)a->role;
-        a->spec = spec_from_message(record, spec);
+    baton_spec *made = spec_from_message(record, spec);
+    if (!made) {
+        return false;
     }
-    if (!spec || !a->spec || !upstream_from_messages(record, m, a) ||
-        !cards_from_messages(record, m, a) || !budget_copies(record, m, a) || record->failed) {
-        bool failed = record->failed;
+    made->id = m->id;
+    made->project = m->project;
+    made->role = m->role;
+    a->spec = made;
+    return upstream_from_messages(record, m, a) && cards_from_messages(record, m, a);
+}
+
+enum made
+assignment_from_message(struct record *record, struct record *scratch, const Baton__Assignment *m,
+                        baton_assignment *ret_assignment)
+{
+    const Baton__Spec *spec = record_unpack_apart(record, scratch, &baton__spec__descriptor,
+                                                  m->spec.len, m->spec.data);
+    bool filled = spec && assignment_fill(record, m, spec, ret_assignment);
+    return record->failed ? NOT_MADE_NO_MEMORY : filled ? MADE : NOT_MADE_UNREADABLE;
+}
+
+enum made
+assignment_unpack(struct record *scratch, size_t bytes, const uint8_t *data,
+                  baton_assignment **ret_assignment)
+{
+    /* Most of it is the struct of the spec; the strings are about as long as their bytes. */
+    struct record *record = record_new(sizeof(baton_assignment),
+                                       sizeof(baton_spec) + 2 * bytes + 128);
+    if (!record) {
+        return NOT_MADE_NO_MEMORY;
+    }
+    enum made made = NOT_MADE_UNREADABLE;
+    const Baton__Assignment *m = record_unpack_apart(record, scratch,
+                                                     &baton__assignment__descriptor, bytes, data);
+    if (m) {
+        made = assignment_from_message(record, scratch, m, record_public(record));
+    } else if (record->failed) {
+        made = NOT_MADE_NO_MEMORY;
+    }
+    if (made == MADE) {
+        *ret_assignment = record_public(record);
+    } else {
         record_free(record);
-        return failed ? ASSIGNMENT_NO_MEMORY : ASSIGNMENT_UNREADABLE;
     }
-    *ret_assignment = a;
-    return ASSIGNMENT_MADE;
+    return made;
 }
 
 void

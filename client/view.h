@@ -8,10 +8,15 @@
 bool task_from_message(struct record *record, const Baton__TaskView *message, baton_task *ret_task);
 struct baton_result result_from_message(struct record *record, const Baton__Result *message);
 
-enum assignment_made { ASSIGNMENT_MADE, ASSIGNMENT_NO_MEMORY, ASSIGNMENT_UNREADABLE };
+enum made { MADE, NOT_MADE_NO_MEMORY, NOT_MADE_UNREADABLE };
 
-/* Makes an assignment's own record, copying out of `message`. */
-enum assignment_made assignment_from_message(const Baton__Assignment *message,
-                                             baton_assignment **ret_assignment);
+/* The description in it is unpacked here: into the record but for its struct, which is of no use
+ * behind the call and goes to `scratch`. */
+enum made assignment_from_message(struct record *record, struct record *scratch,
+                                  const Baton__Assignment *message,
+                                  baton_assignment *ret_assignment);
+/* Makes an assignment's own record from packed bytes. */
+enum made assignment_unpack(struct record *scratch, size_t bytes, const uint8_t *data,
+                            baton_assignment **ret_assignment);
 
 #endif

@@ -53,7 +53,8 @@ worker_init(struct baton_worker *w, const char *endpoint,
     w->actor = actor ? strdup(actor) : actor_default();
     w->kept = record_new(0, 1024);
     w->in = record_new(0, IN_ROOM_BYTES);
-    w->body.is_soft = true;
+    w->body.is_soft = w->packed.is_soft = true;
+    zmq_msg_init(&w->frame);
     w->scan_at = INT64_MAX;
     if (!w->actor || !w->kept || !w->in || !hello_keep(w, options)) {
         return false;
@@ -62,7 +63,7 @@ worker_init(struct baton_worker *w, const char *endpoint,
         if (leases_find(&w->leases, options->held[i].token)) {
             continue;
         }
-        struct lease *lease = session_hold(w, options->held[i].token, 0);
+        struct lease *lease = session_hold(w, options->held[i].token, 0, clock_ms());
         if (!lease) {
             return false;
         }
@@ -78,6 +79,8 @@ worker_free(struct baton_worker *w, int linger_ms)
     fault_clear(&w->fault);
     leases_fini(&w->leases);
     buf_fini(&w->body);
+    buf_fini(&w->packed);
+    zmq_msg_close(&w->frame);
     record_free(w->kept);
     record_free(w->in);
     free(w->actor);
@@ -212,7 +215,7 @@ refuse_assignment(struct baton_worker *w, struct lease *lease)
         .outcome = BATON_OUTCOME_FATAL,
         .summary = "the worker's library can't read this task: update it",
     };
-    if (lease_set_result(lease, &result, &w->fault) == BATON_OK) {
+    if (lease_set_result(lease, &result, &w->packed, &w->fault) == BATON_OK) {
         leases_queue(&w->leases, lease);
         w->n_unreported++;
     }
@@ -220,27 +223,31 @@ refuse_assignment(struct baton_worker *w, struct lease *lease)
 
 /* BATON_OK: an event. BATON_TIMEOUT: none here. */
 static baton_status
-assigned_event(struct baton_worker *w, const Baton__Assignment *m, struct baton_worker_event *event)
+assigned_event(struct baton_worker *w, const struct field *task, struct baton_worker_event *event)
 {
-    struct lease *lease = leases_find(&w->leases, m->token);
-    if (!lease || !lease->fresh) {
-        return BATON_TIMEOUT;
-    }
     baton_assignment *assignment = NULL;
-    enum assignment_made made = assignment_from_message(m, &assignment);
-    if (made == ASSIGNMENT_NO_MEMORY) {
-        w->at--; /* the next call tries again */
+    record_reset(w->in);
+    enum made made = assignment_unpack(w->in, task->bytes, task->data, &assignment);
+    if (made == NOT_MADE_NO_MEMORY) { /* the next call tries again */
         return fault_set(&w->fault, BATON_NO_MEMORY, "no memory for an assignment");
+    }
+    session_task_done(w, task);
+    uint64_t token = made == MADE ? assignment->token
+                                  : field_varint(task->data, task->bytes, ASSIGNMENT_TOKEN);
+    struct lease *lease = leases_find(&w->leases, token);
+    if (!lease || !lease->fresh) {
+        baton_assignment_free(assignment);
+        return BATON_TIMEOUT;
     }
     lease->fresh = false;
     w->n_fresh--;
     w->credit_wanted -= w->credit_wanted > 0;
-    if (made == ASSIGNMENT_UNREADABLE) {
+    if (made == NOT_MADE_UNREADABLE) {
         refuse_assignment(w, lease);
         return BATON_TIMEOUT;
     }
     *event = (struct baton_worker_event){
-        .kind = BATON_WORK_ASSIGNED, .assignment = assignment, .token = m->token, .reason = ""};
+        .kind = BATON_WORK_ASSIGNED, .assignment = assignment, .token = token, .reason = ""};
     return BATON_OK;
 }
 
@@ -261,8 +268,6 @@ n_parts(const Baton__FromBroker *m)
     switch ((int)m->op_case) {
     case BATON__FROM_BROKER__OP_WELCOME:
         return 1 + m->welcome->n_lost;
-    case BATON__FROM_BROKER__OP_ASSIGN:
-        return m->assign->n_tasks;
     case BATON__FROM_BROKER__OP_REPORTED:
         return m->reported->n_lines;
     case BATON__FROM_BROKER__OP_STOP:
@@ -273,15 +278,13 @@ n_parts(const Baton__FromBroker *m)
     }
 }
 
-/* What a part of the message is to the caller. BATON_OK: an event. BATON_TIMEOUT: nothing. */
-static baton_status
+/* What a part of the message is to the caller. False: nothing. */
+static bool
 part_event(struct baton_worker *w, const Baton__FromBroker *m, size_t at,
            struct baton_worker_event *event)
 {
     bool is_event = false;
     switch ((int)m->op_case) {
-    case BATON__FROM_BROKER__OP_ASSIGN:
-        return assigned_event(w, m->assign->tasks[at], event);
     case BATON__FROM_BROKER__OP_REPORTED:
         is_event = reply_event(w, m->id, m->reported->lines[at], event);
         break;
@@ -301,12 +304,19 @@ part_event(struct baton_worker *w, const Baton__FromBroker *m, size_t at,
     default:
         break;
     }
-    return is_event ? BATON_OK : BATON_TIMEOUT;
+    return is_event;
 }
 
 static baton_status
 next_event(struct baton_worker *w, struct baton_worker_event *event)
 {
+    struct field task;
+    while (session_task(w, &task)) {
+        baton_status status = assigned_event(w, &task, event);
+        if (status != BATON_TIMEOUT) {
+            return status;
+        }
+    }
     if (w->tell_down && !w->message) {
         w->tell_down = false;
         *event = (struct baton_worker_event){.kind = BATON_WORK_DOWN, .reason = ""};
@@ -318,9 +328,8 @@ next_event(struct baton_worker *w, struct baton_worker_event *event)
             w->message = NULL;
             break;
         }
-        baton_status status = part_event(w, w->message, at, event);
-        if (status != BATON_TIMEOUT) {
-            return status;
+        if (part_event(w, w->message, at, event)) {
+            return BATON_OK;
         }
     }
     return BATON_TIMEOUT;
@@ -371,7 +380,7 @@ int64_t
 baton_worker_timeout_ms(const baton_worker *worker)
 {
     struct baton_worker *w = (struct baton_worker *)(uintptr_t)worker;
-    return w->message || w->tell_down ? 0 : MAX(session_wake_at(w) - clock_ms(), 0);
+    return w->message || w->tasks || w->tell_down ? 0 : MAX(session_wake_at(w) - clock_ms(), 0);
 }
 
 /* ---- what the caller says: kept until the next step sends it ---- */
@@ -415,18 +424,19 @@ baton_worker_report(baton_worker *w, uint64_t token, const struct baton_result *
     bool is_new = !lease || lease->ended;
     if (!lease) {
         /* From an earlier life of this process, or forgotten by now: the broker will say. */
-        lease = session_hold(w, token, 0);
+        lease = session_hold(w, token, 0, clock_ms());
     } else if (lease->ended) {
         leases_revive(&w->leases, lease);
     }
     if (!lease) {
         return fault_set(&w->fault, BATON_NO_MEMORY, "no memory for a result");
     }
-    baton_status status = lease_set_result(lease, result, &w->fault);
+    baton_status status = lease_set_result(lease, result, &w->packed, &w->fault);
     if (!status) {
         leases_queue(&w->leases, lease);
         w->n_unreported++;
-        w->scan_at = MIN(w->scan_at, clock_ms() + lease->lease_ms / 3);
+        /* As of the last step, which may be a while ago: then it is looked at once too often. */
+        w->scan_at = MIN(w->scan_at, w->stepped_at + lease->lease_ms / 3);
     } else if (is_new) {
         leases_end(&w->leases, lease); /* as if nothing had been said */
     }

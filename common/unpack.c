@@ -23,14 +23,32 @@ struct piece {
 };
 
 static void *
-take(struct unpack *unpack, size_t bytes)
+take_from(struct unpack *unpack, struct arena *arena, size_t bytes)
 {
     if (bytes > unpack->left) {
         unpack->is_exhausted = true;
         return NULL;
     }
     unpack->left -= bytes;
-    return arena_alloc(unpack->arena, bytes);
+    return arena_alloc(arena, bytes);
+}
+
+static void *
+take(struct unpack *unpack, size_t bytes)
+{
+    return take_from(unpack, unpack->arena, bytes);
+}
+
+/* An empty message; NULL: too much. */
+static ProtobufCMessage *
+message_new(struct unpack *unpack, const ProtobufCMessageDescriptor *type)
+{
+    struct arena *arena = unpack->messages ? unpack->messages : unpack->arena;
+    ProtobufCMessage *message = take_from(unpack, arena, type->sizeof_message);
+    if (message) {
+        type->message_init(message);
+    }
+    return message;
 }
 
 /* ---- reading ---- */
@@ -151,11 +169,10 @@ put_message(struct unpack *unpack, const struct shape_field *field, const struct
             ProtobufCMessage **at)
 {
     if (!*at) {
-        *at = take(unpack, field->sub->type->sizeof_message);
+        *at = message_new(unpack, field->sub->type);
         if (!*at) {
             return false;
         }
-        field->sub->type->message_init(*at);
     }
     struct reader reader = {piece->data, piece->data + piece->bytes};
     return unpack_fields(unpack, field->sub, reader, *at);
@@ -310,11 +327,10 @@ void *
 unpack(struct unpack *unpack, const ProtobufCMessageDescriptor *type, size_t bytes,
        const uint8_t *data)
 {
-    ProtobufCMessage *message = take(unpack, type->sizeof_message);
+    ProtobufCMessage *message = message_new(unpack, type);
     if (!message) {
         return NULL;
     }
-    type->message_init(message);
     struct reader reader = {data, bytes ? data + bytes : data};
     return unpack_fields(unpack, shape_of(type), reader, message) ? message : NULL;
 }

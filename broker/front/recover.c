@@ -1,7 +1,7 @@
 #include "broker/front/recover.h"
 
-#include "broker/front/fields.h"
 #include "broker/store/tail.h"
+#include "common/fields.h"
 #include "common/huge.h"
 #include "common/limits.h"
 

@@ -1,8 +1,8 @@
 #include "broker/front/wire.h"
 
-#include "broker/front/fields.h"
 #include "common/alloc.h"
 #include "common/check.h"
+#include "common/fields.h"
 #include "common/pack.h"
 #include "common/unpack.h"
 

@@ -150,7 +150,7 @@ test_lines_are_what_protobuf_makes_of_them(void **state)
 {
     (void)state;
     struct fault fault = {0};
-    struct buf body = {0};
+    struct buf body = {0}, room = {.is_soft = true};
     struct leases leases = {0};
     struct lease *lease = leases_add(&leases, 1234567890123);
     char document[300];
@@ -162,11 +162,13 @@ test_lines_are_what_protobuf_makes_of_them(void **state)
         .document_bytes = sizeof document,
         .exit_status = -9,
     };
-    assert_true(lease_set_name(lease, "default", "A"));
+    struct field project = {.data = (const uint8_t *)"default", .bytes = 7};
+    struct field id = {.data = (const uint8_t *)"A", .bytes = 1};
+    assert_true(lease_set_name(lease, &project, &id));
     assert_true(lease_set_progress(lease, 40, "half", 7));
     lease->say_started = true;
     assert_int_equal(lease_say(lease, 5, 1, &body), 2);
-    assert_int_equal(lease_set_result(lease, &result, &fault), BATON_OK);
+    assert_int_equal(lease_set_result(lease, &result, &room, &fault), BATON_OK);
     assert_int_equal(lease_say(lease, 6, 2, &body), 1);
     lease->say_result = true;
     assert_int_equal(lease_say(lease, 7, 3, &body), 1);
@@ -197,6 +199,7 @@ test_lines_are_what_protobuf_makes_of_them(void **state)
     baton__to_broker__free_unpacked(m, NULL);
     zmq_msg_close(&frame);
     buf_fini(&body);
+    buf_fini(&room);
     leases_fini(&leases);
 }
 
@@ -205,19 +208,21 @@ test_results_are_bounded(void **state)
 {
     (void)state;
     struct fault fault = {0};
+    struct buf room = {.is_soft = true};
     struct lease lease = {.token = 1};
     char long_summary[2000];
     memset(long_summary, 'x', sizeof long_summary);
     long_summary[sizeof long_summary - 1] = 0;
     struct baton_result result = {.outcome = BATON_OUTCOME_DONE, .summary = long_summary};
-    assert_int_equal(lease_set_result(&lease, &result, &fault), BATON_TOO_LARGE);
+    assert_int_equal(lease_set_result(&lease, &result, &room, &fault), BATON_TOO_LARGE);
     assert_non_null(strstr(fault_text(&fault), "summary"));
     result.summary = "\xff";
-    assert_int_equal(lease_set_result(&lease, &result, &fault), BATON_INVALID);
+    assert_int_equal(lease_set_result(&lease, &result, &room, &fault), BATON_INVALID);
     result.summary = NULL;
     result.outcome = BATON_OUTCOME_LOST;
-    assert_int_equal(lease_set_result(&lease, &result, &fault), BATON_INVALID);
+    assert_int_equal(lease_set_result(&lease, &result, &room, &fault), BATON_INVALID);
     assert_null(lease.line);
+    buf_fini(&room);
     fault_clear(&fault);
 }
 

@@ -1,8 +1,8 @@
 /* Frames that are not trusted, and the ones that we make. */
-#include "broker/front/fields.h"
 #include "broker/front/wire.h"
 #include "common/alloc.h"
 #include "common/buf.h"
+#include "common/fields.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* A look at the fields of a packed protobuf message without unpacking it. Pure. */
-#ifndef BATON_FRONT_FIELDS_H
-#define BATON_FRONT_FIELDS_H
+#ifndef BATON_COMMON_FIELDS_H
+#define BATON_COMMON_FIELDS_H
 
 #include <stdbool.h>
 #include <stddef.h>

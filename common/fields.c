@@ -1,4 +1,4 @@
-#include "broker/front/fields.h"
+#include "common/fields.h"
 
 #include "common/buf.h"
 
