@@ -8,8 +8,6 @@
 #include "broker/core/evolve.h"
 #include "broker/core/board/board.h"
 
-#include "common/pack.h"
-
 void
 evolve(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out *out)
 {
@@ -127,7 +125,7 @@ append(struct core *core, struct core_request *request, Baton__Fact *fact)
     if (out->n_facts++ == 0) {
         out->first_seq = seq;
     }
-    pack_sized(&out->facts, &fact->base);
+    fact_pack(&out->facts, fact);
     evolve(core, fact, seq, out);
     return seq;
 }

@@ -5,6 +5,11 @@
 
 #include "broker/core/state.h"
 
+/* ---- fact_pack.c ---- */
+
+/* Appends its length and the packed fact. */
+void fact_pack(struct buf *facts, const Baton__Fact *fact);
+
 /* ---- lists.c ---- */
 
 void all_list_remove(struct core *core, struct task *task);

@@ -318,14 +318,14 @@ remember_event(struct world *w, uint64_t number, const uint8_t *data, size_t byt
     w->event_hash[number] = XXH3_64bits(data, bytes);
 }
 
-/* Whatever way the core packs an event: it is as protobuf-c would pack it. */
+/* Whatever way the core packs an event or a fact: it is as protobuf-c would pack it. */
 static void
-check_packing(struct world *w, const Baton__Event *e, size_t bytes, const uint8_t *data)
+check_packing(struct world *w, const ProtobufCMessage *message, size_t bytes, const uint8_t *data)
 {
     uint8_t *packed = arena_alloc(&w->arena, bytes + 1);
-    if (baton__event__get_packed_size(e) != bytes || baton__event__pack(e, packed) != bytes ||
-        memcmp(packed, data, bytes) != 0) {
-        sim_fail(w, "an event is not packed as it should be");
+    if (protobuf_c_message_get_packed_size(message) != bytes ||
+        protobuf_c_message_pack(message, packed) != bytes || memcmp(packed, data, bytes) != 0) {
+        sim_fail(w, "%s is not packed as it should be", message->descriptor->short_name);
     }
 }
 
@@ -394,7 +394,7 @@ take_events(struct world *w)
             sim_fail(w, "an event can't be read");
         }
         trace_message(w, "  event", &e->base);
-        check_packing(w, e, bytes, data);
+        check_packing(w, &e->base, bytes, data);
         take_event(w, e);
         remember_event(w, e->number, data, bytes);
         n++;
@@ -435,15 +435,17 @@ take_facts(struct world *w)
                  (ull)core_seq(w->core), (ull)w->m->seq);
     }
     size_t pos = 0;
-    while (w->trace && pos < facts->bytes) {
+    while (pos < facts->bytes) {
         uint64_t bytes;
-        if (!varint_read(facts->data, facts->bytes, &pos, &bytes)) {
-            break;
+        if (!varint_read(facts->data, facts->bytes, &pos, &bytes) || bytes > facts->bytes - pos) {
+            sim_fail(w, "the facts can't be read");
         }
         Baton__Fact *fact = baton__fact__unpack(&w->arena.pb, bytes, facts->data + pos);
-        if (fact) {
-            trace_message(w, "  fact", &fact->base);
+        if (!fact) {
+            sim_fail(w, "a fact can't be read");
         }
+        trace_message(w, "  fact", &fact->base);
+        check_packing(w, &fact->base, bytes, facts->data + pos);
         pos += bytes;
     }
 }

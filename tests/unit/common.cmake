@@ -5,7 +5,7 @@ target_link_options(common_memory PRIVATE LINKER:--wrap=malloc LINKER:--wrap=cal
 baton_unit_test(common_words SOURCES unit/common_words.c LIBS baton_common)
 baton_unit_test(common_config SOURCES unit/common_config.c LIBS baton_config)
 baton_unit_test(common_units SOURCES unit/common_units.c LIBS baton_common)
-baton_unit_test(common_pack SOURCES unit/common_pack.c LIBS baton_common)
+baton_unit_test(common_pack SOURCES unit/common_pack.c unit/filling.c LIBS baton_common)
 baton_unit_test(common_path_name SOURCES unit/common_path_name.c LIBS baton_common)
 baton_unit_test(common_slab SOURCES unit/common_slab.c LIBS baton_common)
 baton_unit_test(common_huge SOURCES unit/common_huge.c LIBS baton_common)

@@ -1,3 +1,4 @@
+baton_unit_test(core_fact_pack SOURCES unit/core_fact_pack.c unit/filling.c LIBS baton_core)
 baton_unit_test(core_life SOURCES unit/core_life.c LIBS baton_core)
 baton_unit_test(core_states SOURCES unit/core_states.c LIBS baton_core)
 baton_unit_test(core_attach SOURCES unit/core_attach.c unit/core_bench.c LIBS baton_core)

@@ -1,0 +1,150 @@
+/* Facts on their way into the journal. Those that each task's life is made of are packed by hand,
+ * as pack would have them (the simulation compares each); all others, and what is rare in these, by
+ * pack. */
+#include "broker/core/evolve.h"
+
+#include "common/pack.h"
+
+#include <string.h>
+
+enum {
+    PART = 2,        /* wire type of what has a length */
+    FIELDS_MAX = 16, /* of a fact that is packed by hand, with those in it and in its result */
+};
+
+static inline size_t
+varint_bytes(uint64_t value)
+{
+    return (size_t)(63 - __builtin_clzll(value | 1)) / 7 + 1;
+}
+
+/* Of a field with a tag of one byte, as pack_number and pack_text write it. */
+static inline size_t
+number_bytes(uint64_t value)
+{
+    return value ? 1 + varint_bytes(value) : 0;
+}
+
+static inline size_t
+text_bytes(size_t bytes)
+{
+    return bytes ? 1 + varint_bytes(bytes) + bytes : 0;
+}
+
+/* Begins a message in field `field`; its length, below 0x80, is put in when it has ended. */
+static inline uint8_t *
+part_begin(uint8_t *p, unsigned field)
+{
+    return varint_put(p, field << 3 | PART) + 1;
+}
+
+static inline void
+part_end(uint8_t *begin, const uint8_t *end)
+{
+    begin[-1] = (uint8_t)(end - begin);
+}
+
+/* NULL: it has more than numbers, and is left to pack. */
+static uint8_t *
+put_result(uint8_t *p, const Baton__Result *r)
+{
+    if (r->summary[0] || r->document.len || r->exit_status || r->output_tail[0] || r->wait_for[0] ||
+        r->n_measures || r->base.n_unknown_fields) {
+        return NULL;
+    }
+    uint8_t *begin = p = part_begin(p, 2);
+    p = pack_number(p, 1, r->outcome);
+    p = pack_number(p, 6, r->output_bytes);
+    p = pack_number(p, 7, (uint64_t)r->retry_after_ms);
+    p = pack_number(p, 8, (uint64_t)r->runtime_ms);
+    part_end(begin, p);
+    return p;
+}
+
+/* … */
+static uint8_t *
+put_ended(uint8_t *p, const Baton__AttemptEnded *ended)
+{
+    p = pack_number(p, 1, ended->key);
+    p = ended->result ? put_result(p, ended->result) : p;
+    if (!p || ended->text[0] || ended->lost || ended->unclean || ended->undo_loss) {
+        return NULL;
+    }
+    p = pack_number(p, 3, ended->to);
+    p = pack_number(p, 4, ended->reason);
+    p = pack_number(p, 5, (uint64_t)ended->next_at);
+    return pack_number(p, 6, ended->counted);
+}
+
+static uint8_t *
+put_leased(uint8_t *p, const Baton__Leased *leased)
+{
+    p = pack_number(p, 1, leased->key);
+    p = pack_number(p, 2, leased->worker);
+    p = pack_number(p, 3, (uint64_t)leased->lease_ms);
+    p = pack_number(p, 4, leased->sessionless);
+    return pack_number(p, 100, (uint64_t)leased->waited_ms);
+}
+
+/* NULL: pack does it. */
+static uint8_t *
+put_what(uint8_t *p, const Baton__Fact *fact)
+{
+    switch ((unsigned)fact->what_case) {
+    case BATON__FACT__WHAT_LEASED:
+        return put_leased(p, fact->leased);
+    case BATON__FACT__WHAT_STARTED:
+        return pack_number(p, 1, fact->started->key);
+    case BATON__FACT__WHAT_ATTEMPT_ENDED:
+        return put_ended(p, fact->attempt_ended);
+    case BATON__FACT__WHAT_ARCHIVED:
+        return pack_number(p, 1, fact->archived->key);
+    default:
+        return NULL;
+    }
+}
+
+static uint8_t *
+put_head(uint8_t *p, const Baton__Fact *fact, size_t actor_bytes)
+{
+    return pack_text(pack_number(p, 1, (uint64_t)fact->at), 2, fact->actor, actor_bytes);
+}
+
+/* A description is longer than one byte of length says, so all lengths are known before. */
+static void
+pack_added(struct buf *facts, const Baton__Fact *fact, size_t actor_bytes)
+{
+    const Baton__Added *added = fact->added;
+    size_t bytes = text_bytes(added->spec.len) + number_bytes(added->parent) +
+                   number_bytes(added->depth);
+    size_t all = number_bytes((uint64_t)fact->at) + text_bytes(actor_bytes) + 1 +
+                 varint_bytes(bytes) + bytes;
+    uint8_t *p = varint_put(buf_reserve(facts, VARINT_BYTES_MAX + all), all);
+    p = put_head(p, fact, actor_bytes);
+    p = varint_put(varint_put(p, BATON__FACT__WHAT_ADDED << 3 | PART), bytes);
+    p = pack_text(p, 1, (const char *)added->spec.data, added->spec.len);
+    p = pack_number(p, 2, added->parent);
+    p = pack_number(p, 3, added->depth);
+    facts->bytes = (size_t)(p - facts->data);
+}
+
+void
+fact_pack(struct buf *facts, const Baton__Fact *fact)
+{
+    size_t actor_bytes = strlen(fact->actor);
+    if (fact->what_case == BATON__FACT__WHAT_ADDED) {
+        pack_added(facts, fact, actor_bytes);
+        return;
+    }
+    size_t begin = facts->bytes;
+    uint8_t *p = buf_reserve(facts, 1 + FIELDS_MAX * PACK_HEAD_BYTES_MAX + actor_bytes);
+    uint8_t *what = part_begin(put_head(p + 1, fact, actor_bytes), fact->what_case);
+    uint8_t *end = put_what(what, fact);
+    if (!end) {
+        pack_sized(facts, &fact->base);
+        return;
+    }
+    part_end(what, end);
+    facts->bytes = (size_t)(end - facts->data);
+    pack_length(facts, begin);
+}
