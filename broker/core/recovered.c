@@ -96,7 +96,7 @@ check_state(struct checkup *c, const struct task *task)
     }
     bool held_back = task->state == READY && queue_is_held_back(c->core, task);
     if (held_back && ((task->ext && (task->ext->line || task->ext->scout_line)) ||
-                      c->core->actors[task->actor]->held.slots[task->heap_pos - 1] != task->slot)) {
+                      heap_at(&c->core->actors[task->actor]->held, task->heap_pos) != task->slot)) {
         fail(c, "task %s is queued although its submitter is paused", task->id);
     }
     if (task->state == PARKED && park_is_over(c->core, task, task->ext->waits_for)) {

@@ -414,6 +414,8 @@ core_list(const struct core *core, struct core_request *request, const Baton__Li
 
 /* ---- status ---- */
 
+enum { EARLY = 64 }; /* of a queue's ready tasks: the oldest is among them */
+
 static Baton__RoleStatus *
 role_status(const struct core *core, struct core_request *request, uint32_t r)
 {
@@ -436,8 +438,9 @@ role_status(const struct core *core, struct core_request *request, uint32_t r)
                           counts->by_state[ABORTED] + counts->gone_failed;
         status->cancelled += counts->by_state[CANCELLED] + counts->gone_cancelled;
         const struct heap *heap = &core->projects[p]->queues[r].heap;
-        for (uint32_t i = 0; i < MIN(heap->n, 64u); i++) {
-            int64_t at = task_at(core, heap->slots[i])->ready_at;
+        uint32_t cursor = 0;
+        for (uint32_t i = 0, slot; i < EARLY && (slot = heap_walk(heap, &cursor)); i++) {
+            int64_t at = task_at(core, slot)->ready_at;
             if (!status->oldest_ready_at || at < status->oldest_ready_at) {
                 status->oldest_ready_at = at;
             }

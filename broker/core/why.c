@@ -462,8 +462,9 @@ count_ahead(const struct core *core, const struct task *task)
     uint32_t ahead = 0, looks = 0;
     for (uint32_t p = 1; p < core->n_projects; p++) {
         const struct heap *heap = &core->projects[p]->queues[task->role].heap;
-        for (uint32_t i = 0; i < heap->n && looks < LOOKS_MAX; i++, looks++) {
-            ahead += order_before(core, heap->slots[i], task->slot);
+        uint32_t cursor = 0;
+        for (uint32_t slot; looks < LOOKS_MAX && (slot = heap_walk(heap, &cursor)); looks++) {
+            ahead += order_before(core, slot, task->slot);
         }
     }
     return ahead;
