@@ -52,10 +52,8 @@ number_at(unsigned type, const void *at)
     case PROTOBUF_C_TYPE_ENUM:
     case PROTOBUF_C_TYPE_INT32:
         return (uint64_t)(int64_t) * (const int32_t *)at;
-    case PROTOBUF_C_TYPE_SINT32: {
-        int32_t value = *(const int32_t *)at;
-        return (uint32_t)value << 1 ^ (value < 0 ? UINT32_MAX : 0);
-    }
+    case PROTOBUF_C_TYPE_SINT32:
+        return pack_zigzag(*(const int32_t *)at);
     default:
         return *(const uint64_t *)at;
     }
@@ -236,6 +234,13 @@ pack_sized(struct buf *buf, const ProtobufCMessage *message)
         pack(buf, message);
         pack_length(buf, begin);
     }
+}
+
+void
+pack_field(struct buf *buf, unsigned number, const ProtobufCMessage *message)
+{
+    buf_add_varint(buf, number << 3 | SIZED);
+    pack_sized(buf, message);
 }
 
 uint8_t *

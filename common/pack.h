@@ -17,6 +17,8 @@ enum {
 void pack(struct buf *buf, const ProtobufCMessage *message);
 /* Appends its length, as a varint, and the packed message. */
 void pack_sized(struct buf *buf, const ProtobufCMessage *message);
+/* Appends a field of another message: this one with its length. */
+void pack_field(struct buf *buf, unsigned number, const ProtobufCMessage *message);
 /* The packed message in memory of its own and of just its size, malloced; never NULL. Made in
  * `room`, which is not soft and which the caller keeps for the next one. */
 uint8_t *pack_new(struct buf *room, const ProtobufCMessage *message, size_t *ret_bytes);
@@ -44,6 +46,13 @@ static inline uint8_t *
 pack_number(uint8_t *p, unsigned field, uint64_t value)
 {
     return value ? varint_put(varint_put(p, field << 3), value) : p;
+}
+
+/* A sint32 as a number. */
+static inline uint32_t
+pack_zigzag(int32_t value)
+{
+    return (uint32_t)value << 1 ^ (value < 0 ? UINT32_MAX : 0);
 }
 
 static inline uint8_t *

@@ -15,8 +15,8 @@
 /* A packed Result that says DONE and nothing else. */
 static const uint8_t result_done[] = {1 << 3, BATON__OUTCOME__OUTCOME_DONE};
 
-static Baton__AttemptRecord
-brief_record(const struct core *core, const struct task *task)
+Baton__AttemptRecord
+attempts_brief(const struct core *core, const struct task *task)
 {
     const struct course *course = task->course;
     Baton__AttemptRecord record = BATON__ATTEMPT_RECORD__INIT;
@@ -47,7 +47,7 @@ attempts_list(const struct core *core, const struct task *task, struct arena *ar
         *ret_n = task->ext ? task->ext->n_attempts : 0;
         return task->ext ? task->ext->attempts : NULL;
     }
-    Baton__AttemptRecord record = brief_record(core, task);
+    Baton__AttemptRecord record = attempts_brief(core, task);
     Baton__AttemptRecord **list = arena_alloc(arena, sizeof(Baton__AttemptRecord *));
     *list = arena_memdup(arena, &record, sizeof record);
     *ret_n = 1;
@@ -149,7 +149,7 @@ void
 attempts_unfold(struct core *core, struct task *task)
 {
     if (task->brief) {
-        Baton__AttemptRecord record = brief_record(core, task);
+        Baton__AttemptRecord record = attempts_brief(core, task);
         *record_add(core, task) = record;
         result_set(task, result_done, sizeof result_done);
         task->brief = false;

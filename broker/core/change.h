@@ -51,8 +51,14 @@ void event_project(struct core *core, struct core_out *out, int64_t at, unsigned
 void event_completed(struct core *core, struct core_out *out, int64_t at,
                      const struct project *project);
 
-/* Room for a record of the archive. */
-struct core_put *put_add(struct core_out *out, uint64_t key);
+/* A record of the archive: what was packed into out->records from `at` on. */
+void put_add(struct core_out *out, bool is_card, uint64_t key, size_t at);
+
+/* ---- record.c ---- */
+
+/* Appends the task's Baton__TaskRecord; the archive's says the worker's name too. */
+void task_record_pack(const struct core *core, const struct task *task, bool archived,
+                      struct buf *buf);
 
 /* ---- attempts.c: what attempts left behind ---- */
 
@@ -63,6 +69,8 @@ Baton__AttemptRecord **attempts_list(const struct core *core, const struct task 
                                      struct arena *arena, size_t *ret_n);
 const Baton__AttemptRecord *attempts_find(const struct core *core, const struct task *task,
                                           uint64_t token, struct arena *arena); /* NULL */
+/* The one of a task that is brief. */
+Baton__AttemptRecord attempts_brief(const struct core *core, const struct task *task);
 /* A snapshot's record of a task that is brief: what it says of attempts need not be kept. */
 bool attempts_are_brief(const Baton__TaskRecord *r);
 
@@ -79,8 +87,8 @@ void answers_fini(struct core *core);
 void snapshot_keep(struct core *core, struct task *task);
 /* … the card. */
 void snapshot_keep_card(struct core *core, struct card *card);
-void record_make(const struct core *core, const struct task *task, struct arena *arena,
-                 Baton__TaskRecord *ret);
+/* Borrows the resource's name. */
+void claim_message(const struct core *core, const struct claim *claim, Baton__Claim *ret);
 void core_link(struct core *core);
 
 #endif

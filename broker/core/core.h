@@ -74,11 +74,12 @@ struct core_out {
         char reason[256];
     } * stops;
     size_t n_stops, room_stops;
-    struct core_put { /* a record for the archive */
+    struct buf records; /* for the archive, one behind the other */
+    struct core_put {
         bool is_card;
-        uint64_t key;    /* of the task; number of the card */
-        uint8_t *record; /* malloced; whoever takes it sets this to NULL */
-        size_t bytes;
+        uint64_t key; /* of the task; number of the card */
+        size_t at;    /* where in `records` its record begins … */
+        size_t bytes; /* … and how long it is */
     } * puts;
     size_t n_puts, room_puts;
 };

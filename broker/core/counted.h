@@ -14,6 +14,8 @@ void measures_begin(struct task *task);
 void measures_take(struct core *core, struct task *task, Baton__Measure *const *said, size_t n,
                    struct core_out *out, int64_t at);
 const struct measure *measures_find(const struct task *task, const char *name); /* NULL */
+/* Borrows the texts. */
+void measure_message(const struct measure *measure, Baton__TaskMeasure *ret);
 Baton__TaskMeasure **measures_messages(const struct task_ext *ext, struct arena *arena,
                                        size_t *ret_n);
 bool measures_restore(struct task_ext *ext, Baton__TaskMeasure *const *messages, size_t n);
@@ -48,7 +50,8 @@ void budgets_record(const struct core *core, struct arena *arena,
 bool budgets_restore(struct core *core, const Baton__SnapshotChunk__Header *header);
 void budgets_link(struct core *core);
 bool budgets_are_right(struct core *core);
-Baton__BudgetHold **budget_holds_record(const struct run *run, struct arena *arena, size_t *ret_n);
+/* Borrows the name. */
+void budget_hold_message(const struct budget_hold *hold, Baton__BudgetHold *ret);
 bool budget_holds_restore(struct core *core, struct run *run, Baton__BudgetHold *const *records,
                           size_t n);
 void budgets_fini(struct core *core);

@@ -260,16 +260,15 @@ event_completed(struct core *core, struct core_out *out, int64_t at, const struc
     event_project(core, out, at, BATON__EVENT__KIND__COMPLETED, project, "", text);
 }
 
-struct core_put *
-put_add(struct core_out *out, uint64_t key)
+void
+put_add(struct core_out *out, bool is_card, uint64_t key, size_t at)
 {
     if (out->n_puts == out->room_puts) {
         out->room_puts = out->room_puts ? out->room_puts * 2 : 64;
         out->puts = xreallocarray(out->puts, out->room_puts, sizeof *out->puts);
     }
-    struct core_put *put = &out->puts[out->n_puts++];
-    *put = (struct core_put){.key = key};
-    return put;
+    out->puts[out->n_puts++] = (struct core_put){
+        .is_card = is_card, .key = key, .at = at, .bytes = out->records.bytes - at};
 }
 
 void
@@ -280,9 +279,7 @@ core_out_clear(struct core_out *out)
     out->n_facts = out->n_events = 0;
     out->first_seq = out->first_event = 0;
     out->n_stops = 0;
-    for (size_t i = 0; i < out->n_puts; i++) {
-        free(out->puts[i].record);
-    }
+    buf_clear(&out->records);
     out->n_puts = 0;
 }
 
@@ -292,6 +289,7 @@ core_out_fini(struct core_out *out)
     core_out_clear(out);
     buf_fini(&out->facts);
     buf_fini(&out->events);
+    buf_fini(&out->records);
     free(out->stops);
     free(out->puts);
     *out = (struct core_out){0};

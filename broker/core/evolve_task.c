@@ -224,16 +224,13 @@ count_gone(struct counts *counts, unsigned state)
 }
 
 static void
-put_record(struct core *core, const struct task *task, struct core_out *out)
+put_record(const struct core *core, const struct task *task, struct core_out *out)
 {
-    if (!out) {
-        return;
+    if (out) {
+        size_t at = out->records.bytes;
+        task_record_pack(core, task, true, &out->records);
+        put_add(out, false, task->key, at);
     }
-    Baton__TaskRecord record;
-    record_make(core, task, &core->scratch, &record);
-    record.worker_name = (char *)(uintptr_t)core_worker_name(core, task->course->worker);
-    struct core_put *put = put_add(out, task->key);
-    put->record = pack_new(&core->packing, &record.base, &put->bytes);
 }
 
 void

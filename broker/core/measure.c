@@ -103,20 +103,25 @@ measures_take(struct core *core, struct task *task, Baton__Measure *const *said,
     }
 }
 
+void
+measure_message(const struct measure *measure, Baton__TaskMeasure *ret)
+{
+    baton__task_measure__init(ret);
+    ret->name = measure->name;
+    ret->unit = measure->unit;
+    ret->value = measure->value;
+    ret->said = measure->said;
+    ret->before = measure->before;
+}
+
 Baton__TaskMeasure **
 measures_messages(const struct task_ext *ext, struct arena *arena, size_t *ret_n)
 {
     size_t n = ext->measures ? ext->measures->n : 0;
     Baton__TaskMeasure **messages = arena_alloc(arena, (n + 1) * sizeof(Baton__TaskMeasure *));
     for (size_t i = 0; i < n; i++) {
-        const struct measure *m = &ext->measures->list[i];
         messages[i] = arena_alloc(arena, sizeof(Baton__TaskMeasure));
-        baton__task_measure__init(messages[i]);
-        messages[i]->name = m->name;
-        messages[i]->unit = m->unit;
-        messages[i]->value = m->value;
-        messages[i]->said = m->said;
-        messages[i]->before = m->before;
+        measure_message(&ext->measures->list[i], messages[i]);
     }
     *ret_n = n;
     return messages;

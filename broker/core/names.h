@@ -102,10 +102,9 @@ extern const struct course course_none;
 extern const struct edges edges_none;
 struct run *run_new(struct core *core);              /* zeroed */
 void run_free(struct core *core, struct task *task); /* the task's, if it has one */
-/* The whole description: as a message, and packed as it was when it was set. */
+/* The whole description: as a message, and appended, packed as it was when it was set. */
 Baton__Spec *task_unpack(const struct core *core, const struct task *task, struct arena *arena);
-ProtobufCBinaryData task_spec_whole(const struct core *core, const struct task *task,
-                                    struct arena *arena);
+void task_spec_pack(const struct core *core, const struct task *task, struct buf *buf);
 const char *task_project(const struct core *core, const struct task *task);
 void set_text(char **text, const char *to); /* "" and NULL: none */
 

@@ -7,7 +7,6 @@
 
 #include "common/alloc.h"
 #include "common/pack.h"
-#include "common/unpack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,115 +19,26 @@ text(const char *s)
     return (char *)(uintptr_t)(s ? s : "");
 }
 
-static Baton__Claim *
-claim_message(const struct core *core, const struct claim *claim, struct arena *arena)
-{
-    Baton__Claim *message = arena_alloc(arena, sizeof *message);
-    baton__claim__init(message);
-    message->name = core->resources[claim->resource]->name;
-    message->amount = claim->amount;
-    message->shared = claim->shared;
-    return message;
-}
-
-static void
-record_ext(const struct core *core, const struct task_ext *ext, struct arena *arena,
-           Baton__TaskRecord *record)
-{
-    record->reason_text = text(ext->reason_text);
-    record->progress = ext->progress;
-    record->risk_told = ext->risk_told;
-    record->late_told = ext->late_told;
-    record->review_at = ext->review_at;
-    record->review_due = ext->review_due;
-    record->review_told = ext->review_told;
-    record->escalated = ext->escalated;
-    record->yields = ext->n_yields;
-    record->progress_text = text(ext->progress_text);
-    record->progress_at = ext->progress_at;
-    record->next_update_at = ext->next_update_at;
-    record->taken = arena_alloc(arena, (ext->n_claims + 1) * sizeof *record->taken);
-    for (uint32_t i = 0; i < ext->n_claims; i++) {
-        if (ext->claims[i].taken) {
-            record->taken[record->n_taken++] = claim_message(core, &ext->claims[i], arena);
-        }
-    }
-    record->measures = measures_messages(ext, arena, &record->n_measures);
-    record->orphans = ext->orphans;
-    record->n_orphans = ext->n_orphans;
-    record->aborted_by = ext->aborted_by;
-    record->parent = ext->parent;
-    record->root = ext->root;
-    record->depth = ext->depth;
-    record->n_children = ext->n_children;
-    record->n_descendants = ext->n_descendants;
-    record->cancel_grace_ms = ext->cancel_grace_ms;
-    record->waits_for = text(ext->waits_for);
-    record->note = text(ext->note);
-    record->rework = ext->rework;
-    record->after_since = ext->after_since;
-}
-
 void
-record_make(const struct core *core, const struct task *task, struct arena *arena,
-            Baton__TaskRecord *ret)
+claim_message(const struct core *core, const struct claim *claim, Baton__Claim *ret)
 {
-    baton__task_record__init(ret);
-    ret->key = task->key;
-    ret->spec = task_spec_whole(core, task, arena);
-    ret->state = (Baton__TaskState)task->state;
-    ret->reason = (Baton__Reason)task->reason;
-    ret->attempt = task->course->attempt;
-    ret->failures = task->course->failures;
-    ret->losses = task->course->losses;
-    ret->worker = task->course->worker ? core->workers[task->course->worker]->number : 0;
-    ret->token = task->course->token;
-    ret->created_at = task->created_at;
-    ret->anchor = task->anchor;
-    ret->ready_at = task->ready_at;
-    ret->started_at = task->course->started_at;
-    ret->ended_at = task->course->ended_at;
-    ret->next_at = task->timed ? task->course->next_at : 0;
-    ret->backoff = task->backoff;
-    ret->held = task->held;
-    ret->actor = text(actor_name(core, task->actor));
-    if (task->course->run) {
-        ret->lease_ms = task->course->run->lease_ms;
-        ret->sessionless = task->course->run->sessionless;
-        ret->stalled = task->course->run->stalled;
-        ret->holds = budget_holds_record(task->course->run, arena, &ret->n_holds);
-    }
-    if (task->ext) {
-        record_ext(core, task->ext, arena, ret);
-    }
-    size_t bytes;
-    const uint8_t *result = attempts_result(task, &bytes);
-    if (result) {
-        ret->result = unpack_own(arena, &baton__result__descriptor, bytes, result);
-        CHECK(ret->result);
-    }
-    ret->attempts = attempts_list(core, task, arena, &ret->n_attempts);
-}
-
-/* Appends one field of a SnapshotChunk: a message with a length. */
-static void
-chunk_add(struct buf *chunk, unsigned field, const ProtobufCMessage *message)
-{
-    buf_add_varint(chunk, field << 3 | 2);
-    pack_sized(chunk, message);
+    baton__claim__init(ret);
+    ret->name = core->resources[claim->resource]->name;
+    ret->amount = claim->amount;
+    ret->shared = claim->shared;
 }
 
 enum { FIELD_HEADER = 1, FIELD_TASK = 2, FIELD_TOMBSTONE = 3, FIELD_ANSWER = 4, FIELD_CARD = 5 };
 
+/* Behind its tag, as pack_field would. */
 static void
 chunk_add_task(const struct core *core, struct buf *chunk, const struct task *task)
 {
-    struct arena arena;
-    arena_init(&arena);
-    Baton__TaskRecord record;
-    record_make(core, task, &arena, &record);
-    chunk_add(chunk, FIELD_TASK, &record.base);
-    arena_fini(&arena);
+    buf_add_varint(chunk, FIELD_TASK << 3 | 2);
+    buf_reserve(chunk, 1);
+    size_t begin = chunk->bytes++;
+    task_record_pack(core, task, false, chunk);
+    pack_length(chunk, begin);
 }
 
 void
@@ -149,7 +59,7 @@ chunk_add_card(const struct snapshot_run *run, struct buf *chunk, struct card *c
 {
     if (card->aside != run->side) {
         card->aside = run->side;
-        chunk_add(chunk, FIELD_CARD, &card->message->base);
+        pack_field(chunk, FIELD_CARD, &card->message->base);
     }
 }
 
@@ -251,7 +161,9 @@ header_lingers(const struct core *core, struct arena *arena, Baton__SnapshotChun
         record->until = linger->until;
         record->claims = arena_alloc(arena, linger->n_claims * sizeof *record->claims);
         for (uint32_t i = 0; i < linger->n_claims; i++) {
-            record->claims[record->n_claims++] = claim_message(core, &linger->claims[i], arena);
+            Baton__Claim *claim = arena_alloc(arena, sizeof *claim);
+            claim_message(core, &linger->claims[i], claim);
+            record->claims[record->n_claims++] = claim;
         }
         header->lingers[header->n_lingers++] = record;
     }
@@ -337,7 +249,7 @@ chunk_add_header(const struct core *core, struct buf *chunk)
     header_closed(core, &arena, &header);
     metrics_record(core, &arena, &header);
     budgets_record(core, &arena, &header);
-    chunk_add(chunk, FIELD_HEADER, &header.base);
+    pack_field(chunk, FIELD_HEADER, &header.base);
     for (const struct answer *answer = core->oldest; answer; answer = answer->newer) {
         Baton__SnapshotChunk__Answer record;
         baton__snapshot_chunk__answer__init(&record);
@@ -347,7 +259,7 @@ chunk_add_header(const struct core *core, struct buf *chunk)
         record.reply.data = answer->reply;
         record.reply.len = answer->bytes;
         record.at = answer->at;
-        chunk_add(chunk, FIELD_ANSWER, &record.base);
+        pack_field(chunk, FIELD_ANSWER, &record.base);
     }
     arena_fini(&arena);
 }
@@ -361,7 +273,7 @@ chunk_add_tombstone(struct buf *chunk, const struct tombstone *tombstone)
     record.hash_lo = tombstone->hash_lo;
     record.key = tombstone->key;
     record.state = (Baton__TaskState)tombstone->state;
-    chunk_add(chunk, FIELD_TOMBSTONE, &record.base);
+    pack_field(chunk, FIELD_TOMBSTONE, &record.base);
 }
 
 void
@@ -440,7 +352,7 @@ core_digest(struct core *core)
     XXH3_64bits_update(state, chunk.data, chunk.bytes);
     for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
         buf_clear(&chunk);
-        chunk_add(&chunk, FIELD_CARD, &board_at(core, slot)->message->base);
+        pack_field(&chunk, FIELD_CARD, &board_at(core, slot)->message->base);
         XXH3_64bits_update(state, chunk.data, chunk.bytes);
     }
     for (uint32_t i = 0; i < core->n_tombstones; i++) {

@@ -3,6 +3,7 @@
 #include "broker/core/board/board.h"
 
 #include "common/alloc.h"
+#include "common/pack.h"
 #include "common/unpack.h"
 
 #include <stdlib.h>
@@ -347,32 +348,22 @@ task_unpack(const struct core *core, const struct task *task, struct arena *aren
     return spec;
 }
 
-static uint8_t *
-put_text(uint8_t *p, uint8_t tag, const char *text)
+void
+task_spec_pack(const struct core *core, const struct task *task, struct buf *buf)
 {
-    size_t bytes = strlen(text);
-    if (bytes) {
-        *p++ = tag;
-        p = varint_put(p, bytes);
-        memcpy(p, text, bytes);
-    }
-    return p + bytes;
-}
-
-ProtobufCBinaryData
-task_spec_whole(const struct core *core, const struct task *task, struct arena *arena)
-{
-    enum { HEAD_BYTES_MAX = 3 * (1 + VARINT_BYTES_MAX) };
+    enum { HEADS = 3 };
     const char *project = task_project(core, task);
     const char *role = task_role(task);
-    size_t room = HEAD_BYTES_MAX + strlen(task->id) + strlen(project) + strlen(role) +
-                  task->spec_bytes;
-    uint8_t *data = arena_alloc(arena, room);
-    uint8_t *p = put_text(data, SPEC_ID, task->id);
-    p = put_text(p, SPEC_PROJECT, project);
-    p = put_text(p, SPEC_ROLE, role);
+    size_t id_bytes = strlen(task->id);
+    size_t project_bytes = strlen(project);
+    size_t role_bytes = strlen(role);
+    uint8_t *p = buf_reserve(buf, HEADS * PACK_HEAD_BYTES_MAX + id_bytes + project_bytes +
+                                      role_bytes + task->spec_bytes);
+    p = pack_text(p, SPEC_ID >> 3, task->id, id_bytes);
+    p = pack_text(p, SPEC_PROJECT >> 3, project, project_bytes);
+    p = pack_text(p, SPEC_ROLE >> 3, role, role_bytes);
     memcpy(p, task_spec(task), task->spec_bytes);
-    return (ProtobufCBinaryData){.data = data, .len = (size_t)(p - data) + task->spec_bytes};
+    buf->bytes = (size_t)(p - buf->data) + task->spec_bytes;
 }
 
 const char *

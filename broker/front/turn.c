@@ -29,6 +29,17 @@ queue_stops(struct front *front)
     }
 }
 
+/* What was packed in the turn, and new room. */
+static uint8_t *
+take_bytes(struct buf *buf, size_t *ret_bytes)
+{
+    uint8_t *data = buf->data;
+    *ret_bytes = buf->bytes;
+    *buf = (struct buf){0};
+    buf_reserve(buf, MIN(*ret_bytes, (size_t)ROOM_KEPT));
+    return data;
+}
+
 static void
 take_puts(struct front *front, struct store_batch *batch)
 {
@@ -42,10 +53,10 @@ take_puts(struct front *front, struct store_batch *batch)
         batch->puts[i] = (struct store_put){.archive = out->puts[i].is_card ? STORE_CARDS
                                                                             : STORE_TASKS,
                                             .key = out->puts[i].key,
-                                            .record = out->puts[i].record,
+                                            .at = out->puts[i].at,
                                             .bytes = out->puts[i].bytes};
-        out->puts[i].record = NULL;
     }
+    batch->records = take_bytes(&out->records, &batch->records_bytes);
     for (size_t i = 0; i < front->n_purges; i++) {
         batch->puts[batch->n_puts++] = (struct store_put){.archive = front->purges[i].archive,
                                                           .key = front->purges[i].key};
@@ -62,10 +73,7 @@ take_facts(struct front *front, struct store_batch *batch)
     }
     batch->seq = out->first_seq;
     batch->n_facts = out->n_facts;
-    batch->facts = out->facts.data;
-    batch->facts_bytes = out->facts.bytes;
-    out->facts = (struct buf){0};
-    buf_reserve(&out->facts, MIN(batch->facts_bytes, (size_t)ROOM_KEPT));
+    batch->facts = take_bytes(&out->facts, &batch->facts_bytes);
     front->seq_handed = out->first_seq + out->n_facts - 1;
 }
 

@@ -42,23 +42,25 @@ archive_delete(struct store *store, const struct store_put *put)
 }
 
 static int
-archive_write(struct store *store, enum statement which, const struct store_put *put)
+archive_write(struct store *store, enum statement which, const uint8_t *record,
+              const struct store_put *put)
 {
     sqlite3_stmt *write = archive_statement(store, put->archive, which);
-    uint64_t crc = crc_keyed(archive_letter(put->archive), put->key, put->record, put->bytes);
+    uint64_t crc = crc_keyed(archive_letter(put->archive), put->key, record, put->bytes);
     int rc = sqlite3_bind_int64(write, 1, (int64_t)put->key);
     rc = rc ? rc : sqlite3_bind_int64(write, 2, (int64_t)crc);
-    rc = rc ? rc : sqlite3_bind_blob64(write, 3, put->record, put->bytes, SQLITE_STATIC);
+    rc = rc ? rc : sqlite3_bind_blob64(write, 3, record, put->bytes, SQLITE_STATIC);
     return rc ? rc : schema_run(write);
 }
 
 int
-archive_put(struct store *store, const struct store_put *put)
+archive_put(struct store *store, const uint8_t *records, const struct store_put *put)
 {
-    if (!put->record) {
+    if (put->bytes == 0) {
         return archive_delete(store, put);
     }
-    int rc = archive_write(store, SQL_ARCHIVE_INSERT, put);
+    const uint8_t *record = records + put->at;
+    int rc = archive_write(store, SQL_ARCHIVE_INSERT, record, put);
     if (rc) {
         return rc;
     }
@@ -66,7 +68,7 @@ archive_put(struct store *store, const struct store_put *put)
         count(store, put, 1);
         return SQLITE_OK;
     }
-    return archive_write(store, SQL_ARCHIVE_UPDATE, put);
+    return archive_write(store, SQL_ARCHIVE_UPDATE, record, put);
 }
 
 /* Adds the row; false when it does not match its checksum. */

@@ -7,10 +7,8 @@
 size_t
 batch_bytes(const struct store_batch *batch)
 {
-    size_t bytes = sizeof(struct entry) + batch->facts_bytes;
-    for (size_t i = 0; i < batch->n_puts; i++) {
-        bytes += sizeof(struct store_put) + batch->puts[i].bytes;
-    }
+    size_t bytes = sizeof(struct entry) + batch->facts_bytes + batch->records_bytes +
+                   batch->n_puts * sizeof(struct store_put);
     for (size_t i = 0; i < batch->n_chunks; i++) {
         bytes += sizeof(struct store_chunk) + batch->chunks[i].bytes;
     }
@@ -21,9 +19,7 @@ void
 batch_fini(struct store_batch *batch)
 {
     free(batch->facts);
-    for (size_t i = 0; i < batch->n_puts; i++) {
-        free(batch->puts[i].record);
-    }
+    free(batch->records);
     free(batch->puts);
     for (size_t i = 0; i < batch->n_chunks; i++) {
         free(batch->chunks[i].data);
@@ -145,7 +141,7 @@ write_batch(struct store *store, const struct store_batch *batch)
     int rc = batch->n_facts ? write_facts(store, batch) : SQLITE_OK;
     uint64_t archived = store->archived;
     for (size_t i = 0; !rc && i < batch->n_puts; i++) {
-        rc = archive_put(store, &batch->puts[i]);
+        rc = archive_put(store, batch->records, &batch->puts[i]);
     }
     if (!rc && archived != store->archived) {
         rc = meta_set(store, META_ARCHIVED, store->archived);

@@ -291,7 +291,8 @@ sqlite3_stmt *archive_statement(const struct store *store, enum store_archive ar
                                 enum statement which);
 /* What begins the bytes of a record's checksum. */
 char archive_letter(enum store_archive archive);
-int archive_put(struct store *store, const struct store_put *put) MUST_CHECK;
+int archive_put(struct store *store, const uint8_t *records,
+                const struct store_put *put) MUST_CHECK;
 void archive_answer(struct store *store, const struct question *question,
                     struct store_answer *answer);
 

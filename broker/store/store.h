@@ -94,9 +94,9 @@ enum store_archive { STORE_TASKS, STORE_CARDS };
 
 struct store_put {
     enum store_archive archive;
-    uint64_t key;    /* at most INT64_MAX */
-    uint8_t *record; /* malloced; the store takes it; NULL: the key's record is deleted */
-    size_t bytes;
+    uint64_t key; /* at most INT64_MAX */
+    size_t at;    /* where in the batch's `records` its record begins … */
+    size_t bytes; /* … and how long it is; 0: the key's record is deleted */
 };
 
 struct store_chunk {
@@ -110,6 +110,8 @@ struct store_batch {
     uint32_t n_facts;
     uint8_t *facts; /* malloced; the store takes it */
     size_t facts_bytes;
+    uint8_t *records; /* malloced; the store takes it */
+    size_t records_bytes;
     struct store_put *puts; /* malloced array; the store takes it */
     size_t n_puts;
     struct store_chunk *chunks; /* malloced array; more of the snapshot being written */

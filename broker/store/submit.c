@@ -18,7 +18,9 @@ check_batch(struct store *store, const struct store_batch *batch)
         store->may_jump = false;
     }
     for (size_t i = 0; i < batch->n_puts; i++) {
-        CHECK(batch->puts[i].key <= INT64_MAX);
+        const struct store_put *put = &batch->puts[i];
+        CHECK(put->key <= INT64_MAX && put->at <= batch->records_bytes &&
+              put->bytes <= batch->records_bytes - put->at);
     }
     store->snapshot_begun = store->snapshot_begun || batch->snapshot_begin;
     CHECK(store->snapshot_begun || (!batch->n_chunks && !batch->snapshot_end));

@@ -164,10 +164,11 @@ check_records(struct world *world)
 {
     for (size_t i = 0; i < world->out.n_puts; i++) {
         const struct core_put *put = &world->out.puts[i];
+        const uint8_t *record = world->out.records.data + put->at;
         Baton__TaskView view = BATON__TASK_VIEW__INIT;
         CHECK(put->is_card
-                  ? core_card_record(&world->arena, put->record, put->bytes) != NULL
-                  : core_view_record(world->core, &world->arena, put->record, put->bytes, &view));
+                  ? core_card_record(&world->arena, record, put->bytes) != NULL
+                  : core_view_record(world->core, &world->arena, record, put->bytes, &view));
     }
 }
 

@@ -346,7 +346,7 @@ board_check_due(struct world *w)
 /* A card leaves the board for the archive: of those that have ended, and are too many, the oldest.
  */
 void
-board_take_put(struct world *w, struct core_put *put)
+board_take_put(struct world *w, const struct core_put *put, const uint8_t *data)
 {
     struct model *m = w->m;
     struct m_card *card = model_card(m, put->key);
@@ -366,7 +366,7 @@ board_take_put(struct world *w, struct core_put *put)
     if (n_ended <= m->config.hot_cards_max) {
         sim_fail(w, "card %llu goes to the archive too early", (unsigned long long)put->key);
     }
-    const Baton__Card *record = core_card_record(&w->arena, put->record, put->bytes);
+    const Baton__Card *record = core_card_record(&w->arena, data, put->bytes);
     if (!record || record->number != card->number || record->state != card->state ||
         record->kind != card->kind) {
         sim_fail(w, "the record of card %llu for the archive is not what it was",
@@ -374,8 +374,6 @@ board_take_put(struct world *w, struct core_put *put)
     }
     m->n_cards--;
     memmove(card, card + 1, (size_t)(&m->cards[m->n_cards] - card) * sizeof *card);
-    free(put->record);
-    put->record = NULL;
 }
 
 /* The whole board, as a client reads it: no ended card is on it that the archive was given. */

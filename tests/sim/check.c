@@ -318,7 +318,7 @@ remember_event(struct world *w, uint64_t number, const uint8_t *data, size_t byt
     w->event_hash[number] = XXH3_64bits(data, bytes);
 }
 
-/* Whatever way the core packs an event or a fact: it is as protobuf-c would pack it. */
+/* Whatever way the core packs a message: it is as protobuf-c would pack it. */
 static void
 check_packing(struct world *w, const ProtobufCMessage *message, size_t bytes, const uint8_t *data)
 {
@@ -465,7 +465,21 @@ has_live_dependent(const struct model *m, int t)
 }
 
 static void
-take_put(struct world *w, struct core_put *put)
+check_record_packing(struct world *w, const uint8_t *data, size_t bytes)
+{
+    Baton__TaskRecord *record = baton__task_record__unpack(&w->arena.pb, bytes, data);
+    Baton__Spec *spec = record
+                            ? baton__spec__unpack(&w->arena.pb, record->spec.len, record->spec.data)
+                            : NULL;
+    if (!spec) {
+        sim_fail(w, "a task's record can't be read");
+    }
+    check_packing(w, &record->base, bytes, data);
+    check_packing(w, &spec->base, record->spec.len, record->spec.data);
+}
+
+static void
+take_put(struct world *w, const struct core_put *put, const uint8_t *data)
 {
     struct model *m = w->m;
     int t = 0;
@@ -487,14 +501,31 @@ take_put(struct world *w, struct core_put *put)
         sim_fail(w, "%s goes to the archive too early", name_of(w, t));
     }
     Baton__TaskView view;
-    if (!core_view_record(w->core, &w->arena, put->record, put->bytes, &view) ||
+    check_record_packing(w, data, put->bytes);
+    if (!core_view_record(w->core, &w->arena, data, put->bytes, &view) ||
         (int)view.state != m->state[t] || view.key != put->key) {
         sim_fail(w, "the record of %s for the archive is not what it was", name_of(w, t));
     }
     m->task[t].archived = true;
     m->order_valid = false;
-    free(put->record);
-    put->record = NULL;
+}
+
+void
+check_chunk(struct world *w, const struct buf *chunk)
+{
+    enum { TASK = 2 << 3 | 2 };
+    size_t pos = 0;
+    while (pos < chunk->bytes) {
+        uint64_t tag, bytes;
+        if (!varint_read(chunk->data, chunk->bytes, &pos, &tag) ||
+            !varint_read(chunk->data, chunk->bytes, &pos, &bytes) || bytes > chunk->bytes - pos) {
+            sim_fail(w, "a chunk of a snapshot can't be read");
+        }
+        if (tag == TASK) {
+            check_record_packing(w, chunk->data + pos, bytes);
+        }
+        pos += bytes;
+    }
 }
 
 /* ---- tasks ---- */
@@ -777,8 +808,8 @@ check_step(struct world *w)
     signal_check(w);
     check_projects(w);
     for (size_t i = 0; i < w->out.n_puts; i++) {
-        struct core_put *put = &w->out.puts[i];
-        (put->is_card ? board_take_put : take_put)(w, put);
+        const struct core_put *put = &w->out.puts[i];
+        (put->is_card ? board_take_put : take_put)(w, put, w->out.records.data + put->at);
     }
     if (w->ticked) {
         check_due(w);

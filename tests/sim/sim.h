@@ -202,7 +202,7 @@ void board_take_event(struct world *w, const Baton__Event *e);
 /* After a tick: no clock is due any more. When the next one rings. */
 int64_t board_check_due(struct world *w);
 void board_check(struct world *w);
-void board_take_put(struct world *w, struct core_put *put);
+void board_take_put(struct world *w, const struct core_put *put, const uint8_t *data);
 /* Room for one more card in the model. False: there is none. */
 bool board_make_room(struct model *m);
 Baton__Code board_post(struct world *w, Baton__Post *message, Baton__Posted *ret, codes expected);
@@ -288,6 +288,8 @@ void handoff_check_given_to_role(struct world *w, int t, const Baton__Assignment
 /* ---- check.c ---- */
 /* Takes in the events that came out and compares all tasks that changed. */
 void check_step(struct world *w);
+/* A chunk of a snapshot: is each record packed as it should be? */
+void check_chunk(struct world *w, const struct buf *chunk);
 void check_all(struct world *w);
 void check_code(struct world *w, codes expected, Baton__Code code);
 /* A refused request left nothing behind. */

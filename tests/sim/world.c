@@ -310,6 +310,7 @@ world_snapshot(struct world *w, uint32_t max_tasks)
     }
     struct buf chunk = {0};
     bool more = core_snapshot_step(w->core, max_tasks, &chunk);
+    check_chunk(w, &chunk);
     w->pending.chunk = xmemdup(chunk.data ? chunk.data : (const uint8_t *)"", chunk.bytes);
     w->pending.chunk_bytes = chunk.bytes;
     buf_fini(&chunk);
@@ -374,15 +375,6 @@ recover(struct world *w, size_t kept, bool from_snapshot, struct core_out *out)
 }
 
 static void
-out_drop_puts(struct core_out *out)
-{
-    for (size_t i = 0; i < out->n_puts; i++) {
-        free(out->puts[i].record);
-        out->puts[i].record = NULL;
-    }
-}
-
-static void
 compare_recoveries(struct world *w, struct core *core, size_t kept, bool nothing_lost,
                    uint64_t live_digest)
 {
@@ -402,7 +394,6 @@ compare_recoveries(struct world *w, struct core *core, size_t kept, bool nothing
             sim_fail(w, "snapshot and replay differ from a replay from empty");
         }
         check_replayed_events(w, other, &out);
-        out_drop_puts(&out);
         core_out_fini(&out);
         core_free(other);
     }

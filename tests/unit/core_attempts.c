@@ -169,8 +169,7 @@ test_the_archive_has_it_too(void **unused)
     core_tick(b.core, &b.request);
     assert_int_equal(b.out.n_puts, 1);
     Baton__TaskView view;
-    assert_true(
-        core_view_record(b.core, &b.arena, b.out.puts[0].record, b.out.puts[0].bytes, &view));
+    assert_true(core_view_record(b.core, &b.arena, b.out.records.data, b.out.puts[0].bytes, &view));
     assert_int_equal(view.n_attempts, 1);
     check_first_attempt(&view, first);
     assert_int_equal(view.result->outcome, BATON__OUTCOME__OUTCOME_DONE);

@@ -171,12 +171,13 @@ void
 help_add_put(struct store_batch *batch, uint64_t key, size_t bytes)
 {
     batch->puts = xreallocarray(batch->puts, batch->n_puts + 1, sizeof(*batch->puts));
-    struct store_put put = {.key = key, .bytes = bytes};
+    batch->puts[batch->n_puts++] = (struct store_put){
+        .key = key, .at = batch->records_bytes, .bytes = bytes};
     if (bytes) {
-        put.record = xmalloc(bytes);
-        fill(put.record, bytes, key);
+        batch->records = xrealloc(batch->records, batch->records_bytes + bytes);
+        fill(batch->records + batch->records_bytes, bytes, key);
+        batch->records_bytes += bytes;
     }
-    batch->puts[batch->n_puts++] = put;
 }
 
 void

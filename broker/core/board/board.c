@@ -494,9 +494,9 @@ evolve_card_gone(struct core *core, const Baton__Fact *fact, struct core_out *ou
     snapshot_keep_card(core, card);
     Baton__Card *message = message_copy(card->message, &core->scratch);
     if (card_has_ended(message) && out) {
-        struct core_put *put = put_add(out, message->number);
-        put->is_card = true;
-        put->record = pack_new(&core->packing, &message->base, &put->bytes);
+        size_t at = out->records.bytes;
+        pack(&out->records, &message->base);
+        put_add(out, true, message->number, at);
     }
     weigh(core, message, -1);
     card_free(core, card);

@@ -77,21 +77,15 @@ budgets_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
     return true;
 }
 
-Baton__BudgetHold **
-budget_holds_record(const struct run *run, struct arena *arena, size_t *ret_n)
+void
+budget_hold_message(const struct budget_hold *hold, Baton__BudgetHold *ret)
 {
-    Baton__BudgetHold **holds = arena_alloc(arena, (run->n_holds + 1) * sizeof *holds);
-    for (uint32_t i = 0; i < run->n_holds; i++) {
-        holds[i] = arena_alloc(arena, sizeof **holds);
-        baton__budget_hold__init(holds[i]);
-        holds[i]->number = run->holds[i].number;
-        holds[i]->name = run->holds[i].name;
-        holds[i]->left = run->holds[i].left;
-        holds[i]->counted = run->holds[i].counted;
-        holds[i]->since = run->holds[i].since;
-    }
-    *ret_n = run->n_holds;
-    return holds;
+    baton__budget_hold__init(ret);
+    ret->number = hold->number;
+    ret->name = (char *)(uintptr_t)hold->name; /* packing does not write through it */
+    ret->left = hold->left;
+    ret->counted = hold->counted;
+    ret->since = hold->since;
 }
 
 bool
