@@ -105,28 +105,40 @@ result_set(struct task *task, const uint8_t *packed, size_t bytes)
     task->ext->result_bytes = (uint32_t)bytes;
 }
 
-/* Whose first attempt ends as done, with this packed result and no words of the broker's. */
+enum { RESULT_FIELDS = 10 };
+
+/* result_done is what it would be packed. */
 static bool
-may_be_brief(const struct task *task, const Baton__AttemptEnded *ended, const struct buf *result)
+says_done(const Baton__Result *r)
 {
-    return ended->to == (Baton__TaskState)DONE && result->bytes == sizeof result_done &&
-           memcmp(result->data, result_done, sizeof result_done) == 0 && !ended->text[0] &&
+    CHECK(baton__result__descriptor.n_fields == RESULT_FIELDS); /* all of them are looked at */
+    return r->outcome == BATON__OUTCOME__OUTCOME_DONE && !r->summary[0] && !r->document.len &&
+           !r->exit_status && !r->output_tail[0] && !r->output_bytes && !r->retry_after_ms &&
+           !r->runtime_ms && !r->wait_for[0] && !r->n_measures && !r->base.n_unknown_fields;
+}
+
+/* Whose first attempt ends as done, with no word more, of the broker's neither. */
+static bool
+may_be_brief(const struct task *task, const Baton__AttemptEnded *ended)
+{
+    return ended->to == (Baton__TaskState)DONE && ended->result && says_done(ended->result) &&
+           !ended->text[0] &&
            (!task->ext || (task->ext->n_attempts == 0 && !task->ext->reason_text));
 }
 
 void
 attempts_end(struct core *core, struct task *task, const Baton__AttemptEnded *ended, int64_t at)
 {
+    if (may_be_brief(task, ended)) {
+        task->brief = true;
+        return;
+    }
     const Baton__Result *result = ended->result;
     struct buf *packed = &core->packing;
     buf_clear(packed);
     if (result) {
         buf_reserve(packed, PACK_ROOM);
         pack(packed, &result->base);
-    }
-    if (may_be_brief(task, ended, packed)) {
-        task->brief = true;
-        return;
     }
     Baton__AttemptRecord *record = record_latest(core, task);
     record->number = task->course->attempt;

@@ -180,6 +180,7 @@ emit_attempt_ended(struct core *core, struct core_request *request, const struct
     Baton__Fact fact = BATON__FACT__INIT;
     fact.what_case = BATON__FACT__WHAT_ATTEMPT_ENDED;
     fact.attempt_ended = &ended;
+    core->latest_slot = task->slot;
     emit(core, request, &fact);
     if (ending->to == (Baton__TaskState)DONE && core->board.n_unanswered) {
         handoffs_accept(core, request, task);

@@ -110,7 +110,9 @@ evolve(struct core *core, const Baton__Fact *fact, uint64_t seq, struct core_out
     default:
         CHECK(!"a fact of this kind is not known");
     }
-    arena_reset(&core->scratch);
+    if (core->scratch.used > 0) {
+        arena_reset(&core->scratch);
+    }
 }
 
 /* ---- the live path ---- */
@@ -165,7 +167,7 @@ uint64_t
 emit(struct core *core, struct core_request *request, Baton__Fact *fact)
 {
     uint64_t seq = append(core, request, fact);
-    if (!core->settles_later) {
+    if (core->n_settle > 0 && !core->settles_later) {
         settle(core, request);
     }
     return seq;

@@ -233,6 +233,7 @@ struct core {
     struct slotset by_id;
     struct index64 by_key;
     struct index64 by_token;
+    uint32_t latest_slot; /* whose fact is at hand; 0: not known */
     struct heap timers;
     uint32_t ended_first,
         ended_last; /* terminal, without live dependents, by time of becoming so */

@@ -25,6 +25,7 @@ emit_started(struct core *core, struct core_request *request, const struct task 
     Baton__Fact fact = BATON__FACT__INIT;
     fact.what_case = BATON__FACT__WHAT_STARTED;
     fact.started = &started;
+    core->latest_slot = task->slot;
     emit(core, request, &fact);
     if (task->urgent) {
         incident_started(core, request, task);

@@ -108,7 +108,11 @@ task_find(const struct core *core, uint32_t project, const char *id)
 struct task *
 task_by_key(const struct core *core, uint64_t key)
 {
-    uint32_t slot = index64_get(&core->by_key, key);
+    uint32_t slot = core->latest_slot;
+    if (slot && task_at(core, slot)->key == key) {
+        return task_at(core, slot);
+    }
+    slot = index64_get(&core->by_key, key);
     return slot ? task_at(core, slot) : NULL;
 }
 
@@ -275,6 +279,7 @@ task_free(struct core *core, struct task *task)
     edges_free(core, task);
     course_free(core, task);
     uint32_t slot = task->slot;
+    core->latest_slot = core->latest_slot == slot ? 0 : core->latest_slot;
     *task = (struct task){.next = core->free_slot};
     core->free_slot = slot;
 }

@@ -251,6 +251,7 @@ tick_archive(struct core *core, struct core_request *request)
 {
     for (int i = 0; i < TICK_ARCHIVED && archive_next_at(core) <= request->now; i++) {
         Baton__Archived archived = BATON__ARCHIVED__INIT;
+        core->latest_slot = core->ended_first;
         archived.key = task_at(core, core->ended_first)->key;
         Baton__Fact fact = BATON__FACT__INIT;
         fact.what_case = BATON__FACT__WHAT_ARCHIVED;

@@ -173,6 +173,7 @@ assign(struct core *core, struct core_request *request, const struct core_dispat
     Baton__Fact fact = BATON__FACT__INIT;
     fact.what_case = BATON__FACT__WHAT_LEASED;
     fact.leased = &leased;
+    core->latest_slot = task->slot;
     emit(core, request, &fact);
     assignment_fill(core, request, task, assignment);
     assignment->token = task->course->token;
