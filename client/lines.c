@@ -183,17 +183,6 @@ put_bytes(uint8_t *at, unsigned tag, const void *p, size_t bytes)
     return at + bytes;
 }
 
-static size_t
-varint_bytes(uint64_t value)
-{
-    size_t n = 1;
-    while (value >= 0x80) {
-        value >>= 7;
-        n++;
-    }
-    return n;
-}
-
 /* A line without content but `tag` true. Room was made by the caller. */
 static void
 say_flag(struct buf *body, uint64_t token, unsigned tag)

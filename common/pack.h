@@ -64,6 +64,25 @@ pack_text(uint8_t *p, unsigned field, const char *text, size_t bytes)
     return pack_copy(varint_put(varint_put(p, field << 3 | 2), bytes), text, bytes);
 }
 
+static inline size_t
+varint_bytes(uint64_t value)
+{
+    return ((size_t)(63 - __builtin_clzll(value | 1)) * 9 + 73) / 64; /* / 7 + 1 */
+}
+
+/* So many bytes do these write of a field below 16. */
+static inline size_t
+pack_number_bytes(uint64_t value)
+{
+    return value ? 1 + varint_bytes(value) : 0;
+}
+
+static inline size_t
+pack_text_bytes(size_t bytes)
+{
+    return bytes ? 1 + varint_bytes(bytes) + bytes : 0;
+}
+
 void pack_long_length(struct buf *buf, size_t begin, size_t bytes);
 /* Writes the length of what was packed from `begin`+1 on to `begin`, and moves it if that takes
  * more than the one byte left for it. */

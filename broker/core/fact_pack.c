@@ -12,25 +12,6 @@ enum {
     FIELDS_MAX = 16, /* of a fact that is packed by hand, with those in it and in its result */
 };
 
-static inline size_t
-varint_bytes(uint64_t value)
-{
-    return (size_t)(63 - __builtin_clzll(value | 1)) / 7 + 1;
-}
-
-/* Of a field with a tag of one byte, as pack_number and pack_text write it. */
-static inline size_t
-number_bytes(uint64_t value)
-{
-    return value ? 1 + varint_bytes(value) : 0;
-}
-
-static inline size_t
-text_bytes(size_t bytes)
-{
-    return bytes ? 1 + varint_bytes(bytes) + bytes : 0;
-}
-
 /* Begins a message in field `field`; its length, below 0x80, is put in when it has ended. */
 static inline uint8_t *
 part_begin(uint8_t *p, unsigned field)
@@ -115,9 +96,9 @@ static void
 pack_added(struct buf *facts, const Baton__Fact *fact, size_t actor_bytes)
 {
     const Baton__Added *added = fact->added;
-    size_t bytes = text_bytes(added->spec.len) + number_bytes(added->parent) +
-                   number_bytes(added->depth);
-    size_t all = number_bytes((uint64_t)fact->at) + text_bytes(actor_bytes) + 1 +
+    size_t bytes = pack_text_bytes(added->spec.len) + pack_number_bytes(added->parent) +
+                   pack_number_bytes(added->depth);
+    size_t all = pack_number_bytes((uint64_t)fact->at) + pack_text_bytes(actor_bytes) + 1 +
                  varint_bytes(bytes) + bytes;
     uint8_t *p = varint_put(buf_reserve(facts, VARINT_BYTES_MAX + all), all);
     p = put_head(p, fact, actor_bytes);

@@ -1,4 +1,5 @@
 #include "broker/front/assign.h"
+#include "broker/front/work_pack.h"
 
 #include "common/limits.h"
 #include "common/text.h"
@@ -81,7 +82,7 @@ gather(struct arena *arena, struct gathered *gathered, const Baton__Assign *more
     size_t before = gathered->bytes;
     grow(arena, gathered, gathered->n + more->n_tasks);
     for (size_t i = 0; i < more->n_tasks; i++) {
-        size_t bytes = baton__assignment__get_packed_size(more->tasks[i]) + 8;
+        size_t bytes = work_assignment_bytes(more->tasks[i]) + 8;
         gathered->tasks[gathered->n] = more->tasks[i];
         gathered->sizes[gathered->n++] = bytes;
         gathered->bytes += bytes;

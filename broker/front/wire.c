@@ -1,4 +1,5 @@
 #include "broker/front/wire.h"
+#include "broker/front/work_pack.h"
 
 #include "common/alloc.h"
 #include "common/check.h"
@@ -102,7 +103,9 @@ wire_pack(uint64_t id, const Baton__FromBroker *message, size_t *ret_bytes)
     bare.replayed = false;
     struct buf frame = {0};
     frame.bytes = put_head(buf_reserve(&frame, HEAD_BYTES_MAX), id, false);
-    pack(&frame, &bare.base);
+    if (!work_pack(&frame, &bare)) {
+        pack(&frame, &bare.base);
+    }
     *ret_bytes = frame.bytes;
     return frame.data;
 }
