@@ -1,4 +1,5 @@
 /* A store's life: opened, started, closed. On the caller's thread. */
+#include "broker/store/gather.h"
 #include "broker/store/private.h"
 
 #include "common/alloc.h"
@@ -52,7 +53,7 @@ static enum store_status
 open_database(struct store *store, char *error, size_t error_room)
 {
     int rc = sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                             NULL);
+                             gather_vfs());
     rc = rc ? rc : schema_configure(store->db);
     if (rc) {
         return status_explain(store, rc, "open", error, error_room);

@@ -30,7 +30,8 @@ enum {
     BACKUP_QUIET_PAGES = 256,       /* copied at a time while nobody waits */
     SCAN_BYTES_MAX = 16 << 20,      /* one answer to a scan */
     WAL_BOUND_BYTES = 1 << 20,      /* a checkpoint is due; four times that: at once */
-    WAL_KEPT_BYTES = 32 << 20,      /* a longer one is cut when it starts over */
+    WAL_FRAME_HEADER_BYTES = 24,
+    WAL_KEPT_BYTES = 32 << 20,         /* a longer one is cut when it starts over */
     QUICK_CHECK_BYTES_MAX = 256 << 20, /* a larger store has only its small tables checked */
     TAIL_RING_BYTES = 8 << 20,         /* of the newest batches, for the follower */
     TAIL_PAGE_BYTES = 2 << 20,         /* out of the ring */

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { IDLE_US = 1000000, FRAME_BYTES = STORE_PAGE_BYTES + 24 };
+enum { IDLE_US = 1000000, FRAME_BYTES = STORE_PAGE_BYTES + WAL_FRAME_HEADER_BYTES };
 
 /* What the thread does this time. */
 struct round {

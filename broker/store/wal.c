@@ -21,7 +21,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAL_HEADER = 32, FRAME_HEADER = 24, FRAME = FRAME_HEADER + STORE_PAGE_BYTES };
+enum {
+    WAL_HEADER = 32,
+    FRAME_HEADER = WAL_FRAME_HEADER_BYTES,
+    FRAME = FRAME_HEADER + STORE_PAGE_BYTES
+};
 
 struct sum {
     uint32_t a, b;

@@ -5,7 +5,7 @@ if(TARGET baton_store)
   foreach(name damage format)
     baton_unit_test(store_${name} SOURCES unit/store_${name}.c unit/store_help.c LIBS baton_store PkgConfig::sqlite)
   endforeach()
-  foreach(name crash faults)
+  foreach(name crash faults gather)
     baton_unit_test(store_${name}
       SOURCES unit/store_${name}.c unit/store_vfs.c unit/store_help.c
       LIBS baton_store PkgConfig::sqlite Threads::Threads)
