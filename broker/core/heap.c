@@ -47,13 +47,13 @@ run_resize(struct heap_run *run, uint32_t room)
     *run = to;
 }
 
+/* The slot's position is `at`. */
 static void
-run_set(const struct heap *heap, const struct heap_run *run, const struct heap_class *class,
-        const void *context, uint32_t place, uint32_t slot)
+run_set(const struct heap *heap, const struct heap_run *run, uint32_t place, uint32_t slot,
+        uint32_t *at)
 {
     *run_at(run, place) = slot;
-    *class->position(context, slot) = IN_RUN | (uint32_t)(run - heap->runs) << PLACE_BITS |
-                                      (place & PLACE_MASK);
+    *at = IN_RUN | (uint32_t)(run - heap->runs) << PLACE_BITS | (place & PLACE_MASK);
 }
 
 /* Those that are left close ranks: costs as much as those that left, since at least as many did. */
@@ -65,7 +65,7 @@ run_close_ranks(const struct heap *heap, struct heap_run *run, const struct heap
     for (uint32_t place = run->begin; place != run->end; place++) {
         uint32_t slot = *run_at(run, place);
         if (slot) {
-            run_set(heap, run, class, context, to++, slot);
+            run_set(heap, run, to++, slot, class->position(context, slot));
         }
     }
     run->end = to;
@@ -73,7 +73,7 @@ run_close_ranks(const struct heap *heap, struct heap_run *run, const struct heap
 
 static void
 run_append(const struct heap *heap, struct heap_run *run, const struct heap_class *class,
-           const void *context, uint32_t slot)
+           const void *context, uint32_t slot, uint32_t *at)
 {
     if (run->end - run->begin == run->room) {
         if (run->room && run->n <= run->room / 2) {
@@ -82,7 +82,7 @@ run_append(const struct heap *heap, struct heap_run *run, const struct heap_clas
             run_resize(run, run->room ? run->room * 2 : RUN_ROOM_MIN);
         }
     }
-    run_set(heap, run, class, context, run->end++, slot);
+    run_set(heap, run, run->end++, slot, at);
     run->n++;
 }
 
@@ -113,16 +113,19 @@ run_remove(struct heap_run *run, uint32_t position)
 
 /* The run that ends closest before the slot; else an empty one; NULL: it belongs into none. */
 static struct heap_run *
-run_for(const struct heap *heap, const struct heap_class *class, const void *context, uint32_t slot)
+run_for(struct heap *heap, const struct heap_class *class, const void *context, uint32_t slot)
 {
     struct heap_run *best = NULL, *empty = NULL;
-    for (struct heap_run *run = heap->runs; run < heap->runs + HEAP_RUNS; run++) {
+    for (struct heap_run *run = heap->runs; run < heap->runs + heap->n_runs; run++) {
         if (run->n == 0) {
             empty = empty ? empty : run;
         } else if (class->before(context, run_last(run), slot) &&
                    (!best || class->before(context, run_last(best), run_last(run)))) {
             best = run;
         }
+    }
+    if (!best && !empty && heap->n_runs < HEAP_RUNS) {
+        return &heap->runs[heap->n_runs++];
     }
     return best ? best : empty;
 }
@@ -196,7 +199,7 @@ static void
 find_top(struct heap *heap, const struct heap_class *class, const void *context)
 {
     heap->top = heap->n_slots ? heap->slots[0] : 0;
-    for (uint32_t r = 0; heap->runs && r < HEAP_RUNS; r++) {
+    for (uint32_t r = 0; r < heap->n_runs; r++) {
         uint32_t first = run_first(&heap->runs[r]);
         if (first && (!heap->top || class->before(context, first, heap->top))) {
             heap->top = first;
@@ -207,17 +210,19 @@ find_top(struct heap *heap, const struct heap_class *class, const void *context)
 void
 heap_add(struct heap *heap, const struct heap_class *class, const void *context, uint32_t slot)
 {
-    CHECK(*class->position(context, slot) == 0);
+    uint32_t *position = class->position(context, slot);
+    CHECK(*position == 0);
     if (!heap->runs) {
         heap->runs = xcalloc(HEAP_RUNS, sizeof *heap->runs);
     }
     struct heap_run *run = run_for(heap, class, context, slot);
+    bool is_behind = run && run->n > 0; /* … one that is not before the top */
     if (run) {
-        run_append(heap, run, class, context, slot);
+        run_append(heap, run, class, context, slot, position);
     } else {
         binary_add(heap, class, context, slot);
     }
-    if (heap->n++ == 0 || class->before(context, slot, heap->top)) {
+    if (heap->n++ == 0 || (!is_behind && class->before(context, slot, heap->top))) {
         heap->top = slot;
     }
 }
@@ -226,10 +231,12 @@ void
 heap_remove(struct heap *heap, const struct heap_class *class, const void *context, uint32_t slot)
 {
     uint32_t *position = class->position(context, slot);
-    CHECK(*position && heap_at(heap, *position) == slot);
     if (*position & IN_RUN) {
-        run_remove(run_of(heap, *position), *position);
+        struct heap_run *run = run_of(heap, *position);
+        CHECK(*run_at(run, *position) == slot);
+        run_remove(run, *position);
     } else {
+        CHECK(heap_at(heap, *position) == slot);
         binary_remove(heap, class, context, *position - 1);
     }
     *position = 0;
@@ -262,7 +269,7 @@ heap_walk(const struct heap *heap, uint32_t *cursor)
     enum { PARTS = HEAP_RUNS + 1 };
     for (uint32_t n_passed = 0; n_passed < PARTS;) {
         uint32_t i = *cursor / PARTS, part = *cursor % PARTS;
-        const struct heap_run *run = heap->runs && part < HEAP_RUNS ? &heap->runs[part] : NULL;
+        const struct heap_run *run = part < heap->n_runs ? &heap->runs[part] : NULL;
         uint32_t n = run ? run->end - run->begin : part == HEAP_RUNS ? heap->n_slots : 0;
         uint32_t slot = i >= n ? 0 : run ? *run_at(run, run->begin + i) : heap->slots[i];
         ++*cursor;
@@ -277,7 +284,7 @@ heap_walk(const struct heap *heap, uint32_t *cursor)
 void
 heap_fini(struct heap *heap)
 {
-    for (uint32_t r = 0; heap->runs && r < HEAP_RUNS; r++) {
+    for (uint32_t r = 0; r < heap->n_runs; r++) {
         free(heap->runs[r].slots);
     }
     free(heap->runs);

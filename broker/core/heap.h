@@ -33,7 +33,8 @@ struct heap {
     uint32_t top;           /* the first of all; 0: there is none */
     uint32_t *slots;        /* of the binary heap; [0] is position 1 */
     uint32_t n_slots, room; /* … */
-    struct heap_run *runs;  /* HEAP_RUNS, or NULL */
+    struct heap_run *runs;  /* HEAP_RUNS, or NULL … */
+    uint32_t n_runs;        /* … so many of them were ever needed */
 };
 
 void heap_add(struct heap *heap, const struct heap_class *class, const void *context,

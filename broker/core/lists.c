@@ -52,14 +52,17 @@ ended_list_update(struct core *core, struct task *task)
 {
     bool in = state_is_terminal(task->state) && task->n_live_outs == 0;
     bool has = ended_list_has(core, task);
-    if (in && !has) {
+    if (in == has) {
+        return;
+    }
+    if (in) {
         struct course *course = task_course(core, task);
         course->ended_prev = core->ended_last;
         course->ended_next = 0;
         *ended_link(core, core->ended_last, true) = task->slot;
         core->ended_last = task->slot;
         core->n_ended++;
-    } else if (!in && has) {
+    } else {
         struct course *course = task_course(core, task);
         *ended_link(core, course->ended_prev, true) = course->ended_next;
         *ended_link(core, course->ended_next, false) = course->ended_prev;

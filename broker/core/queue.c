@@ -67,12 +67,16 @@ role_fix(const struct core *core, struct role *role, uint32_t i)
     role_set(role, i, queue);
 }
 
-/* The queue's first task changed, or it became empty, or its project was paused or resumed. */
+/* The queue's first task may have changed, or it became empty, or its project was paused or
+ * resumed. */
 static void
 role_update(struct core *core, struct ready_queue *queue)
 {
     struct role *role = &core->roles[queue->role];
     bool in = queue->heap.n > 0 && !queue_is_stopped(core->projects[queue->project], queue->role);
+    if (in && queue->pos && role->n_queues == 1) {
+        return;
+    }
     if (in && !queue->pos) {
         if (role->n_queues == role->room_queues) {
             role->room_queues = role->room_queues ? role->room_queues * 2 : 8;
@@ -553,26 +557,33 @@ queue_fix(struct core *core, struct task *task)
     }
 }
 
+/* … of these projects. */
+static struct ready_queue *
+first_of(const struct core *core, uint32_t role, const uint32_t *projects, size_t n_projects)
+{
+    struct ready_queue *best = NULL;
+    for (size_t i = 0; i < n_projects; i++) {
+        struct ready_queue *queue = projects[i] ? &core->projects[projects[i]]->queues[role] : NULL;
+        if (queue && queue->pos && (!best || queue_before(core, queue, best))) {
+            best = queue;
+        }
+    }
+    return best;
+}
+
 static struct ready_queue *
 first_queue(const struct core *core, uint32_t roles, const uint32_t *projects, size_t n_projects)
 {
     struct ready_queue *best = NULL;
     for (uint32_t r = 0; r < ROLES_N; r++) {
         const struct role *role = &core->roles[r];
-        if (!(roles & 1u << r) || role_is_stopped(role) || role->n_queues == 0) {
+        if (role->n_queues == 0 || !(roles & 1u << r) || role_is_stopped(role)) {
             continue;
         }
-        for (size_t i = 0; i < (projects ? n_projects : 1); i++) {
-            struct ready_queue *queue = role->queues[0];
-            if (projects) {
-                queue = projects[i] ? &core->projects[projects[i]]->queues[r] : NULL;
-                if (!queue || !queue->pos) {
-                    continue;
-                }
-            }
-            if (!best || queue_before(core, queue, best)) {
-                best = queue;
-            }
+        struct ready_queue *queue = projects ? first_of(core, r, projects, n_projects)
+                                             : role->queues[0];
+        if (queue && (!best || queue_before(core, queue, best))) {
+            best = queue;
         }
     }
     return best;

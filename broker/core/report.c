@@ -54,14 +54,15 @@ result_fault(const Baton__Result *result)
         result->outcome == BATON__OUTCOME__OUTCOME_LOST) {
         return "result.outcome: no such outcome";
     }
-    if (!prose_is_valid(result->summary, TITLE_BYTES_MAX)) {
+    if (result->summary[0] && !prose_is_valid(result->summary, TITLE_BYTES_MAX)) {
         return "result.summary: longer than 1,024 bytes, or has control characters";
     }
     if (result->document.len > DOCUMENT_BYTES_MAX) {
         return "result.document: larger than 256 KiB";
     }
-    if (strlen(result->output_tail) > OUTPUT_TAIL_BYTES_MAX ||
-        !utf8_is_valid(result->output_tail, strlen(result->output_tail))) {
+    size_t tail_bytes = result->output_tail[0] ? strlen(result->output_tail) : 0;
+    if (tail_bytes > OUTPUT_TAIL_BYTES_MAX ||
+        (tail_bytes && !utf8_is_valid(result->output_tail, tail_bytes))) {
         return "result.output_tail: larger than 8 KiB, or not UTF-8";
     }
     if (result->retry_after_ms < 0 || result->retry_after_ms > DURATION_MS_MAX) {

@@ -119,7 +119,11 @@ task_by_key(const struct core *core, uint64_t key)
 struct task *
 task_by_token(const struct core *core, uint64_t token)
 {
-    uint32_t slot = index64_get(&core->by_token, token);
+    uint32_t slot = core->latest_slot;
+    if (slot && token && task_at(core, slot)->course->token == token) {
+        return task_at(core, slot);
+    }
+    slot = index64_get(&core->by_token, token);
     return slot ? task_at(core, slot) : NULL;
 }
 

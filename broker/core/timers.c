@@ -58,6 +58,9 @@ alert_next(const struct task *task, int64_t *ret_at)
     bool waits = task->state == WAITING || task->state == READY;
     unsigned alert = BATON__ALERT__ALERT_NONE;
     *ret_at = NEVER;
+    if (task->course->effective == NEVER && !task->course->deadline) {
+        return alert;
+    }
     if (task->course->deadline && !(waits ? deadline_expires(task) : deadline_cancels(task))) {
         bool lifts = task->on_deadline == BATON__ON_DEADLINE__ON_DEADLINE_ESCALATE;
         if (!ext || ext->late_told != task->course->deadline || (lifts && !ext->escalated)) {
