@@ -104,9 +104,8 @@ card_from_message(struct record *record, const Baton__Card *m, struct baton_card
         .ended_by = m->ended_by,
     };
     if (m->kind == BATON__CARD_KIND__CARD_SCHEDULE && m->body.len) {
-        const Baton__Spec *spec = record_unpack(record, &baton__spec__descriptor, m->body.len,
-                                                m->body.data);
-        ret_card->spec = spec ? spec_from_message(record, spec) : NULL;
+        ret_card->spec = spec_read(record, m->body);
+        record->malformed = false; /* a schedule whose task can't be read has none */
     }
     return !record->failed;
 }

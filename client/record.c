@@ -51,7 +51,7 @@ record_reset(struct record *record)
     arena_fini(&record->arena);
     arena_init_soft(&record->arena, (uint8_t *)(record + 1) + record->public_bytes,
                     record->first_bytes - record->public_bytes);
-    record->failed = false;
+    record->failed = record->malformed = false;
 }
 
 void *
@@ -87,20 +87,22 @@ record_array(struct record *record, size_t n, size_t bytes)
 }
 
 void *
-record_unpack_apart(struct record *record, struct record *scratch,
-                    const ProtobufCMessageDescriptor *type, size_t bytes, const uint8_t *data)
-{
-    struct unpack in = {.arena = &record->arena,
-                        .messages = &scratch->arena,
-                        .left = UNPACKED_BASE + bytes * UNPACKED_FACTOR};
-    void *message = unpack(&in, type, bytes, data);
-    record->failed |= record->arena.failed || scratch->arena.failed;
-    return message;
-}
-
-void *
 record_unpack(struct record *record, const ProtobufCMessageDescriptor *type, size_t bytes,
               const uint8_t *data)
 {
-    return record_unpack_apart(record, record, type, bytes, data);
+    struct unpack in = {.arena = &record->arena, .left = UNPACKED_BASE + bytes * UNPACKED_FACTOR};
+    void *message = unpack(&in, type, bytes, data);
+    record->failed |= record->arena.failed;
+    return message;
+}
+
+uint8_t *
+record_keep(struct record *record, const struct buf *buf)
+{
+    record->failed |= buf->failed;
+    uint8_t *p = buf->failed ? NULL : record_alloc(record, buf->bytes);
+    if (p && buf->bytes) {
+        memcpy(p, buf->data, buf->bytes);
+    }
+    return p;
 }

@@ -6,6 +6,7 @@
 #define BATON_CLIENT_RECORD_H
 
 #include "common/arena.h"
+#include "common/buf.h"
 
 #include <stdalign.h>
 #include <stdbool.h>
@@ -17,6 +18,7 @@ struct record {
     size_t public_bytes;                     /* of the struct behind this header, rounded up */
     size_t first_bytes;                      /* of all memory behind this header */
     bool failed;                             /* an allocation was refused since the last reset */
+    bool malformed;                          /* a message could not be read (client/layout.h) */
 };
 
 /* A record whose public struct (zeroed) has `public_bytes`, with room for `room` bytes more before
@@ -39,10 +41,7 @@ void *record_array(struct record *record, size_t n, size_t bytes);
  * memory (and `failed` is set). */
 void *record_unpack(struct record *record, const ProtobufCMessageDescriptor *type, size_t bytes,
                     const uint8_t *data);
-/* The same, of which only texts, bytes and lists go to the record; the structs, which a public one
- * takes the place of, go to `scratch`. */
-void *record_unpack_apart(struct record *record, struct record *scratch,
-                          const ProtobufCMessageDescriptor *type, size_t bytes,
-                          const uint8_t *data);
+/* A copy of what is in a soft buf. NULL: that has failed, or no memory (and `failed` is set). */
+uint8_t *record_keep(struct record *record, const struct buf *buf);
 
 #endif

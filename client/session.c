@@ -27,9 +27,9 @@ enum {
 
 /* Numbers of fields in proto/wire.proto. */
 enum {
+    FROM_BROKER_ID = 1,
     FROM_BROKER_ERROR = 2,
-    FROM_BROKER_ASSIGN = 30,
-    ASSIGN_TASKS = 1,
+    PARTS = 1, /* of Assign and of Reported */
     ASSIGNMENT_PROJECT = 3,
     ASSIGNMENT_ID = 4,
     ASSIGNMENT_LEASE_MS = 7,
@@ -288,39 +288,39 @@ assigned_one(struct baton_worker *w, const struct field *task, int64_t now)
 
 /* Registers all that is assigned at once, so that a Hello would announce it. */
 static void
-assigned(struct baton_worker *w, const struct field *assign, int64_t now)
+assigned(struct baton_worker *w, const struct parts *tasks, int64_t now)
 {
-    w->tasks = assign->data;
-    w->tasks_bytes = assign->bytes;
-    w->tasks_at = 0;
     struct field task;
     for (size_t pos = 0;
-         pos < assign->bytes && field_next(assign->data, assign->bytes, &pos, &task);) {
-        if (task.number == ASSIGN_TASKS && task.data) {
+         pos < tasks->bytes && field_next(tasks->data, tasks->bytes, &pos, &task);) {
+        if (task.number == PARTS && task.wire_type == FIELD_SIZED) {
             w->arrived++;
             assigned_one(w, &task, now);
         }
     }
 }
 
-/* Is it an Assign? These are large, and each task of it gets a record of its own: so it is read
- * where it is, task by task, and not unpacked as a whole. */
+/* Is it a message that is handed out in parts? */
 static bool
-find_assign(const uint8_t *data, size_t bytes, struct field *ret_assign)
+find_parts(const uint8_t *data, size_t bytes, struct parts *ret_parts)
 {
-    bool found = false;
+    struct parts parts = {0};
     struct field field;
     size_t pos = 0;
     while (pos < bytes && field_next(data, bytes, &pos, &field)) {
-        if (field.number == FROM_BROKER_ERROR) {
+        if (field.number == FROM_BROKER_ID) {
+            parts.id = field.value;
+        } else if (field.number == FROM_BROKER_ERROR) {
             return false;
-        }
-        if (field.number == FROM_BROKER_ASSIGN && field.data) {
-            *ret_assign = field;
-            found = true;
+        } else if (field.wire_type == FIELD_SIZED &&
+                   (field.number == FROM_BROKER_ASSIGN || field.number == FROM_BROKER_REPORTED)) {
+            parts.op = field.number;
+            parts.data = field.data;
+            parts.bytes = field.bytes;
         }
     }
-    return found && pos == bytes;
+    *ret_parts = parts;
+    return parts.data && pos == bytes;
 }
 
 /* What an error means for the session. True: the caller is to know. */
@@ -353,7 +353,7 @@ refused(struct baton_worker *w, const Baton__FromBroker *m, int64_t now)
     }
 }
 
-/* Takes a message that is no Assign. */
+/* Takes a message that is not handed out in parts. */
 static enum session_step
 take_message(struct baton_worker *w, int64_t now, baton_status *ret_refused)
 {
@@ -400,10 +400,13 @@ receive(struct baton_worker *w, int64_t now, baton_status *ret_refused)
     w->heard_at = now;
     const uint8_t *data = zmq_msg_data(&w->frame);
     size_t bytes = zmq_msg_size(&w->frame);
-    struct field assign;
+    struct parts parts;
     if (frame_check(data, bytes, &w->fault) == BATON_OK &&
-        find_assign(data + PREAMBLE_BYTES, bytes - PREAMBLE_BYTES, &assign)) {
-        assigned(w, &assign, now);
+        find_parts(data + PREAMBLE_BYTES, bytes - PREAMBLE_BYTES, &parts)) {
+        w->parts = parts;
+        if (parts.op == FROM_BROKER_ASSIGN) {
+            assigned(w, &parts, now);
+        }
         return STEP_MORE;
     }
     return take_message(w, now, ret_refused);
@@ -510,22 +513,22 @@ session_bye(struct baton_worker *w)
 }
 
 bool
-session_task(struct baton_worker *w, struct field *ret_task)
+session_part(struct baton_worker *w, struct field *ret_part)
 {
-    size_t pos = w->tasks_at;
-    while (w->tasks && pos < w->tasks_bytes &&
-           field_next(w->tasks, w->tasks_bytes, &pos, ret_task)) {
-        if (ret_task->number == ASSIGN_TASKS && ret_task->data) {
+    struct parts *parts = &w->parts;
+    size_t pos = parts->at;
+    while (pos < parts->bytes && field_next(parts->data, parts->bytes, &pos, ret_part)) {
+        if (ret_part->number == PARTS && ret_part->wire_type == FIELD_SIZED) {
             return true;
         }
-        w->tasks_at = pos;
+        parts->at = pos;
     }
-    w->tasks = NULL;
+    *parts = (struct parts){0};
     return false;
 }
 
 void
-session_task_done(struct baton_worker *w, const struct field *task)
+session_part_done(struct baton_worker *w, const struct field *part)
 {
-    w->tasks_at = (size_t)(task->data + task->bytes - w->tasks);
+    w->parts.at = (size_t)(part->data + part->bytes - w->parts.data);
 }

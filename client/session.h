@@ -13,7 +13,18 @@
 
 #include <wire.pb-c.h>
 
-enum { ASSIGNMENT_TOKEN = 1 }; /* number of the field in proto/wire.proto */
+/* Numbers of fields in proto/wire.proto. */
+enum { FROM_BROKER_ASSIGN = 30, FROM_BROKER_REPORTED = 31, ASSIGNMENT_TOKEN = 1 };
+
+/* An Assign or a Reported: these are large, so they are read where they came, part by part, and not
+ * unpacked as a whole. */
+struct parts {
+    const uint8_t *data; /* the packed op; NULL: none */
+    size_t bytes;        /* its length */
+    size_t at;           /* how much of it is handed out */
+    uint32_t op;         /* its number */
+    uint64_t id;         /* of the message */
+};
 
 enum session_state {
     SESSION_DOWN,     /* no connection yet, or it is not yet time to greet */
@@ -53,10 +64,8 @@ struct baton_worker {
     uint64_t arrived;       /* tasks, in this session */
     uint32_t n_fresh;       /* tasks that arrived and are not handed out */
 
-    zmq_msg_t frame;                  /* the latest, of which … */
-    const uint8_t *tasks;             /* … the Assign that is being handed out; NULL: none */
-    size_t tasks_bytes;               /* its length */
-    size_t tasks_at;                  /* how much of it is handed out */
+    zmq_msg_t frame;                  /* the latest; in it … */
+    struct parts parts;               /* … the list that is being handed out */
     struct record *in;                /* memory of the message that is being handed out; owned */
     const Baton__FromBroker *message; /* in it; NULL: none */
     size_t at;                        /* place in its list */
@@ -72,9 +81,9 @@ enum session_step {
 
 /* One turn: sends what is due, then takes one message. */
 enum session_step session_step(struct baton_worker *w, int64_t now, baton_status *ret_refused);
-/* The next task to hand out, packed; the same one until it is done with. False: none is left. */
-bool session_task(struct baton_worker *w, struct field *ret_task);
-void session_task_done(struct baton_worker *w, const struct field *task);
+/* The next part to hand out, packed; the same one until it is done with. False: none is left. */
+bool session_part(struct baton_worker *w, struct field *ret_part);
+void session_part_done(struct baton_worker *w, const struct field *part);
 /* When step must be called again even if nothing comes. */
 int64_t session_wake_at(struct baton_worker *w);
 /* Says goodbye; the leases go back to the queue. */

@@ -1,12 +1,12 @@
-/* Specs, references, resources and filters, to messages and back. */
+/* Specs, references, resources and filters, to messages and back. The numbers of a spec's fields
+ * are those of proto/task.proto; a test compares with protobuf-c. */
 #include "client/spec.h"
 
 #include "client/frame.h"
+#include "client/layout.h"
 #include "common/pack.h"
-#include "common/text.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* An array of n messages and of pointers to them, as protobuf-c wants repeated fields. */
 static void *
@@ -24,169 +24,116 @@ messages_new(struct record *record, size_t n, size_t bytes, void ***ret_pointers
     return messages;
 }
 
-/* ---- a spec as bytes, what protobuf-c would make of it, in one pass and without a message. Most
- * of what a large submission costs is here. ---- */
+#define AT(member, field, of_kind)                                                                 \
+    {                                                                                              \
+        field, of_kind, offsetof(baton_spec, member), NULL                                         \
+    }
+#define LIST(member, field, of_kind, layout)                                                       \
+    {                                                                                              \
+        field, of_kind, offsetof(baton_spec, member), layout                                       \
+    }
+#define END                                                                                        \
+    {                                                                                              \
+        LAYOUT_END, 0, 0, NULL                                                                     \
+    }
 
-/* Where it goes. */
-struct out {
-    struct buf *buf; /* soft */
-    const ProtobufCMessageDescriptor *type;
-    const char *wrong; /* the first text that is not UTF-8, by its field's name; NULL: none */
+static const struct layout edge_layout = {
+    .type = &baton__edge__descriptor,
+    .fields =
+        (const struct layout_field[]){
+            {1, LAYOUT_TEXT, offsetof(struct baton_edge, id), NULL},
+            {2, LAYOUT_TEXT, offsetof(struct baton_edge, project), NULL},
+            {3, LAYOUT_ENUM, offsetof(struct baton_edge, condition), NULL},
+            {4, LAYOUT_ENUM, offsetof(struct baton_edge, policy), NULL},
+            {5, LAYOUT_WORD, offsetof(struct baton_edge, any), NULL},
+            END,
+        },
+    .empty = &(const struct baton_edge){.id = "", .project = ""},
+    .bytes = sizeof(struct baton_edge),
 };
 
-/* One that is said although it may be empty: an element of a list. */
-static void
-add_element(struct out *out, unsigned field, const char *text)
-{
-    text = text ? text : "";
-    size_t bytes = strlen(text);
-    if (!out->wrong && !utf8_is_valid(text, bytes)) {
-        out->wrong = protobuf_c_message_descriptor_get_field(out->type, field)->name;
-    }
-    if (buf_has_room(out->buf, PACK_HEAD_BYTES_MAX + bytes)) {
-        uint8_t *p = out->buf->data + out->buf->bytes;
-        p = varint_put(varint_put(p, field << 3 | 2), bytes);
-        out->buf->bytes = (size_t)(pack_copy(p, text, bytes) - out->buf->data);
-    }
-}
+static const struct layout claim_layout = {
+    .type = &baton__claim__descriptor,
+    .fields =
+        (const struct layout_field[]){
+            {1, LAYOUT_TEXT, offsetof(struct baton_claim, name), NULL},
+            {2, LAYOUT_WORD, offsetof(struct baton_claim, amount), NULL},
+            {3, LAYOUT_FLAG, offsetof(struct baton_claim, shared), NULL},
+            END,
+        },
+    .empty = &(const struct baton_claim){.name = ""},
+    .bytes = sizeof(struct baton_claim),
+};
 
-static void
-add_text(struct out *out, unsigned field, const char *text)
-{
-    if (text && text[0]) {
-        add_element(out, field, text);
-    }
-}
+static const struct layout label_layout = {
+    .type = &baton__spec__labels_entry__descriptor,
+    .fields =
+        (const struct layout_field[]){
+            {1, LAYOUT_TEXT, offsetof(struct baton_label, name), NULL},
+            {2, LAYOUT_TEXT, offsetof(struct baton_label, value), NULL},
+            END,
+        },
+    .empty = &(const struct baton_label){.name = "", .value = ""},
+    .bytes = sizeof(struct baton_label),
+};
 
-static void
-add_texts(struct out *out, unsigned field, const char *const *texts, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        add_element(out, field, texts[i]);
-    }
-}
-
-static void
-add_number(struct out *out, unsigned field, uint64_t value)
-{
-    if (value && buf_has_room(out->buf, PACK_HEAD_BYTES_MAX)) {
-        uint8_t *p = pack_number(out->buf->data + out->buf->bytes, field, value);
-        out->buf->bytes = (size_t)(p - out->buf->data);
-    }
-}
-
-/* As int32 goes over the wire. */
-static void
-add_enum(struct out *out, unsigned field, int value)
-{
-    add_number(out, field, (uint64_t)(int64_t)value);
-}
-
-static void
-add_bytes(struct out *out, unsigned field, const void *data, size_t bytes)
-{
-    if (bytes > 0 && buf_has_room(out->buf, PACK_HEAD_BYTES_MAX + bytes)) {
-        uint8_t *p = pack_text(out->buf->data + out->buf->bytes, field, data, bytes);
-        out->buf->bytes = (size_t)(p - out->buf->data);
-    }
-}
-
-/* A message in it begins and ends. */
-static size_t
-message_begin(struct out *out, unsigned field, const ProtobufCMessageDescriptor *type)
-{
-    out->type = type;
-    buf_add_varint(out->buf, field << 3 | 2);
-    if (!buf_has_room(out->buf, 1)) {
-        return out->buf->bytes;
-    }
-    return out->buf->bytes++;
-}
-
-static void
-message_end(struct out *out, size_t begin, const ProtobufCMessageDescriptor *outer)
-{
-    out->type = outer;
-    if (!out->buf->failed) {
-        pack_length(out->buf, begin);
-    }
-}
-
-static void
-add_needs(struct out *out, const baton_spec *spec)
-{
-    for (size_t i = 0; i < spec->n_after; i++) {
-        const struct baton_edge *edge = &spec->after[i];
-        size_t begin = message_begin(out, 10, &baton__edge__descriptor);
-        add_text(out, 1, edge->id);
-        add_text(out, 2, edge->project);
-        add_enum(out, 3, (int)edge->condition);
-        add_enum(out, 4, (int)edge->policy);
-        add_number(out, 5, edge->any);
-        message_end(out, begin, &baton__spec__descriptor);
-    }
-    for (size_t i = 0; i < spec->n_claims; i++) {
-        size_t begin = message_begin(out, 11, &baton__claim__descriptor);
-        add_text(out, 1, spec->claims[i].name);
-        add_number(out, 2, spec->claims[i].amount);
-        add_number(out, 3, spec->claims[i].shared);
-        message_end(out, begin, &baton__spec__descriptor);
-    }
-}
-
-static void
-add_work(struct out *out, const baton_spec *spec)
-{
-    add_texts(out, 20, spec->command, spec->n_command);
-    add_text(out, 21, spec->prompt);
-    add_bytes(out, 22, spec->payload, spec->payload_bytes);
-    add_texts(out, 23, spec->env, spec->n_env);
-    add_text(out, 24, spec->workdir);
-    add_texts(out, 25, spec->check, spec->n_check);
-    for (size_t i = 0; i < spec->n_labels; i++) {
-        size_t begin = message_begin(out, 26, &baton__spec__labels_entry__descriptor);
-        add_text(out, 1, spec->labels[i].name);
-        add_text(out, 2, spec->labels[i].value);
-        message_end(out, begin, &baton__spec__descriptor);
-    }
-}
-
-void
-spec_pack(struct buf *buf, const baton_spec *spec, const char **ret_wrong)
-{
-    struct out out = {buf, &baton__spec__descriptor, *ret_wrong};
-    add_text(&out, 1, spec->id);
-    add_text(&out, 2, spec->project);
-    add_text(&out, 3, spec->role);
-    add_text(&out, 4, spec->title);
-    add_enum(&out, 5, (int)spec->priority);
-    add_number(&out, 6, (uint64_t)spec->deadline);
-    add_enum(&out, 7, (int)spec->on_deadline);
-    add_number(&out, 8, (uint64_t)spec->not_before);
-    add_number(&out, 9, (uint64_t)spec->estimate_ms);
-    add_needs(&out, spec);
-    add_number(&out, 12, spec->held);
-    add_number(&out, 13, spec->milestone);
-    add_work(&out, spec);
-    add_number(&out, 30, spec->max_attempts);
-    add_number(&out, 31, spec->crash_limit);
-    add_number(&out, 32, (uint64_t)spec->backoff_ms);
-    add_number(&out, 33, (uint64_t)spec->backoff_cap_ms);
-    add_number(&out, 34, (uint64_t)spec->max_runtime_ms);
-    add_number(&out, 35, (uint64_t)spec->idle_ms);
-    add_number(&out, 36, (uint64_t)spec->lease_ms);
-    add_number(&out, 37, (uint64_t)spec->stall_ms);
-    add_text(&out, 40, spec->unique_key);
-    add_enum(&out, 41, (int)spec->on_conflict);
-    add_number(&out, 42, (uint64_t)spec->unique_window_ms);
-    add_text(&out, 43, spec->fairness_key);
-    add_number(&out, 44, spec->fairness_weight);
-    add_text(&out, 45, spec->traceparent);
-    add_number(&out, 60, spec->approval);
-    add_number(&out, 140, spec->no_preempt);
-    add_number(&out, 150, (uint64_t)spec->review_ms);
-    *ret_wrong = out.wrong;
-}
+const struct layout spec_layout = {
+    .type = &baton__spec__descriptor,
+    .fields =
+        (const struct layout_field[]){
+            AT(id, 1, LAYOUT_TEXT),
+            AT(project, 2, LAYOUT_TEXT),
+            AT(role, 3, LAYOUT_TEXT),
+            AT(title, 4, LAYOUT_TEXT),
+            AT(priority, 5, LAYOUT_ENUM),
+            AT(deadline, 6, LAYOUT_LONG),
+            AT(on_deadline, 7, LAYOUT_ENUM),
+            AT(not_before, 8, LAYOUT_LONG),
+            AT(estimate_ms, 9, LAYOUT_LONG),
+            LIST(after, 10, LAYOUT_STRUCTS, &edge_layout),
+            LIST(claims, 11, LAYOUT_STRUCTS, &claim_layout),
+            AT(held, 12, LAYOUT_FLAG),
+            AT(milestone, 13, LAYOUT_FLAG),
+            AT(command, 20, LAYOUT_TEXTS),
+            AT(prompt, 21, LAYOUT_TEXT),
+            AT(payload, 22, LAYOUT_BYTES),
+            AT(env, 23, LAYOUT_TEXTS),
+            AT(workdir, 24, LAYOUT_TEXT),
+            AT(check, 25, LAYOUT_TEXTS),
+            LIST(labels, 26, LAYOUT_STRUCTS, &label_layout),
+            AT(max_attempts, 30, LAYOUT_WORD),
+            AT(crash_limit, 31, LAYOUT_WORD),
+            AT(backoff_ms, 32, LAYOUT_LONG),
+            AT(backoff_cap_ms, 33, LAYOUT_LONG),
+            AT(max_runtime_ms, 34, LAYOUT_LONG),
+            AT(idle_ms, 35, LAYOUT_LONG),
+            AT(lease_ms, 36, LAYOUT_LONG),
+            AT(stall_ms, 37, LAYOUT_LONG),
+            AT(unique_key, 40, LAYOUT_TEXT),
+            AT(on_conflict, 41, LAYOUT_ENUM),
+            AT(unique_window_ms, 42, LAYOUT_LONG),
+            AT(fairness_key, 43, LAYOUT_TEXT),
+            AT(fairness_weight, 44, LAYOUT_WORD),
+            AT(traceparent, 45, LAYOUT_TEXT),
+            AT(approval, 60, LAYOUT_FLAG),
+            AT(no_preempt, 140, LAYOUT_FLAG),
+            AT(review_ms, 150, LAYOUT_LONG),
+            END,
+        },
+    .empty =
+        &(const baton_spec){
+            .id = "",
+            .project = "",
+            .role = "",
+            .title = "",
+            .prompt = "",
+            .workdir = "",
+            .unique_key = "",
+            .fairness_key = "",
+            .traceparent = "",
+        },
+    .bytes = sizeof(baton_spec),
+};
 
 bool
 spec_pack_in(struct record *record, const baton_spec *spec, ProtobufCBinaryData *ret_packed)
@@ -194,13 +141,9 @@ spec_pack_in(struct record *record, const baton_spec *spec, ProtobufCBinaryData 
     const char *wrong = NULL; /* the broker says so */
     struct buf buf = {.is_soft = true};
     buf_has_room(&buf, PACK_ROOM);
-    spec_pack(&buf, spec, &wrong);
-    uint8_t *packed = buf.failed ? NULL : record_alloc(record, buf.bytes);
-    record->failed |= buf.failed;
-    if (packed) {
-        memcpy(packed, buf.data, buf.bytes);
-        *ret_packed = (ProtobufCBinaryData){.data = packed, .len = buf.bytes};
-    }
+    layout_pack(&buf, &spec_layout, spec, &wrong);
+    uint8_t *packed = record_keep(record, &buf);
+    *ret_packed = (ProtobufCBinaryData){.data = packed, .len = buf.bytes};
     buf_fini(&buf);
     return packed != NULL;
 }
@@ -287,93 +230,30 @@ filter_to_message(struct record *record, const struct baton_filter *filter)
     return m;
 }
 
-static bool
-lists_from_message(struct record *record, const Baton__Spec *message, baton_spec *spec)
+baton_spec *
+spec_read(struct record *record, ProtobufCBinaryData packed)
 {
-    struct baton_edge *after = record_array(record, message->n_after, sizeof *after);
-    struct baton_claim *claims = record_array(record, message->n_claims, sizeof *claims);
-    struct baton_label *labels = record_array(record, message->n_labels, sizeof *labels);
-    if (!after || !claims || !labels) {
-        return false;
+    baton_spec *spec = record_alloc(record, sizeof *spec);
+    if (spec) {
+        layout_read(record, &spec_layout, packed.len, packed.data, spec);
     }
-    for (size_t i = 0; i < message->n_after; i++) {
-        const Baton__Edge *edge = message->after[i];
-        after[i] = (struct baton_edge){
-            .id = edge->id,
-            .project = edge->project,
-            .condition = (baton_condition)edge->condition,
-            .policy = (baton_policy)edge->policy,
-            .any = edge->any,
-        };
-    }
-    for (size_t i = 0; i < message->n_claims; i++) {
-        const Baton__Claim *claim = message->claims[i];
-        claims[i] = (struct baton_claim){
-            .name = claim->name, .amount = claim->amount, .shared = claim->shared};
-    }
-    for (size_t i = 0; i < message->n_labels; i++) {
-        labels[i] = (struct baton_label){.name = message->labels[i]->key,
-                                         .value = message->labels[i]->value};
-    }
-    spec->after = after;
-    spec->n_after = message->n_after;
-    spec->claims = claims;
-    spec->n_claims = message->n_claims;
-    spec->labels = labels;
-    spec->n_labels = message->n_labels;
-    return true;
+    return record->failed || record->malformed ? NULL : spec;
 }
 
+/* By way of its bytes, so that there is one way only. */
 baton_spec *
-spec_from_message(struct record *record, const Baton__Spec *m)
+spec_from_message(struct record *record, const Baton__Spec *message)
 {
     static const Baton__Spec none = BATON__SPEC__INIT;
-    m = m ? m : &none;
-    baton_spec *spec = record_alloc(record, sizeof *spec);
-    if (!spec) {
-        return NULL;
-    }
-    *spec = (baton_spec){
-        .id = m->id,
-        .project = m->project,
-        .role = m->role,
-        .title = m->title,
-        .priority = (baton_priority)m->priority,
-        .deadline = m->deadline,
-        .on_deadline = (baton_on_deadline)m->on_deadline,
-        .not_before = m->not_before,
-        .estimate_ms = m->estimate_ms,
-        .held = m->held,
-        .milestone = m->milestone,
-        .command = (const char *const *)m->command,
-        .n_command = m->n_command,
-        .prompt = m->prompt,
-        .payload = m->payload.data,
-        .payload_bytes = m->payload.len,
-        .env = (const char *const *)m->env,
-        .n_env = m->n_env,
-        .workdir = m->workdir,
-        .check = (const char *const *)m->check,
-        .n_check = m->n_check,
-        .max_attempts = m->max_attempts,
-        .crash_limit = m->crash_limit,
-        .backoff_ms = m->backoff_ms,
-        .backoff_cap_ms = m->backoff_cap_ms,
-        .max_runtime_ms = m->max_runtime_ms,
-        .idle_ms = m->idle_ms,
-        .lease_ms = m->lease_ms,
-        .stall_ms = m->stall_ms,
-        .review_ms = m->review_ms,
-        .unique_key = m->unique_key,
-        .on_conflict = (baton_on_conflict)m->on_conflict,
-        .unique_window_ms = m->unique_window_ms,
-        .fairness_key = m->fairness_key,
-        .fairness_weight = m->fairness_weight,
-        .traceparent = m->traceparent,
-        .approval = m->approval,
-        .no_preempt = m->no_preempt,
-    };
-    return lists_from_message(record, m, spec) ? spec : NULL;
+    struct buf buf = {.is_soft = true};
+    buf_has_room(&buf, PACK_ROOM);
+    pack(&buf, message ? &message->base : &none.base);
+    record->failed |= buf.failed;
+    baton_spec *spec = record->failed
+                           ? NULL
+                           : spec_read(record, (ProtobufCBinaryData){buf.bytes, buf.data});
+    buf_fini(&buf);
+    return spec;
 }
 
 struct baton_ref

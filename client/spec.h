@@ -4,16 +4,17 @@
 #define BATON_CLIENT_SPEC_H
 
 #include "baton.h"
+#include "client/layout.h"
 #include "client/record.h"
-#include "common/buf.h"
 
 #include <wire.pb-c.h>
 
-/* Appends a packed Spec. `ret_wrong` gets the name of the first text that is not UTF-8 unless it
- * has one already. */
-void spec_pack(struct buf *buf, const baton_spec *spec, const char **ret_wrong);
-/* The same in the memory of a record. False: no memory. */
+/* A Spec. */
+extern const struct layout spec_layout;
+/* Packed, in the memory of a record. False: no memory. */
 bool spec_pack_in(struct record *record, const baton_spec *spec, ProtobufCBinaryData *ret_packed);
+/* NULL: no memory, or malformed (the record tells). */
+baton_spec *spec_read(struct record *record, ProtobufCBinaryData packed);
 
 /* To messages. NULL: no memory. Counts are as given; pointers may be NULL where they are 0. */
 Baton__Spec *spec_to_message(struct record *record, const baton_spec *spec);

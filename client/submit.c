@@ -30,7 +30,7 @@ submission_pack(struct buf *buf, const void *what, const char **ret_wrong)
     for (size_t i = 0; i < submission->n_specs && buf_has_room(buf, 2); i++) {
         buf->data[buf->bytes++] = TASKS_TAG;
         size_t spec_begin = buf->bytes++;
-        spec_pack(buf, submission->specs[i], ret_wrong);
+        layout_pack(buf, &spec_layout, submission->specs[i], ret_wrong);
         pack_length(buf, spec_begin);
     }
     pack(buf, &submission->rest->base);

@@ -1,7 +1,9 @@
 /* Tasks, results and assignments as the broker tells them. */
 #include "client/view.h"
 #include "client/card.h"
+#include "client/layout.h"
 #include "client/measure.h"
+#include "common/pack.h"
 
 struct baton_result
 result_from_message(struct record *record, const Baton__Result *m)
@@ -136,28 +138,52 @@ task_from_message(struct record *record, const Baton__TaskView *m, baton_task *r
     return true;
 }
 
-static bool
-upstream_from_messages(struct record *record, const Baton__Assignment *m, baton_assignment *a)
-{
-    struct baton_upstream *upstream = record_array(record, m->n_upstream, sizeof *upstream);
-    for (size_t i = 0; upstream && i < m->n_upstream; i++) {
-        const Baton__Upstream *u = m->upstream[i];
-        upstream[i] = (struct baton_upstream){
-            .project = u->project,
-            .id = u->id,
-            .state = (baton_state)u->state,
-            .summary = u->summary,
-            .document = u->document.data,
-            .document_bytes = u->document.len,
-        };
-    }
-    a->upstream = upstream;
-    a->n_upstream = m->n_upstream;
-    return upstream != NULL;
-}
+/* ---- assignments: read from their bytes, with numbers as in proto/wire.proto ---- */
+
+static const struct layout upstream_layout = {
+    .fields =
+        (const struct layout_field[]){
+            {1, LAYOUT_TEXT, offsetof(struct baton_upstream, project), NULL},
+            {2, LAYOUT_TEXT, offsetof(struct baton_upstream, id), NULL},
+            {3, LAYOUT_ENUM, offsetof(struct baton_upstream, state), NULL},
+            {4, LAYOUT_TEXT, offsetof(struct baton_upstream, summary), NULL},
+            {5, LAYOUT_BYTES, offsetof(struct baton_upstream, document), NULL},
+            {LAYOUT_END, 0, 0, NULL},
+        },
+    .empty = &(const struct baton_upstream){.project = "", .id = "", .summary = ""},
+    .bytes = sizeof(struct baton_upstream),
+};
+
+static const struct layout assignment_layout = {
+    .fields =
+        (const struct layout_field[]){
+            {1, LAYOUT_LONG, offsetof(baton_assignment, token), NULL},
+            {2, LAYOUT_LONG, offsetof(baton_assignment, key), NULL},
+            {3, LAYOUT_TEXT, offsetof(baton_assignment, project), NULL},
+            {4, LAYOUT_TEXT, offsetof(baton_assignment, id), NULL},
+            {5, LAYOUT_TEXT, offsetof(baton_assignment, role), NULL},
+            {6, LAYOUT_WORD, offsetof(baton_assignment, attempt), NULL},
+            {7, LAYOUT_LONG, offsetof(baton_assignment, lease_ms), NULL},
+            {8, LAYOUT_STRUCT, offsetof(baton_assignment, spec), &spec_layout},
+            {9, LAYOUT_STRUCTS, offsetof(baton_assignment, upstream), &upstream_layout},
+            /* These few have are taken from a message, by rest_fill. */
+            {10, LAYOUT_COUNT, offsetof(baton_assignment, n_decisions), NULL},
+            {60, LAYOUT_COUNT, offsetof(baton_assignment, previous_bytes), NULL},
+            {90, LAYOUT_COUNT, offsetof(baton_assignment, n_budgets), NULL},
+            {LAYOUT_END, 0, 0, NULL},
+        },
+    .empty =
+        &(const baton_assignment){
+            .project = "",
+            .id = "",
+            .role = "",
+            .note = "",
+        },
+    .bytes = sizeof(baton_assignment),
+};
 
 /* Handoffs come first. */
-static bool
+static void
 cards_from_messages(struct record *record, const Baton__Assignment *m, baton_assignment *a)
 {
     struct baton_card *cards = record_array(record, m->n_cards, sizeof *cards);
@@ -165,78 +191,78 @@ cards_from_messages(struct record *record, const Baton__Assignment *m, baton_ass
     for (size_t i = 0; cards && i < m->n_cards; i++) {
         n_handoffs += m->cards[i]->kind == BATON__CARD_KIND__CARD_HANDOFF;
         if (!card_from_message(record, m->cards[i], &cards[i])) {
-            return false;
+            return;
         }
     }
     a->handoffs = cards;
     a->n_handoffs = n_handoffs;
     a->decisions = cards ? cards + n_handoffs : NULL;
     a->n_decisions = m->n_cards - n_handoffs;
-    return cards != NULL;
 }
 
-static bool
-assignment_fill(struct record *record, const Baton__Assignment *m, const Baton__Spec *spec,
-                baton_assignment *a)
+static void
+rest_fill(struct record *record, size_t bytes, const uint8_t *data, baton_assignment *a)
 {
-    *a = (baton_assignment){
-        .token = m->token,
-        .key = m->key,
-        .project = m->project,
-        .id = m->id,
-        .role = m->role,
-        .attempt = m->attempt,
-        .lease_ms = m->lease_ms,
-        .note = m->note ? m->note->text : "",
-        .previous = m->note ? m->note->document.data : NULL,
-        .previous_bytes = m->note ? m->note->document.len : 0,
-        .budgets = budgets_from_messages(record, m->budgets, m->n_budgets),
-        .n_budgets = m->n_budgets,
-    };
-    baton_spec *made = spec_from_message(record, spec);
-    if (!made) {
-        return false;
+    const Baton__Assignment *m = record_unpack(record, &baton__assignment__descriptor, bytes, data);
+    if (!m) {
+        record->malformed = true;
+        return;
     }
-    made->id = m->id;
-    made->project = m->project;
-    made->role = m->role;
-    a->spec = made;
-    return upstream_from_messages(record, m, a) && cards_from_messages(record, m, a);
+    a->note = m->note ? m->note->text : "";
+    a->previous = m->note ? m->note->document.data : NULL;
+    a->previous_bytes = m->note ? m->note->document.len : 0;
+    a->budgets = budgets_from_messages(record, m->budgets, m->n_budgets);
+    a->n_budgets = m->n_budgets;
+    cards_from_messages(record, m, a);
 }
 
-enum made
-assignment_from_message(struct record *record, struct record *scratch, const Baton__Assignment *m,
-                        baton_assignment *ret_assignment)
+static void
+assignment_fill(struct record *record, size_t bytes, const uint8_t *data, baton_assignment *a)
 {
-    const Baton__Spec *spec = record_unpack_apart(record, scratch, &baton__spec__descriptor,
-                                                  m->spec.len, m->spec.data);
-    bool filled = spec && assignment_fill(record, m, spec, ret_assignment);
-    return record->failed ? NOT_MADE_NO_MEMORY : filled ? MADE : NOT_MADE_UNREADABLE;
+    layout_read(record, &assignment_layout, bytes, data, a);
+    baton_spec *spec = (baton_spec *)(uintptr_t)a->spec; /* of this record */
+    if (!spec) {
+        spec = spec_read(record, (ProtobufCBinaryData){0});
+    }
+    if (record->failed || record->malformed) {
+        return;
+    }
+    if (a->n_decisions || a->previous_bytes || a->n_budgets) {
+        rest_fill(record, bytes, data, a);
+    }
+    spec->id = a->id;
+    spec->project = a->project;
+    spec->role = a->role;
+    a->spec = spec;
 }
 
 enum made
-assignment_unpack(struct record *scratch, size_t bytes, const uint8_t *data,
-                  baton_assignment **ret_assignment)
+assignment_read(size_t bytes, const uint8_t *data, baton_assignment **ret_assignment)
 {
     /* Most of it is the struct of the spec; the strings are about as long as their bytes. */
     struct record *record = record_new(sizeof(baton_assignment),
-                                       sizeof(baton_spec) + 2 * bytes + 128);
+                                       sizeof(baton_spec) + bytes + bytes / 2 + 128);
     if (!record) {
         return NOT_MADE_NO_MEMORY;
     }
-    enum made made = NOT_MADE_UNREADABLE;
-    const Baton__Assignment *m = record_unpack_apart(record, scratch,
-                                                     &baton__assignment__descriptor, bytes, data);
-    if (m) {
-        made = assignment_from_message(record, scratch, m, record_public(record));
-    } else if (record->failed) {
-        made = NOT_MADE_NO_MEMORY;
-    }
-    if (made == MADE) {
-        *ret_assignment = record_public(record);
-    } else {
+    assignment_fill(record, bytes, data, record_public(record));
+    if (record->failed || record->malformed) {
+        enum made made = record->failed ? NOT_MADE_NO_MEMORY : NOT_MADE_UNREADABLE;
         record_free(record);
+        return made;
     }
+    *ret_assignment = record_public(record);
+    return MADE;
+}
+
+enum made
+assignment_from_message(const Baton__Assignment *message, baton_assignment **ret_assignment)
+{
+    struct buf buf = {.is_soft = true};
+    pack(&buf, &message->base);
+    enum made made = buf.failed ? NOT_MADE_NO_MEMORY
+                                : assignment_read(buf.bytes, buf.data, ret_assignment);
+    buf_fini(&buf);
     return made;
 }
 

@@ -10,13 +10,10 @@ struct baton_result result_from_message(struct record *record, const Baton__Resu
 
 enum made { MADE, NOT_MADE_NO_MEMORY, NOT_MADE_UNREADABLE };
 
-/* The description in it is unpacked here: into the record but for its struct, which is of no use
- * behind the call and goes to `scratch`. */
-enum made assignment_from_message(struct record *record, struct record *scratch,
-                                  const Baton__Assignment *message,
-                                  baton_assignment *ret_assignment);
-/* Makes an assignment's own record from packed bytes. */
-enum made assignment_unpack(struct record *scratch, size_t bytes, const uint8_t *data,
-                            baton_assignment **ret_assignment);
+/* Makes an assignment's own record: of a packed Assignment, or of a message, by way of its bytes.
+ */
+enum made assignment_read(size_t bytes, const uint8_t *data, baton_assignment **ret_assignment);
+enum made assignment_from_message(const Baton__Assignment *message,
+                                  baton_assignment **ret_assignment);
 
 #endif

@@ -8,26 +8,21 @@
  */
 enum { TAKE_SLICE_MS = 20 * 1000 };
 
-/* Makes the answer's record that of the assignment in it. */
 static baton_status
-assignment_make(struct baton *b, struct record *record, const Baton__Assignment *task,
-                baton_assignment **ret_assignment)
+assignment_make(struct baton *b, const Baton__Assignment *task, baton_assignment **ret_assignment)
 {
-    baton_assignment *assignment = record_public(record);
-    enum made made = assignment_from_message(record, record, task, assignment);
-    if (made == MADE) {
-        *ret_assignment = assignment;
+    switch (assignment_from_message(task, ret_assignment)) {
+    case MADE:
         return BATON_OK;
+    case NOT_MADE_NO_MEMORY:
+        return no_memory(b, NULL);
+    case NOT_MADE_UNREADABLE:
+        break;
     }
-    if (made == NOT_MADE_NO_MEMORY) {
-        return no_memory(b, record);
-    }
-    fault_set(&b->fault, BATON_MALFORMED,
-              "the broker gave the task %.*s, but its content can't be read: are broker and "
-              "library of versions that fit together?",
-              ID_BYTES_MAX, task->id);
-    record_free(record);
-    return BATON_MALFORMED;
+    return fault_set(&b->fault, BATON_MALFORMED,
+                     "the broker gave the task %.*s, but its content can't be read: are broker and "
+                     "library of versions that fit together?",
+                     ID_BYTES_MAX, task->id);
 }
 
 baton_status
@@ -57,7 +52,6 @@ baton_take(baton *b, const struct baton_take *take, baton_assignment **ret_assig
             .message = &message,
             .changing = true,
             .answer = BATON__FROM_BROKER__OP_ASSIGN,
-            .public_bytes = sizeof(baton_assignment),
             .silence_ms = m.wait_ms,
         };
         struct answer answer;
@@ -66,10 +60,14 @@ baton_take(baton *b, const struct baton_take *take, baton_assignment **ret_assig
             return status;
         }
         const Baton__Assign *assign = answer.message->assign;
-        if (assign->n_tasks > 0) {
-            return assignment_make(b, answer.record, assign->tasks[0], ret_assignment);
+        bool got = assign->n_tasks > 0;
+        if (got) {
+            status = assignment_make(b, assign->tasks[0], ret_assignment);
         }
         record_free(answer.record);
+        if (got) {
+            return status;
+        }
         if (clock_ms() >= until) {
             return fault_set(&b->fault, BATON_TIMEOUT, "there is no task to take now");
         }
@@ -87,13 +85,15 @@ baton_context(baton *b, struct baton_ref ref, baton_assignment **ret_assignment)
     Baton__ToBroker message = BATON__TO_BROKER__INIT;
     message.op_case = BATON__TO_BROKER__OP_CONTEXT;
     message.context = &get;
-    struct ask ask = {.message = &message,
-                      .answer = BATON__FROM_BROKER__OP_CONTEXT,
-                      .public_bytes = sizeof(baton_assignment)};
+    struct ask ask = {.message = &message, .answer = BATON__FROM_BROKER__OP_CONTEXT};
     struct answer answer;
     baton_status status = request(b, &ask, &answer);
-    return status ? status
-                  : assignment_make(b, answer.record, answer.message->context, ret_assignment);
+    if (status) {
+        return status;
+    }
+    status = assignment_make(b, answer.message->context, ret_assignment);
+    record_free(answer.record);
+    return status;
 }
 
 /* Sends one line and gives its answer. */

@@ -2,6 +2,7 @@
 #include "client/endpoint.h"
 #include "client/frame.h"
 #include "client/handle.h"
+#include "client/layout.h"
 #include "client/lines.h"
 #include "client/session.h"
 #include "client/view.h"
@@ -174,15 +175,38 @@ is_about_result(struct lease *lease, uint64_t report_id)
     return true;
 }
 
+/* A LineReply, with numbers as in proto/wire.proto. */
+struct reply {
+    uint64_t token;
+    int code;
+    int state;
+    bool stop;
+    const char *message;
+};
+
+static const struct layout reply_layout = {
+    .fields =
+        (const struct layout_field[]){
+            {1, LAYOUT_LONG, offsetof(struct reply, token), NULL},
+            {2, LAYOUT_ENUM, offsetof(struct reply, code), NULL},
+            {3, LAYOUT_ENUM, offsetof(struct reply, state), NULL},
+            {4, LAYOUT_FLAG, offsetof(struct reply, stop), NULL},
+            {5, LAYOUT_TEXT, offsetof(struct reply, message), NULL},
+            {LAYOUT_END, 0, 0, NULL},
+        },
+    .empty = &(const struct reply){.message = ""},
+    .bytes = sizeof(struct reply),
+};
+
 static bool
-reply_event(struct baton_worker *w, uint64_t report_id, const Baton__LineReply *reply,
+reply_event(struct baton_worker *w, uint64_t report_id, const struct reply *reply,
             struct baton_worker_event *event)
 {
     struct lease *lease = leases_find(&w->leases, reply->token);
     if (!lease || lease->ended) {
         return false;
     }
-    int code = (int)reply->code;
+    int code = reply->code;
     if (lease->line) {
         bool later = code == BATON_BUSY || code == BATON_FULL || code == BATON_PAUSED ||
                      code == BATON_INTERNAL;
@@ -226,12 +250,11 @@ static baton_status
 assigned_event(struct baton_worker *w, const struct field *task, struct baton_worker_event *event)
 {
     baton_assignment *assignment = NULL;
-    record_reset(w->in);
-    enum made made = assignment_unpack(w->in, task->bytes, task->data, &assignment);
+    enum made made = assignment_read(task->bytes, task->data, &assignment);
     if (made == NOT_MADE_NO_MEMORY) { /* the next call tries again */
         return fault_set(&w->fault, BATON_NO_MEMORY, "no memory for an assignment");
     }
-    session_task_done(w, task);
+    session_part_done(w, task);
     uint64_t token = made == MADE ? assignment->token
                                   : field_varint(task->data, task->bytes, ASSIGNMENT_TOKEN);
     struct lease *lease = leases_find(&w->leases, token);
@@ -251,6 +274,21 @@ assigned_event(struct baton_worker *w, const struct field *task, struct baton_wo
     return BATON_OK;
 }
 
+/* As assigned_event. */
+static baton_status
+replied_event(struct baton_worker *w, const struct field *line, struct baton_worker_event *event)
+{
+    struct reply reply;
+    record_reset(w->in);
+    layout_read(w->in, &reply_layout, line->bytes, line->data, &reply);
+    if (w->in->failed) { /* the next call tries again */
+        return fault_set(&w->fault, BATON_NO_MEMORY, "no memory for the answer to a report");
+    }
+    session_part_done(w, line);
+    bool is_event = !w->in->malformed && reply_event(w, w->parts.id, &reply, event);
+    return is_event ? BATON_OK : BATON_TIMEOUT;
+}
+
 static bool
 welcome_event(struct baton_worker *w, const Baton__Welcome *m, size_t at,
               struct baton_worker_event *event)
@@ -268,8 +306,6 @@ n_parts(const Baton__FromBroker *m)
     switch ((int)m->op_case) {
     case BATON__FROM_BROKER__OP_WELCOME:
         return 1 + m->welcome->n_lost;
-    case BATON__FROM_BROKER__OP_REPORTED:
-        return m->reported->n_lines;
     case BATON__FROM_BROKER__OP_STOP:
     case BATON__FROM_BROKER__OP_DRAIN:
         return 1;
@@ -285,9 +321,6 @@ part_event(struct baton_worker *w, const Baton__FromBroker *m, size_t at,
 {
     bool is_event = false;
     switch ((int)m->op_case) {
-    case BATON__FROM_BROKER__OP_REPORTED:
-        is_event = reply_event(w, m->id, m->reported->lines[at], event);
-        break;
     case BATON__FROM_BROKER__OP_WELCOME:
         is_event = welcome_event(w, m->welcome, at, event);
         break;
@@ -310,9 +343,10 @@ part_event(struct baton_worker *w, const Baton__FromBroker *m, size_t at,
 static baton_status
 next_event(struct baton_worker *w, struct baton_worker_event *event)
 {
-    struct field task;
-    while (session_task(w, &task)) {
-        baton_status status = assigned_event(w, &task, event);
+    struct field part;
+    while (session_part(w, &part)) {
+        baton_status status = w->parts.op == FROM_BROKER_ASSIGN ? assigned_event(w, &part, event)
+                                                                : replied_event(w, &part, event);
         if (status != BATON_TIMEOUT) {
             return status;
         }
@@ -380,7 +414,8 @@ int64_t
 baton_worker_timeout_ms(const baton_worker *worker)
 {
     struct baton_worker *w = (struct baton_worker *)(uintptr_t)worker;
-    return w->message || w->tasks || w->tell_down ? 0 : MAX(session_wake_at(w) - clock_ms(), 0);
+    return w->message || w->parts.data || w->tell_down ? 0
+                                                       : MAX(session_wake_at(w) - clock_ms(), 0);
 }
 
 /* ---- what the caller says: kept until the next step sends it ---- */

@@ -89,17 +89,48 @@ buf_fini(struct buf *buf)
     *buf = (struct buf){.is_soft = buf->is_soft};
 }
 
-int
-varint_read(const uint8_t *data, size_t bytes, size_t *pos, uint64_t *ret_value)
+/* The bytes of a varint that has an end in these eight, seven bits each, pushed together. */
+static uint64_t
+squeeze(uint64_t word, uint64_t stop)
 {
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64 && *pos < bytes; shift += 7) {
-        uint8_t b = data[(*pos)++];
-        value |= (uint64_t)(b & 0x7f) << shift;
-        if (!(b & 0x80)) {
-            *ret_value = value;
-            return 1;
+    word &= stop ^ (stop - 1); /* nothing behind the first byte without its highest bit */
+    word &= UINT64_C(0x7f7f7f7f7f7f7f7f);
+    word = (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
+    word = (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
+    return (word & UINT64_C(0x000000000fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
+}
+
+struct varint
+varint_get_long(const uint8_t *at, const uint8_t *end, size_t bytes_max)
+{
+    size_t left = (size_t)(end - at);
+    uint64_t word;
+    if (left >= sizeof word) {
+        memcpy(&word, at, sizeof word); /* little-endian, as this machine */
+        uint64_t stop = ~word & UINT64_C(0x8080808080808080);
+        size_t n = stop ? (size_t)__builtin_ctzll(stop) / 8 + 1 : SIZE_MAX;
+        if (n <= bytes_max) {
+            return (struct varint){squeeze(word, stop), at + n};
         }
     }
-    return 0;
+    uint64_t value = 0;
+    for (size_t i = 0; i < left && i < bytes_max; i++) {
+        value |= (uint64_t)(at[i] & 0x7f) << (7 * i);
+        if (at[i] < 0x80) {
+            return (struct varint){value, at + i + 1};
+        }
+    }
+    return (struct varint){0, NULL};
+}
+
+bool
+varint_read(const uint8_t *data, size_t bytes, size_t *pos, uint64_t *ret_value)
+{
+    struct varint varint = varint_get(data + *pos, data + bytes, VARINT_BYTES_MAX);
+    if (!varint.behind) {
+        return false;
+    }
+    *ret_value = varint.value;
+    *pos = (size_t)(varint.behind - data);
+    return true;
 }

@@ -57,7 +57,20 @@ varint_put(uint8_t *p, uint64_t value)
     return p;
 }
 
-/* Reads a varint at *pos; returns 0 when it is cut or too long. Moves *pos behind it. */
-int varint_read(const uint8_t *data, size_t bytes, size_t *pos, uint64_t *ret_value);
+/* A varint that was read: returned whole, it stays in registers. */
+struct varint {
+    uint64_t value;
+    const uint8_t *behind; /* NULL: it is cut, or too long */
+};
+struct varint varint_get_long(const uint8_t *at, const uint8_t *end, size_t bytes_max);
+/* Reads one of at most bytes_max bytes. */
+static inline struct varint
+varint_get(const uint8_t *at, const uint8_t *end, size_t bytes_max)
+{
+    return at < end && *at < 0x80 ? (struct varint){*at, at + 1}
+                                  : varint_get_long(at, end, bytes_max);
+}
+/* The same at *pos of some bytes; moves *pos behind it. False: it is cut, or too long. */
+bool varint_read(const uint8_t *data, size_t bytes, size_t *pos, uint64_t *ret_value);
 
 #endif

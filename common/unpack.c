@@ -23,28 +23,21 @@ struct piece {
 };
 
 static void *
-take_from(struct unpack *unpack, struct arena *arena, size_t bytes)
+take(struct unpack *unpack, size_t bytes)
 {
     if (bytes > unpack->left) {
         unpack->is_exhausted = true;
         return NULL;
     }
     unpack->left -= bytes;
-    return arena_alloc(arena, bytes);
-}
-
-static void *
-take(struct unpack *unpack, size_t bytes)
-{
-    return take_from(unpack, unpack->arena, bytes);
+    return arena_alloc(unpack->arena, bytes);
 }
 
 /* An empty message; NULL: too much. */
 static ProtobufCMessage *
 message_new(struct unpack *unpack, const ProtobufCMessageDescriptor *type)
 {
-    struct arena *arena = unpack->messages ? unpack->messages : unpack->arena;
-    ProtobufCMessage *message = take_from(unpack, arena, type->sizeof_message);
+    ProtobufCMessage *message = take(unpack, type->sizeof_message);
     if (message) {
         type->message_init(message);
     }

@@ -11,12 +11,10 @@
 
 struct unpack {
     struct arena *arena;
-    struct arena *messages; /* where the structs themselves go, if apart from texts, bytes and
-                               lists; NULL: there too */
-    size_t left;            /* bytes of memory that the message may take */
-    bool checks_texts;      /* they are UTF-8, or the message is refused */
-    const char *nul_field;  /* set: the first field whose text has a NUL in it, where it ends */
-    bool is_exhausted;      /* set: refused for its memory */
+    size_t left;           /* bytes of memory that the message may take */
+    bool checks_texts;     /* they are UTF-8, or the message is refused */
+    const char *nul_field; /* set: the first field whose text has a NUL in it, where it ends */
+    bool is_exhausted;     /* set: refused for its memory */
 };
 
 /* NULL: refused. As deep as the type is nested. */

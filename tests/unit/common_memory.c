@@ -62,6 +62,30 @@ test_varints_come_back(void **state)
     buf_fini(&buf);
 }
 
+/* Of each length, with nothing behind it or much; cut anywhere, and longer than is allowed. */
+static void
+test_varints_of_all_lengths(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2 * 64; i++) {
+        uint64_t value = (UINT64_C(1) << i / 2) - (i & 1);
+        for (size_t behind = 0; behind < 12; behind++) {
+            uint8_t *bytes = malloc(VARINT_BYTES_MAX + behind);
+            size_t n = (size_t)(varint_put(bytes, value) - bytes);
+            memset(bytes + n, 0xff, behind);
+            uint8_t *exact = realloc(bytes, n + behind); /* a sanitizer sees a byte too far */
+            struct varint got = varint_get(exact, exact + n + behind, n);
+            assert_true(got.value == value);
+            assert_ptr_equal(got.behind, exact + n);
+            assert_true(n == 1 || !varint_get(exact, exact + n + behind, n - 1).behind);
+            for (size_t cut = 0; cut < n; cut++) {
+                assert_null(varint_get(exact, exact + cut, VARINT_BYTES_MAX).behind);
+            }
+            free(exact);
+        }
+    }
+}
+
 static void
 test_an_arena_gives_aligned_memory_that_stays(void **state)
 {
@@ -184,6 +208,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_buffer_grows),
         cmocka_unit_test(test_varints_come_back),
+        cmocka_unit_test(test_varints_of_all_lengths),
         cmocka_unit_test(test_an_arena_gives_aligned_memory_that_stays),
         cmocka_unit_test(test_packing_without_memory_is_known_at_the_end),
         cmocka_unit_test(test_unpacking_without_memory_is_refused),
