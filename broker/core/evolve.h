@@ -18,14 +18,14 @@ void worker_list_remove(struct core *core, struct task *task);
 /* ---- move.c ---- */
 
 struct counts *counts_of(const struct core *core, const struct task *task);
-/* The only writer of task->state. */
+/* The only writer of task->state. Puts into `more` where it came from. */
 void task_move(struct core *core, struct task *task, unsigned to, unsigned reason,
-               struct core_out *out, int64_t at, struct event_more more);
+               struct core_out *out, int64_t at, struct event_more *more);
 /* Where a task without a lease belongs, from its conditions: waiting or ready, and why. */
 unsigned place_of(const struct task *task, unsigned *ret_reason);
 /* task_place, with more to say in the event. */
 void place_with(struct core *core, struct task *task, struct core_out *out, int64_t at,
-                struct event_more more);
+                struct event_more *more);
 /* Milestones that are through and tasks whose policy strikes are looked at after the fact. */
 void settle_if_due(struct core *core, struct task *task);
 

@@ -55,7 +55,7 @@ evolve_leased(struct core *core, const Baton__Fact *fact, uint64_t seq, struct c
     if (task->ext) {
         resource_take(core, task->ext->claims, task->ext->n_claims);
     }
-    task_move(core, task, LEASED, BATON__REASON__REASON_OK, out, fact->at, (struct event_more){0});
+    task_move(core, task, LEASED, BATON__REASON__REASON_OK, out, fact->at, &(struct event_more){0});
     if (core->n_budgets) {
         budgets_lease(core, task, out, fact->at);
     }
@@ -69,7 +69,8 @@ evolve_started(struct core *core, const Baton__Fact *fact, struct core_out *out)
     snapshot_keep(core, task);
     task_course(core, task)->started_at = fact->at;
     task->course->run->stall_at = fact->at + task->course->run->stall_ms;
-    task_move(core, task, RUNNING, BATON__REASON__REASON_OK, out, fact->at, (struct event_more){0});
+    task_move(core, task, RUNNING, BATON__REASON__REASON_OK, out, fact->at,
+              &(struct event_more){0});
 }
 
 void
@@ -232,16 +233,16 @@ evolve_attempt_ended(struct core *core, const Baton__Fact *fact, struct core_out
     }
     if (state_is_terminal(ended->to) || ended->to == (Baton__TaskState)PARKED ||
         ended->to == (Baton__TaskState)REVIEW) {
-        task_move(core, task, ended->to, ended->reason, out, fact->at, more);
+        task_move(core, task, ended->to, ended->reason, out, fact->at, &more);
         return;
     }
     if (task->state == WAITING || task->state == READY) {
-        place_with(core, task, out, fact->at, more);
+        place_with(core, task, out, fact->at, &more);
         return;
     }
     unsigned reason;
     unsigned to = place_of(task, &reason);
-    task_move(core, task, to, reason, out, fact->at, more);
+    task_move(core, task, to, reason, out, fact->at, &more);
     settle_if_due(core, task);
 }
 
@@ -260,5 +261,5 @@ evolve_cancelling(struct core *core, const Baton__Fact *fact, struct core_out *o
     set_text(&ext->reason_text, cancelling->text);
     task->course->run->cancel_until = fact->at + cancelling->grace_ms + CANCEL_SLACK_MS;
     task_move(core, task, CANCELLING, cancelling->reason, out, fact->at,
-              (struct event_more){.actor = fact->actor, .text = cancelling->text});
+              &(struct event_more){.actor = fact->actor, .text = cancelling->text});
 }

@@ -150,7 +150,7 @@ evolve_added(struct core *core, const Baton__Fact *fact, uint64_t seq, struct co
     unsigned reason;
     unsigned to = place_of(task, &reason);
     task_move(core, task, to, reason, out, fact->at,
-              (struct event_more){.actor = fact->actor, .title = spec->title});
+              &(struct event_more){.actor = fact->actor, .title = spec->title});
     settle_if_due(core, task);
 }
 
@@ -195,7 +195,7 @@ evolve_respecified(struct core *core, const Baton__Fact *fact, struct core_out *
     if (task->state == READY && spec->milestone) {
         /* No queue is for it any more; what it waits for is settled below. */
         task_move(core, task, WAITING, BATON__REASON__REASON_DEPS, out, fact->at,
-                  (struct event_more){.actor = fact->actor});
+                  &(struct event_more){.actor = fact->actor});
     }
     bool queued = task->state == READY;
     if (queued) {

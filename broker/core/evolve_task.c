@@ -26,7 +26,7 @@ evolve_ended(struct core *core, const Baton__Fact *fact, struct core_out *out)
         ext->aborted_by = ended->by;
     }
     task_move(core, task, ended->to, ended->reason, out, fact->at,
-              (struct event_more){.actor = fact->actor, .text = ended->text});
+              &(struct event_more){.actor = fact->actor, .text = ended->text});
 }
 
 /* Whose deadline presses it: its own, or that of the oldest dependent that hands one on. */
@@ -149,7 +149,7 @@ evolve_hold_set(struct core *core, const Baton__Fact *fact, struct core_out *out
     if (task->state == WAITING || task->state == READY) {
         set_text(&task_ext(core, task)->reason_text, hold->text);
         unsigned before = task->state;
-        place_with(core, task, out, fact->at, more);
+        place_with(core, task, out, fact->at, &more);
         if (task->state != before) {
             return; /* told by that event */
         }
@@ -177,7 +177,7 @@ evolve_revived(struct core *core, const Baton__Fact *fact, struct core_out *out)
     unsigned reason;
     unsigned to = place_of(task, &reason);
     task_move(core, task, to, reason, out, fact->at,
-              (struct event_more){.actor = fact->actor, .text = revived->text});
+              &(struct event_more){.actor = fact->actor, .text = revived->text});
     settle_if_due(core, task);
 }
 
@@ -233,6 +233,30 @@ put_record(const struct core *core, const struct task *task, struct core_out *ou
     }
 }
 
+static struct leaving
+leaving_of(const struct core *core, const struct task *task)
+{
+    struct leaving leaving = {.key = task->key};
+    identity_hash(core, task_project(core, task), task->id, &leaving.hi, &leaving.lo);
+    return leaving;
+}
+
+/* A name's place among tombstones and tasks is anywhere in memory: it comes to the cache while the
+ * task before it goes. */
+static struct leaving
+leave(struct core *core, const struct task *task)
+{
+    struct leaving leaving = core->leaving.key == task->key ? core->leaving
+                                                            : leaving_of(core, task);
+    if (task->course->ended_next) {
+        const struct task *next = task_at(core, task->course->ended_next);
+        core->leaving = leaving_of(core, next);
+        slotset_fetch(&core->tombstones_by_hash, (uint32_t)core->leaving.lo);
+        (void)task_hash(core, next->project, next->id);
+    }
+    return leaving;
+}
+
 void
 evolve_archived(struct core *core, const Baton__Fact *fact, struct core_out *out)
 {
@@ -240,9 +264,8 @@ evolve_archived(struct core *core, const Baton__Fact *fact, struct core_out *out
     CHECK(task && state_is_terminal(task->state) && task->n_live_outs == 0);
     snapshot_keep(core, task);
     put_record(core, task, out);
-    uint64_t hi, lo;
-    identity_hash(core, task_project(core, task), task->id, &hi, &lo);
-    tombstone_add(core, hi, lo, task->key, task->state);
+    struct leaving leaving = leave(core, task);
+    tombstone_add(core, leaving.hi, leaving.lo, task->key, task->state);
     counts_of(core, task)->by_state[task->state]--;
     count_gone(counts_of(core, task), task->state);
     uint32_t n_outs = task->edges->n_outs;

@@ -211,6 +211,12 @@ struct adding {
     uint32_t hash;           /* … then this is its task_hash there */
 };
 
+/* Who goes to the archive next, looked at while the one before it goes. */
+struct leaving {
+    uint64_t key;    /* 0: not known */
+    uint64_t hi, lo; /* identity_hash */
+};
+
 struct core {
     struct core_config config;
     uint64_t seq;
@@ -269,6 +275,7 @@ struct core {
     struct tombstone *tombstones; /* by time of archiving */
     uint32_t n_tombstones, room_tombstones;
     struct slotset tombstones_by_hash; /* slot = position + 1 */
+    struct leaving leaving;
 
     struct client *clients;
     struct answer *oldest, *newest;

@@ -36,7 +36,7 @@ const uint16_t task_transitions[STATES_N] = {
 
 void
 task_move(struct core *core, struct task *task, unsigned to, unsigned reason, struct core_out *out,
-          int64_t at, struct event_more more)
+          int64_t at, struct event_more *more)
 {
     unsigned from = task->state;
     bool was_live = task_is_live(task);
@@ -79,8 +79,8 @@ task_move(struct core *core, struct task *task, unsigned to, unsigned reason, st
     }
     ended_list_update(core, task);
     timer_update(core, task);
-    more.from = from;
-    event_task(core, out, at, BATON__EVENT__KIND__TASK, task, &more);
+    more->from = from;
+    event_task(core, out, at, BATON__EVENT__KIND__TASK, task, more);
     bool reaches_dependents = state_is_terminal(from) != state_is_terminal(to) ||
                               (to == RUNNING && from != RUNNING) || from == UNKNOWN ||
                               (state_is_terminal(to) && from != to);
@@ -137,7 +137,7 @@ settle_if_due(struct core *core, struct task *task)
 
 void
 place_with(struct core *core, struct task *task, struct core_out *out, int64_t at,
-           struct event_more more)
+           struct event_more *more)
 {
     unsigned reason;
     unsigned to = place_of(task, &reason);
@@ -156,5 +156,5 @@ place_with(struct core *core, struct task *task, struct core_out *out, int64_t a
 void
 task_place(struct core *core, struct task *task, struct core_out *out, int64_t at)
 {
-    place_with(core, task, out, at, (struct event_more){0});
+    place_with(core, task, out, at, &(struct event_more){0});
 }

@@ -155,7 +155,7 @@ unpark(struct core *core, struct task *task, const char *note, const char *actor
     set_text(&task->ext->reason_text, NULL);
     unsigned reason;
     unsigned to = place_of(task, &reason);
-    task_move(core, task, to, reason, out, at, (struct event_more){.actor = actor, .text = note});
+    task_move(core, task, to, reason, out, at, &(struct event_more){.actor = actor, .text = note});
     settle_if_due(core, task);
 }
 

@@ -157,7 +157,7 @@ rework(struct core *core, struct task *task, const Baton__Fact *fact, struct cor
     unsigned reason;
     unsigned to = place_of(task, &reason);
     task_move(core, task, to, reason, out, fact->at,
-              (struct event_more){.actor = fact->actor, .text = fact->judged->text});
+              &(struct event_more){.actor = fact->actor, .text = fact->judged->text});
     settle_if_due(core, task);
 }
 
@@ -173,7 +173,7 @@ evolve_judged(struct core *core, const Baton__Fact *fact, struct core_out *out)
     } else if (state_is_terminal(judged->to)) {
         set_text(&task_ext(core, task)->reason_text, judged->text);
         task_move(core, task, judged->to, judged->reason, out, fact->at,
-                  (struct event_more){.actor = fact->actor, .text = judged->text});
+                  &(struct event_more){.actor = fact->actor, .text = judged->text});
     } else {
         rework(core, task, fact, out);
     }
