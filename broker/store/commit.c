@@ -139,13 +139,6 @@ static int
 write_batch(struct store *store, const struct store_batch *batch)
 {
     int rc = batch->n_facts ? write_facts(store, batch) : SQLITE_OK;
-    uint64_t archived = store->archived;
-    for (size_t i = 0; !rc && i < batch->n_puts; i++) {
-        rc = archive_put(store, batch->records, &batch->puts[i]);
-    }
-    if (!rc && archived != store->archived) {
-        rc = meta_set(store, META_ARCHIVED, store->archived);
-    }
     return rc ? rc : write_snapshot(store, batch);
 }
 
@@ -158,6 +151,7 @@ commit_entries(struct store *store, struct entry *entries)
         rc = write_batch(store, &entry->batch);
         bytes += entry->bytes;
     }
+    rc = rc ? rc : archive_write(store, entries);
     if (!rc && store->trim_is_due) {
         /* Twice what came in, so that the cutting ends even if there is never a quiet moment. */
         rc = trim_step(store, MAX((size_t)TRIM_BUSY_BYTES, 2 * bytes));

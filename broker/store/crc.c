@@ -47,6 +47,15 @@ crc_keyed(char table, uint64_t key, const uint8_t *data, size_t bytes)
 }
 
 uint64_t
+crc_run(uint64_t first, uint64_t last, const uint8_t *data, size_t bytes)
+{
+    uint8_t head[1 + 16] = {'r'};
+    put_u64(head + 1, first);
+    put_u64(head + 9, last);
+    return hash_two(head, sizeof(head), data, bytes);
+}
+
+uint64_t
 crc_meta(const char *name, const char *value)
 {
     uint8_t head[64] = {'m'};

@@ -111,6 +111,7 @@ store_free(struct store *store)
         store->backups = next;
     }
     tail_fini(store);
+    buf_fini(&store->packing);
     pthread_cond_destroy(&store->wake);
     pthread_mutex_destroy(&store->mutex);
     free(store->path);

@@ -8,15 +8,17 @@
 
 #include "broker/store/store.h"
 #include "broker/store/tail.h"
+#include "common/buf.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
 #include <sys/types.h>
 
 enum {
-    STORE_FORMAT = 3,               /* user_version; docs/store.md has what each brought */
+    STORE_FORMAT = 4,               /* user_version; docs/store.md has what each brought */
     STORE_FORMAT_FOLLOWED = 2,      /* the first one with META_FOLLOWED */
     STORE_FORMAT_CARDS = 3,         /* the first one with archive_card */
+    STORE_FORMAT_RUNS = 4,          /* the first one with archive_run */
     STORE_APPLICATION = 0x4261746f, /* application_id: "Bato" */
     STORE_PAGE_BYTES = 4096,        /* 2, 8 KiB: no faster, measured; a small commit is one page */
     STORE_CACHE_KIB = 4096,         /* the journal is written, hardly read */
@@ -29,6 +31,7 @@ enum {
     BACKUP_BUSY_PAGES = 64,         /* copied between two commits */
     BACKUP_QUIET_PAGES = 256,       /* copied at a time while nobody waits */
     SCAN_BYTES_MAX = 16 << 20,      /* one answer to a scan */
+    RUN_BYTES_MAX = 32 << 10,       /* records of a run, unless it has only one */
     WAL_BOUND_BYTES = 1 << 20,      /* a checkpoint is due; four times that: at once */
     WAL_FRAME_HEADER_BYTES = 24,
     WAL_KEPT_BYTES = 32 << 20,         /* a longer one is cut when it starts over */
@@ -37,6 +40,9 @@ enum {
     TAIL_PAGE_BYTES = 2 << 20,         /* out of the ring */
     TAIL_READ_BYTES = 256 << 10,       /* out of the database, between two commits */
 };
+
+/* All keys of a run lie between two multiples of it: part of the format. */
+#define RUN_SPAN 4096
 
 /* A damaged store can be read with `sqlite3`, and these are what is counted in them. */
 #define META_STORE_ID "store_id"
@@ -62,16 +68,14 @@ enum statement {
     SQL_CHUNK_PUT,
     SQL_CHUNK_OLDEST,
     SQL_CHUNK_CUT,
-    SQL_ARCHIVE_INSERT,
-    SQL_ARCHIVE_UPDATE,
-    SQL_ARCHIVE_DELETE,
-    SQL_ARCHIVE_GET,
-    SQL_ARCHIVE_SCAN,
-    SQL_CARD_INSERT, /* as the five above */
-    SQL_CARD_UPDATE,
+    SQL_ARCHIVE_DELETE, /* of stores of older formats; nothing is added */
+    SQL_ARCHIVE_SCAN,   /* scans have the same columns and take the same keys */
+    SQL_CARD_PUT,
     SQL_CARD_DELETE,
-    SQL_CARD_GET,
     SQL_CARD_SCAN,
+    SQL_RUN_PUT,
+    SQL_RUN_DELETE,
+    SQL_RUN_SCAN,
     SQL_TAIL_FACTS,
     SQL_TAIL_JUMP,
     SQL_TAIL_CHUNKS,
@@ -170,6 +174,7 @@ struct store {
     uint64_t gen_bytes;
 
     uint64_t archived;
+    struct buf packing; /* of the run being written */
     uint64_t journal_bytes;
     uint64_t seq_written; /* of the newest fact in the journal, or the snapshot's */
     bool trim_is_due;
@@ -205,6 +210,7 @@ struct store {
 /* ---- crc.c ---- */
 uint64_t crc_journal(uint64_t seq, uint32_t n, uint64_t epoch, const uint8_t *facts, size_t bytes);
 uint64_t crc_keyed(char table, uint64_t key, const uint8_t *data, size_t bytes);
+uint64_t crc_run(uint64_t first, uint64_t last, const uint8_t *data, size_t bytes);
 uint64_t crc_meta(const char *name, const char *value);
 
 /* ---- status.c ---- */
@@ -287,15 +293,66 @@ size_t batch_bytes(const struct store_batch *batch);
 int trim_step(struct store *store, size_t bytes) MUST_CHECK;
 
 /* ---- archive.c ---- */
-/* The statement `which` (SQL_ARCHIVE_…) of this archive. */
-sqlite3_stmt *archive_statement(const struct store *store, enum store_archive archive,
-                                enum statement which);
-/* What begins the bytes of a record's checksum. */
-char archive_letter(enum store_archive archive);
-int archive_put(struct store *store, const uint8_t *records,
-                const struct store_put *put) MUST_CHECK;
-void archive_answer(struct store *store, const struct question *question,
+
+/* A record of the archive; its bytes are somebody else's. */
+struct record {
+    uint64_t key;
+    const uint8_t *data;
+    size_t bytes;
+};
+/* A row of records: of many, or of one. */
+struct run {
+    bool is_run;
+    bool is_bad; /* it is not what a run should be */
+    uint64_t first, last;
+    uint64_t key; /* of the record that was read last */
+    const uint8_t *data;
+    size_t bytes, pos;
+};
+/* Rows of one table with records between two keys, in order of their first keys. */
+struct source {
+    sqlite3_stmt *rows; /* whoever opened it resets this */
+    enum statement scan;
+    int rc; /* SQLITE_ROW: stands on one */
+};
+struct archive_query {
+    enum store_archive archive;
+    uint64_t from, to;
+    size_t limit;
+    size_t bytes_max; /* the record that passes it is the last */
+};
+struct archive_list {
+    struct store_record *records; /* owned, as what hangs on them */
+    size_t n, room, bytes;
+    uint64_t bad_first, bad_last; /* SQLITE_CORRUPT: the row that is damaged; 0: SQLite says so */
+};
+/* Writes what the entries have for the archives; inside a transaction. */
+int archive_write(struct store *store, const struct entry *entries) MUST_CHECK;
+/* Records in order of keys. Free the list with archive_list_fini, whatever is returned. */
+int archive_scan(const struct store *store, const struct archive_query *query,
+                 struct archive_list *list) MUST_CHECK;
+void archive_list_fini(struct archive_list *list);
+void archive_answer(const struct store *store, const struct question *question,
                     struct store_answer *answer);
+/* Opens a scan at its first row. */
+struct source source_open(const struct store *store, enum statement scan, uint64_t from,
+                          uint64_t to);
+/* The row on which it stands. False: it does not match its checksum. */
+bool source_run(const struct source *source, struct run *ret);
+
+/* ---- run.c ---- */
+
+/* The next record; false at the end, or when the run is_bad. */
+bool run_next(struct run *run, struct record *ret);
+/* Writes these, in order of their keys, which are not in the archive yet. */
+int runs_put(struct store *store, const struct record *records, size_t n) MUST_CHECK;
+/* To be deleted. */
+struct cut {
+    uint64_t key;
+    bool is_done;
+};
+/* Deletes those of these, in order of keys, that are in runs. */
+int runs_cut(struct store *store, struct cut *cuts, size_t n) MUST_CHECK;
 
 /* ---- answer.c ---- */
 void answer_push(struct store *store, struct store_answer *answer); /* takes what hangs on it */

@@ -17,6 +17,9 @@ extern const char schema_sql[]; /* schema.sql, by embed.cmake */
 const char META_SET_SQL[] = "INSERT INTO meta(name,value,crc) VALUES(?1,?2,?3) "
                             "ON CONFLICT(name) DO UPDATE SET value=?2,crc=?3";
 
+#define NUMBER(macro) NUMBER_OF(macro)
+#define NUMBER_OF(text) #text
+
 static const char *const SQL[N_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
@@ -29,16 +32,19 @@ static const char *const SQL[N_STATEMENTS] = {
     [SQL_CHUNK_PUT] = "INSERT INTO snapshot(id,crc,data) VALUES(?,?,?)",
     [SQL_CHUNK_OLDEST] = "SELECT id,length(data) FROM snapshot WHERE id>=? AND id<? ORDER BY id",
     [SQL_CHUNK_CUT] = "DELETE FROM snapshot WHERE id>=? AND id<=?",
-    [SQL_ARCHIVE_INSERT] = "INSERT OR IGNORE INTO archive(key,crc,record) VALUES(?,?,?)",
-    [SQL_ARCHIVE_UPDATE] = "UPDATE archive SET crc=?2,record=?3 WHERE key=?1",
     [SQL_ARCHIVE_DELETE] = "DELETE FROM archive WHERE key=?",
-    [SQL_ARCHIVE_GET] = "SELECT key,crc,record FROM archive WHERE key=?",
-    [SQL_ARCHIVE_SCAN] = "SELECT key,crc,record FROM archive WHERE key>? ORDER BY key",
-    [SQL_CARD_INSERT] = "INSERT OR IGNORE INTO archive_card(key,crc,record) VALUES(?,?,?)",
-    [SQL_CARD_UPDATE] = "UPDATE archive_card SET crc=?2,record=?3 WHERE key=?1",
+    [SQL_ARCHIVE_SCAN] = "SELECT key,key,crc,record FROM archive WHERE key BETWEEN ? AND ? "
+                         "ORDER BY key",
+    [SQL_CARD_PUT] = "INSERT INTO archive_card(key,crc,record) VALUES(?1,?2,?3) "
+                     "ON CONFLICT(key) DO UPDATE SET crc=?2,record=?3",
     [SQL_CARD_DELETE] = "DELETE FROM archive_card WHERE key=?",
-    [SQL_CARD_GET] = "SELECT key,crc,record FROM archive_card WHERE key=?",
-    [SQL_CARD_SCAN] = "SELECT key,crc,record FROM archive_card WHERE key>? ORDER BY key",
+    [SQL_CARD_SCAN] = "SELECT key,key,crc,record FROM archive_card WHERE key BETWEEN ? AND ? "
+                      "ORDER BY key",
+    [SQL_RUN_PUT] = "INSERT INTO archive_run(first,last,crc,records) VALUES(?,?,?,?)",
+    [SQL_RUN_DELETE] = "DELETE FROM archive_run WHERE first=?",
+    [SQL_RUN_SCAN] = "SELECT first,last,crc,records FROM archive_run WHERE first BETWEEN "
+                     "?1/" NUMBER(RUN_SPAN) "*" NUMBER(RUN_SPAN) " AND ?2 AND last>=?1 "
+                                                                 "ORDER BY first",
     [SQL_TAIL_FACTS] = "SELECT seq,n,epoch,crc,facts FROM journal WHERE seq>="
                        "ifnull((SELECT max(seq) FROM journal WHERE seq<=?),0) ORDER BY seq",
     [SQL_TAIL_JUMP] = "SELECT seq,after FROM jump WHERE seq>?1 AND after<=?1 ORDER BY seq",
@@ -155,12 +161,13 @@ schema_text(sqlite3 *db, int *ret_rc)
 {
     sqlite3_stmt *statement = NULL;
     char *text = NULL;
-    int rc = sqlite3_prepare_v2(db,
-                                "SELECT group_concat(type||'|'||name||'|'||tbl_name||'|'||"
-                                "iif(name='archive_card','',rootpage)||'|'||ifnull(sql,''),';') "
-                                "FROM (SELECT * FROM sqlite_schema "
-                                "ORDER BY rowid)",
-                                -1, &statement, NULL);
+    int rc = sqlite3_prepare_v2(
+        db,
+        "SELECT group_concat(type||'|'||name||'|'||tbl_name||'|'||"
+        "iif(name IN('archive_card','archive_run'),'',rootpage)||'|'||ifnull(sql,''),';') "
+        "FROM (SELECT * FROM sqlite_schema "
+        "ORDER BY rowid)",
+        -1, &statement, NULL);
     if (!rc && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
         const char *column = (const char *)sqlite3_column_text(statement, 0);
         text = column ? xstrdup(column) : NULL;
@@ -178,6 +185,9 @@ expected_text(int format)
     char *text = NULL;
     int rc = sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE, NULL);
     rc = rc ? rc : sqlite3_exec(db, schema_sql, NULL, NULL, NULL);
+    if (format < STORE_FORMAT_RUNS) {
+        rc = rc ? rc : sqlite3_exec(db, "DROP TABLE archive_run", NULL, NULL, NULL);
+    }
     if (format < STORE_FORMAT_CARDS) {
         rc = rc ? rc : sqlite3_exec(db, "DROP TABLE archive_card", NULL, NULL, NULL);
     }
@@ -241,10 +251,13 @@ schema_upgrade(struct store *store)
 {
     char sql[60];
     int rc = SQLITE_OK;
-    if (store->format < STORE_FORMAT_CARDS) {
-        const char *table = strstr(schema_sql, "CREATE TABLE archive_card");
-        CHECK(table);
-        rc = sqlite3_exec(store->db, table, NULL, NULL, NULL);
+    if (store->format < STORE_FORMAT_RUNS) {
+        /* From there on the schema is what came later, in the order in which it came. */
+        const char *later = strstr(schema_sql, store->format < STORE_FORMAT_CARDS
+                                                   ? "CREATE TABLE archive_card"
+                                                   : "CREATE TABLE archive_run");
+        CHECK(later);
+        rc = sqlite3_exec(store->db, later, NULL, NULL, NULL);
     }
     snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", STORE_FORMAT);
     rc = rc ? rc : sqlite3_exec(store->db, sql, NULL, NULL, NULL);
@@ -280,8 +293,9 @@ schema_prepare(struct store *store)
 {
     int rc = SQLITE_OK;
     for (int i = 0; !rc && i < N_STATEMENTS; i++) {
-        bool is_later = i >= SQL_CARD_INSERT && i <= SQL_CARD_SCAN &&
-                        store->format < STORE_FORMAT_CARDS;
+        bool is_later =
+            (i >= SQL_CARD_PUT && i <= SQL_CARD_SCAN && store->format < STORE_FORMAT_CARDS) ||
+            (i >= SQL_RUN_PUT && i <= SQL_RUN_SCAN && store->format < STORE_FORMAT_RUNS);
         if (is_later || store->statements[i]) {
             continue;
         }

@@ -1,4 +1,4 @@
--- The tables of a Baton store, formats 1 to 3. docs/store.md says what each column means, to the byte.
+-- The tables of a Baton store, formats 1 to 4. docs/store.md says what each column means, to the byte.
 -- The text is part of the format: what a store holds is compared with it, word by word, when it is opened.
 
 CREATE TABLE meta(
@@ -30,15 +30,24 @@ CREATE TABLE snapshot(
     data BLOB NOT NULL
 ) STRICT;
 
+-- A record a row, in stores that were made with format 3 or an older one. Nothing is added any more.
 CREATE TABLE archive(
     key INTEGER NOT NULL PRIMARY KEY,
     crc INTEGER NOT NULL,
     record BLOB NOT NULL
 ) STRICT;
 
--- Of format 3; last, since older stores are given it when they are started.
+-- Of format 3; behind the others, since older stores are given it when they are started.
 CREATE TABLE archive_card(
     key INTEGER NOT NULL PRIMARY KEY,
     crc INTEGER NOT NULL,
     record BLOB NOT NULL
+) STRICT;
+
+-- Of format 4: many records a row, from key `first` to key `last`.
+CREATE TABLE archive_run(
+    first INTEGER NOT NULL PRIMARY KEY,
+    last INTEGER NOT NULL,
+    crc INTEGER NOT NULL,
+    records BLOB NOT NULL
 ) STRICT;

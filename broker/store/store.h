@@ -15,8 +15,9 @@
  *   journal(seq, n, epoch, crc, facts)  one row a batch; seq of its first fact, rising without gaps
  *   jump(seq, after, crc)               the only gaps: at the first batch after a restore
  *   snapshot(id, crc, data)             the chunks of one moment; written beside the one in force
- *   archive(key, crc, record)           ended tasks that left the memory
- *   archive_card(key, crc, record)      ended cards, the same
+ *   archive_run(first, last, crc, records)  ended tasks that left the memory, many a row
+ *   archive(key, crc, record)           … a row each: in stores that older programs began
+ *   archive_card(key, crc, record)      ended cards, a row each
  * docs/store.md has it to the byte.
  *
  * Restoring a backup is putting the copy as baton.db into an empty directory. The copy knows that
@@ -94,7 +95,7 @@ enum store_archive { STORE_TASKS, STORE_CARDS };
 
 struct store_put {
     enum store_archive archive;
-    uint64_t key; /* at most INT64_MAX */
+    uint64_t key; /* at most INT64_MAX; of a task: its record comes once */
     size_t at;    /* where in the batch's `records` its record begins … */
     size_t bytes; /* … and how long it is; 0: the key's record is deleted */
 };

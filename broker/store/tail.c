@@ -407,9 +407,20 @@ static int
 read_records(struct store *store, enum store_archive archive, uint64_t after,
              struct tail_page *page, enum tail_status *ret_status)
 {
-    sqlite3_stmt *rows = archive_statement(store, archive, SQL_ARCHIVE_SCAN);
-    int rc = sqlite3_bind_int64(rows, 1, (int64_t)after);
-    rc = rc ? rc : read_keyed(rows, archive_letter(archive), page);
+    struct archive_query query = {.archive = archive,
+                                  .from = after + 1,
+                                  .to = INT64_MAX,
+                                  .limit = SIZE_MAX,
+                                  .bytes_max = TAIL_READ_BYTES};
+    struct archive_list list;
+    int rc = archive_scan(store, &query, &list);
+    for (size_t i = 0; !rc && i < list.n; i++) {
+        struct store_record *record = &list.records[i];
+        page_add(page, (struct tail_row){
+                           .seq = record->key, .data = record->data, .bytes = record->bytes});
+        record->data = NULL;
+    }
+    archive_list_fini(&list);
     *ret_status = page->n ? TAIL_PAGE : TAIL_NOTHING;
     return rc;
 }

@@ -75,7 +75,7 @@ class OlderStore(SystemTest):
         self.assertEqual(self.baton(broker, "show", "run").json()["state"], "done")
         self.assertEqual(self.baton(broker, "show", "d").json()["state"], "ready")
         broker.stop()
-        self.assertEqual(store.read_bytes()[60:64], b"\0\0\0\3")
+        self.assertEqual(store.read_bytes()[60:64], b"\0\0\0\4")
 
 
 if __name__ == "__main__":

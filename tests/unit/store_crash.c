@@ -57,8 +57,11 @@ work(struct store *store, struct rng *rng, int turns)
             size_t pad = rng_below(rng, 8) ? rng_below(rng, 200) : rng_below(rng, 40000);
             struct store_batch batch = help_batch(seq, n_facts, pad);
             seq += n_facts;
-            if (rng_below(rng, 2)) {
-                help_add_put(&batch, 1 + rng_below(rng, 50), rng_below(rng, 500));
+            for (uint32_t k = n_facts; k > 0 && rng_below(rng, 2); k--) {
+                help_add_put(&batch, seq - k, 1 + rng_below(rng, 500));
+            }
+            if (!rng_below(rng, 4)) {
+                help_add_put(&batch, 1 + rng_below(rng, seq), 0);
             }
             if (!rng_below(rng, 6)) {
                 batch.snapshot_begin = true;
@@ -75,6 +78,24 @@ work(struct store *store, struct rng *rng, int turns)
         vfs_record_mark(seq - 1);
     }
     return seq - 1;
+}
+
+/* It is in order, whole, and as much as the store says. */
+static void
+expect_archive(struct store *store)
+{
+    struct store_stats stats;
+    store_get_stats(store, &stats);
+    store_scan_archive(store, STORE_TASKS, 0, UINT32_MAX, 1);
+    struct store_answer answer = help_answer(store);
+    assert_int_equal(answer.status, STORE_OK);
+    assert_int_equal(answer.n_records, stats.archived);
+    for (size_t i = 0; i < answer.n_records; i++) {
+        const struct store_record *record = &answer.records[i];
+        assert_true(i == 0 || record->key > answer.records[i - 1].key);
+        assert_true(help_record_is_right(record->key, record->data, record->bytes));
+    }
+    store_answer_fini(&answer);
 }
 
 /* The image recovers, goes on, and is then found as it was left. */
@@ -95,6 +116,7 @@ expect_recovery(const char *dir, uint64_t durable, uint64_t submitted)
     assert_int_equal(store_start(store, store_epoch(store) + 1, error, sizeof(error)), STORE_OK);
     struct store_batch batch = help_batch(next, 2, 9000);
     assert_true(help_wait(store, store_submit(store, &batch)));
+    expect_archive(store);
     store_close(store);
     store_close(help_start(dir, &found));
     assert_int_equal(found.last, next + 1);

@@ -277,13 +277,15 @@ test_rows_that_do_not_fit(void **state)
         {"DELETE FROM meta WHERE name='snapshot_gen'", "meta row 'snapshot_gen' is missing"},
         {"UPDATE meta SET name='x' WHERE name='archived'", "meta row 'archived' is missing"},
         {"DELETE FROM meta WHERE name='followed'", "meta row 'followed' is missing"},
-        {"UPDATE meta SET value='9' WHERE name='followed'; DROP TABLE archive_card; PRAGMA "
-         "user_version=1",
+        {"UPDATE meta SET value='9' WHERE name='followed'; DROP TABLE archive_run; DROP TABLE "
+         "archive_card; PRAGMA user_version=1",
          "meta row 'followed' is wrong"},
         {"CREATE TABLE more(x)", "its tables are not those"},
         {"CREATE TRIGGER t AFTER INSERT ON journal BEGIN DELETE FROM archive; END",
          "its tables are not those"},
-        {"DROP TABLE archive_card", "its tables are not those of format 3"},
+        {"DROP TABLE archive_card", "its tables are not those of format 4"},
+        {"DROP TABLE archive_run", "its tables are not those of format 4"},
+        {"ALTER TABLE archive_run RENAME TO archive_runs", "its tables are not those"},
         {"DROP TABLE archive_card; CREATE TABLE archive_card(key INTEGER PRIMARY KEY, crc, record)",
          "its tables are not those"},
         {"DROP TABLE jump", "its tables are not those"},
@@ -310,30 +312,47 @@ test_rows_that_do_not_fit(void **state)
     free_image(&image);
 }
 
-/* A record of the archive is checked when it is read; the store goes on. */
+/* Records of the archive are checked when they are read; the store goes on. */
 static void
-test_archived_record_that_rotted(void **state)
+test_archived_records_that_rotted(void **state)
 {
     (void)state;
+    static const char *const cases[] = {
+        "UPDATE archive_run SET records=zeroblob(9) WHERE first=5",
+        "UPDATE archive_run SET crc=crc+1 WHERE first=5",
+        "UPDATE archive_run SET last=6 WHERE first=5",
+        "INSERT INTO archive SELECT first,crc,records FROM archive_run WHERE first=5; "
+        "DELETE FROM archive_run WHERE first=5",
+    };
     struct image image = make_image(true);
     char *dir = help_dir();
     char *path = help_path(dir, "baton.db");
-    put_image(&image, dir);
-    sqlite3 *db;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_exec(db, "UPDATE archive SET record=zeroblob(9) WHERE key=5", NULL, NULL, NULL),
-        SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    struct found found;
-    struct store *store = help_start(dir, &found);
-    store_read_archive(store, STORE_TASKS, 5, 5);
-    struct store_answer answer = help_answer(store);
-    assert_int_equal(answer.status, STORE_CORRUPT);
-    assert_int_equal(answer.n_records, 0);
-    assert_non_null(strstr(answer.error, "archived record 5 does not match"));
-    assert_null(store_error(store, NULL));
-    store_close(store);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        put_image(&image, dir);
+        sqlite3 *db;
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, cases[i], NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_close(db), SQLITE_OK);
+        struct found found;
+        struct store *store = help_start(dir, &found);
+        store_read_archive(store, STORE_TASKS, 5, 5);
+        store_scan_archive(store, STORE_TASKS, 2, 9, 2);
+        for (int k = 0; k < 2; k++) {
+            struct store_answer answer = help_answer(store);
+            assert_int_equal(answer.status, STORE_CORRUPT);
+            assert_int_equal(answer.n_records, 0);
+            if (!strstr(answer.error, "archived record") || !strstr(answer.error, "not match")) {
+                fail_msg("%s: %s", cases[i], answer.error);
+            }
+        }
+        store_read_archive(store, STORE_TASKS, 4, 4);
+        struct store_answer answer = help_answer(store);
+        assert_int_equal(answer.status, STORE_OK);
+        assert_int_equal(answer.n_records, 1);
+        store_answer_fini(&answer);
+        assert_null(store_error(store, NULL));
+        store_close(store);
+    }
     free(path);
     help_remove(dir);
     free_image(&image);
@@ -348,7 +367,7 @@ main(void)
         cmocka_unit_test(test_cut_files),
         cmocka_unit_test(test_zeroed_pages),
         cmocka_unit_test(test_rows_that_do_not_fit),
-        cmocka_unit_test(test_archived_record_that_rotted),
+        cmocka_unit_test(test_archived_records_that_rotted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

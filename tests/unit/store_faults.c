@@ -42,7 +42,7 @@ static struct store_batch
 next_batch(uint64_t seq, int turn)
 {
     struct store_batch batch = help_batch(seq, 2, turn % 9 ? 50 : 20000);
-    help_add_put(&batch, 1 + (uint64_t)turn % 7, 200);
+    help_add_put(&batch, seq, 200);
     batch.snapshot_begin = turn % 10 == 0;
     help_add_chunk(&batch, (uint64_t)turn % 10, 3000);
     batch.snapshot_end = turn % 10 == 9;

@@ -49,8 +49,9 @@ setup(void **state)
     struct store_batch batch = help_batch(1, 5, 100);
     assert_true(help_wait(store, store_submit(store, &batch)));
     store_close(store);
-    change("DROP TABLE archive_card; DELETE FROM meta WHERE name='followed';"
-           "PRAGMA user_version=1");
+    change(
+        "DROP TABLE archive_run; DROP TABLE archive_card; DELETE FROM meta WHERE name='followed';"
+        "PRAGMA user_version=1");
     *state = dir;
     return 0;
 }
@@ -88,7 +89,7 @@ test_start_makes_it_ours(void **state)
     struct found found;
     struct store *store = help_start(*state, &found);
     assert_int_equal(found.last, 5);
-    assert_int_equal(format_in_the_file(), 3);
+    assert_int_equal(format_in_the_file(), 4);
     struct store_batch batch = help_batch(6, 1, 0);
     assert_true(help_wait(store, store_submit(store, &batch)));
     store_close(store);
@@ -116,11 +117,12 @@ test_older_backup_is_restored(void **state)
     store_close(store);
     char *original = path;
     path = copy;
-    change("DROP TABLE archive_card; DELETE FROM meta WHERE name='followed';"
-           "PRAGMA user_version=1");
+    change(
+        "DROP TABLE archive_run; DROP TABLE archive_card; DELETE FROM meta WHERE name='followed';"
+        "PRAGMA user_version=1");
     store = help_start(copies, &found);
     assert_int_equal(found.last, 5);
-    assert_int_equal(format_in_the_file(), 3);
+    assert_int_equal(format_in_the_file(), 4);
     store_close(store);
     path = original;
     free(copy);
@@ -140,14 +142,14 @@ test_cards_come_with_the_start(void **state)
     }
     assert_true(help_wait(store, store_submit(store, &batch)));
     store_close(store);
-    change("DROP TABLE archive_card; PRAGMA user_version=2");
+    change("DROP TABLE archive_run; DROP TABLE archive_card; PRAGMA user_version=2");
     assert_int_equal(help_load(*state, &store, &found, error, sizeof(error)), STORE_OK);
     store_close(store);
     assert_int_equal(format_in_the_file(), 2);
     for (uint64_t seq = 7; seq < 9; seq++) {
         store = help_start(*state, &found);
         assert_int_equal(found.last, seq - 1);
-        assert_int_equal(format_in_the_file(), 3);
+        assert_int_equal(format_in_the_file(), 4);
         batch = help_batch(seq, 1, 0);
         help_add_put(&batch, seq, 300);
         batch.puts[0].archive = STORE_CARDS;
@@ -162,7 +164,7 @@ test_cards_come_with_the_start(void **state)
     /* An older program's tables in a store that says it is newer, and the other way round. */
     change("PRAGMA user_version=2");
     assert_int_equal(help_load(*state, &store, &found, error, sizeof(error)), STORE_CORRUPT);
-    change("DROP TABLE archive_card; PRAGMA user_version=3");
+    change("DROP TABLE archive_card; PRAGMA user_version=4");
     assert_int_equal(help_load(*state, &store, &found, error, sizeof(error)), STORE_CORRUPT);
 }
 

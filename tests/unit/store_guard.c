@@ -139,7 +139,7 @@ test_foreign_and_newer_are_untouched(void **state)
     expect_untouched(*state, (const uint8_t *)"hello\n", 6, STORE_FOREIGN);
     data[63]++; /* user_version */
     expect_untouched(*state, data, bytes, STORE_NEWER);
-    assert_non_null(strstr(error, "format 4"));
+    assert_non_null(strstr(error, "format 5"));
     data[63]--;
     data[68]++; /* application_id */
     expect_untouched(*state, data, bytes, STORE_FOREIGN);
