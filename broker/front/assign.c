@@ -1,5 +1,5 @@
 #include "broker/front/assign.h"
-#include "broker/front/work_pack.h"
+#include "broker/front/work_wire.h"
 
 #include "common/limits.h"
 #include "common/text.h"

@@ -1,5 +1,5 @@
 #include "broker/front/wire.h"
-#include "broker/front/work_pack.h"
+#include "broker/front/work_wire.h"
 
 #include "common/alloc.h"
 #include "common/check.h"
@@ -36,7 +36,10 @@ wire_unpack(const uint8_t *data, size_t bytes, struct arena *arena, Baton__ToBro
     struct unpack frame = {.arena = arena,
                            .left = WIRE_UNPACKED_BASE + body_bytes * WIRE_UNPACKED_FACTOR,
                            .checks_texts = true};
-    Baton__ToBroker *message = unpack(&frame, &baton__to_broker__descriptor, body_bytes, body);
+    Baton__ToBroker *message = work_unpack(&frame, body_bytes, body);
+    if (!message) {
+        message = unpack(&frame, &baton__to_broker__descriptor, body_bytes, body);
+    }
     if (!message) {
         return frame.is_exhausted ? WIRE_TOO_LARGE : WIRE_MALFORMED;
     }

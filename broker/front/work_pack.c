@@ -1,4 +1,4 @@
-#include "broker/front/work_pack.h"
+#include "broker/front/work_wire.h"
 
 #include "common/pack.h"
 
