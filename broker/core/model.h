@@ -195,6 +195,7 @@ struct board {
     struct decision_list *decisions; /* in force (board/concern.c) */
     uint32_t n_in_force;             /* decisions */
     uint32_t n_of_areas;             /* … that are of an area */
+    uint32_t n_of_role[ROLES_N];     /* … that concern the role, in any project */
     struct numbers reservations;     /* in force */
     struct index64 by_number;
     struct card *by_identity;

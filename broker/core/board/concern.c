@@ -76,8 +76,9 @@ put(struct core *core, struct card *card, uint32_t roles)
     uint32_t changed = card->concerns ^ roles;
     for (int r = 0; r < ROLES_N; r++) {
         if (changed & UINT32_C(1) << r) {
-            weigh(core, OF_ROLE, card->message->project, role_names[r], card->message->number,
-                  roles & UINT32_C(1) << r ? 1 : -1);
+            int by = roles & UINT32_C(1) << r ? 1 : -1;
+            weigh(core, OF_ROLE, card->message->project, role_names[r], card->message->number, by);
+            core->board.n_of_role[r] += (uint32_t)by;
         }
     }
     card->concerns = roles;

@@ -106,7 +106,8 @@ cards_deliver(const struct core *core, struct core_request *request, const struc
               Baton__Assignment *assignment)
 {
     if (!task->edges->n_ins && !core->board.n_of_areas && !core->board.n_for_roles &&
-        !decisions_of_role(core, task_project(core, task), role_names[task->role])) {
+        (!core->board.n_of_role[task->role] ||
+         !decisions_of_role(core, task_project(core, task), role_names[task->role]))) {
         return;
     }
     const Baton__Spec *spec = task_unpack(core, task, request->arena);
