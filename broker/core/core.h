@@ -320,6 +320,9 @@ bool core_replay(struct core *core, uint64_t seq, uint32_t n, const uint8_t *fac
 /* Recounts every counter and checks every invariant; `error` gets a sentence when one does not
  * hold. */
 bool core_recovered(struct core *core, char *error, size_t error_room) MUST_CHECK;
+/* For tests: is each task found by its key and by its name? A recovery need not ask: a task is put
+ * where none was found, and the indexes hold as many as there are tasks. */
+bool core_is_indexed(const struct core *core);
 /* A new life: raises the epoch; every lease has a fresh grace from now. */
 void core_begin_epoch(struct core *core, struct core_request *request, uint64_t epoch,
                       const char *software);

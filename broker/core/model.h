@@ -307,7 +307,8 @@ struct core {
     struct budget **budgets; /* board/budget.h */
     uint32_t n_budgets;
 
-    bool linked; /* edges stand (false while a snapshot is being loaded) */
+    bool linked;   /* edges stand (false while a snapshot is being loaded) */
+    bool unsorted; /* … and its tasks do not come by key: core_link */
     struct snapshot_run snapshot;
 };
 

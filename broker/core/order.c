@@ -255,7 +255,9 @@ order_all(struct core *core)
     core->n_stack = 0;
     for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
         struct task *task = task_at(core, slot);
-        if (task_is_live(task)) {
+        if (task_is_live(task) && task->edges == &edges_none) {
+            refresh(core, task);
+        } else if (task_is_live(task)) {
             left[slot] = task->n_live_outs;
             if (task->n_live_outs == 0) {
                 stack_push(core, slot);

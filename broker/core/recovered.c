@@ -14,6 +14,10 @@ struct checkup {
     char *error;
     size_t room;
     bool ok;
+    uint32_t *linked; /* slots of the tasks that have edges or an ext */
+    uint32_t n_linked;
+    uint32_t n_listed; /* tasks by key */
+    uint32_t n_leases;
 };
 
 static void PRINTF_LIKE(2, 3) fail(struct checkup *c, const char *fmt, ...)
@@ -114,9 +118,6 @@ check_state(struct checkup *c, const struct task *task)
     if (task->course->token && task_by_token(c->core, task->course->token) != task) {
         fail(c, "task %s: its token does not lead to it", task->id);
     }
-    if (task_by_key(c->core, task->key) != task) {
-        fail(c, "task %s is not found by its key", task->id);
-    }
     if (task->course->token > c->core->seq || task->key > c->core->seq) {
         fail(c, "task %s is from the future", task->id);
     }
@@ -148,8 +149,8 @@ check_resources(struct checkup *c)
 {
     struct core *core = c->core;
     struct use *uses = xcalloc(core->n_resources + 1, sizeof *uses);
-    for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
-        const struct task *task = task_at(core, slot);
+    for (uint32_t i = 0; i < c->n_linked; i++) {
+        const struct task *task = task_at(core, c->linked[i]);
         if (task->course->run && task->ext) {
             use_add(core, task->ext->claims, task->ext->n_claims, uses);
         }
@@ -178,11 +179,11 @@ static void
 check_acyclic(struct checkup *c)
 {
     struct core *core = c->core;
-    uint32_t *left = calloc(core->n_slots, sizeof *left);
-    CHECK(left);
+    uint32_t *left = xcalloc(core->n_slots, sizeof *left);
     core->n_stack = 0;
     uint32_t n = 0;
-    for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
+    for (uint32_t k = 0; k < c->n_linked; k++) {
+        uint32_t slot = c->linked[k];
         const struct task *task = task_at(core, slot);
         for (uint32_t i = 0; i < task->edges->n_ins; i++) {
             left[slot] += task->edges->ins[i].pred &&
@@ -202,8 +203,8 @@ check_acyclic(struct checkup *c)
         }
     }
     free(left);
-    if (n != core->n_tasks) {
-        fail(c, "%u tasks wait for each other in a circle", core->n_tasks - n);
+    if (n != c->n_linked) {
+        fail(c, "%u tasks wait for each other in a circle", c->n_linked - n);
     }
 }
 
@@ -224,44 +225,17 @@ check_counts(struct checkup *c)
             fail(c, "project %s: its open tasks are miscounted", core->projects[p]->name);
         }
     }
-    if (counted != core->n_tasks || core->by_key.n != core->n_tasks ||
-        core->by_id.n != core->n_tasks + core->n_placeholders) {
+    if (counted != core->n_tasks || c->n_listed != core->n_tasks ||
+        core->by_key.n != core->n_tasks || core->by_id.n != core->n_tasks + core->n_placeholders) {
         fail(c, "%u tasks, %llu counted, %zu by key, %zu by name", core->n_tasks,
              (unsigned long long)counted, core->by_key.n, core->by_id.n);
     }
-    uint32_t leases = 0, listed = 0;
+    uint32_t leases = 0;
     for (uint32_t w = 1; w < core->n_workers; w++) {
         leases += core->workers[w]->n_leases;
     }
-    for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
-        listed += task_at(core, slot)->course->run != NULL;
-    }
-    if (leases != listed) {
-        fail(c, "%u leases, %u in the lists of workers", listed, leases);
-    }
-}
-
-/* Each is found by its name. The index is as large as a cache is not, so some are hashed before the
- * first of them is looked for. */
-static void
-check_names(struct checkup *c)
-{
-    enum { TOGETHER = 16 };
-    const struct core *core = c->core;
-    const struct task *tasks[TOGETHER];
-    uint32_t hashes[TOGETHER];
-    for (uint32_t slot = core->first; slot;) {
-        unsigned n = 0;
-        for (; slot && n < TOGETHER; n++) {
-            tasks[n] = task_at(core, slot);
-            hashes[n] = task_hash(core, tasks[n]->project, tasks[n]->id);
-            slot = tasks[n]->next;
-        }
-        for (unsigned i = 0; i < n; i++) {
-            if (task_find_hashed(core, hashes[i], tasks[i]->project, tasks[i]->id) != tasks[i]) {
-                fail(c, "task %s is not found by its name", tasks[i]->id);
-            }
-        }
+    if (leases != c->n_leases) {
+        fail(c, "%u leases, %u in the lists of workers", c->n_leases, leases);
     }
 }
 
@@ -270,22 +244,45 @@ core_recovered(struct core *core, char *error, size_t error_room)
 {
     core_link(core);
     struct checkup c = {.core = core, .error = error, .room = error_room, .ok = true};
+    c.linked = xcalloc(core->n_tasks, sizeof *c.linked);
     uint64_t key = 0;
-    for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
+    uint32_t slot = core->first;
+    while (slot && c.n_listed < core->n_tasks) {
         struct task *task = task_at(core, slot);
         if (task->key <= key) {
             fail(&c, "task %s is out of order", task->id);
         }
         key = task->key;
-        check_edges(&c, task);
+        if (task->ext || task->edges != &edges_none || task->n_live_outs) {
+            c.linked[c.n_linked++] = slot;
+            check_edges(&c, task);
+        }
         check_state(&c, task);
+        c.n_listed++;
+        c.n_leases += task->course->run != NULL;
+        slot = task->next;
     }
-    check_names(&c);
+    if (slot) {
+        fail(&c, "more than %u tasks are listed", core->n_tasks);
+    }
     check_resources(&c);
     check_acyclic(&c);
     check_counts(&c);
     if (!budgets_are_right(core)) {
         fail(&c, "a budget: what is reserved of it is miscounted");
     }
+    free(c.linked);
     return c.ok;
+}
+
+bool
+core_is_indexed(const struct core *core)
+{
+    bool ok = true;
+    for (uint32_t slot = core->first; slot && ok; slot = task_at(core, slot)->next) {
+        const struct task *task = task_at(core, slot);
+        ok = task_by_key(core, task->key) == task &&
+             task_find(core, task->project, task->id) == task;
+    }
+    return ok;
 }

@@ -208,6 +208,8 @@ task_restore(struct core *core, const struct reading *reading)
     if (ext_needed(r, task->brief)) {
         ext_restore(core, task, r);
     }
+    core->unsorted |= core->last && task_at(core, core->last)->key > task->key;
+    all_list_add(core, task);
     core->n_tasks++;
     core->projects[task->project]->counts[task->role].by_state[task->state]++;
     core->projects[task->project]->n_live += task_is_live(task);
@@ -410,8 +412,46 @@ sort_if_needed(struct task **tasks, uint32_t n, int (*compare)(const void *, con
     }
 }
 
-/* Tasks stand in the chunks in any order (those set aside come early), and edges need both ends: so
- * lists, edges, counters, order and queues are made when all are there. */
+/* Those that were set aside stand in an early chunk, and so in the list. */
+static void
+list_sort(struct core *core, struct task **room)
+{
+    uint32_t n = 0;
+    for (uint32_t slot = core->first; slot; slot = room[n++]->next) {
+        room[n] = task_at(core, slot);
+    }
+    qsort(room, n, sizeof(struct task *), compare_keys);
+    core->first = core->last = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        all_list_add(core, room[i]);
+    }
+    core->unsorted = false;
+}
+
+/* What is between the task and others. */
+static void
+relations_link(struct core *core, struct task *task)
+{
+    if (task->has_after) {
+        task->has_after = false;
+        edges_build(core, task, task_unpack(core, task, &core->scratch));
+        arena_reset(&core->scratch);
+    }
+    if (task->state == PARKED) {
+        char *waits_for = xstrdup(task->ext->waits_for);
+        park_enter(core, task, waits_for);
+        free(waits_for);
+    }
+    if (task_is_live(task)) {
+        park_count_child(core, task, 1, NULL, 0);
+    }
+    if (task->course->run) {
+        worker_list_add(core, task); /* budgets count what runs */
+    }
+}
+
+/* Edges need both ends, and those may stand in any chunks: so edges, counters, order and queues are
+ * made when all are there. */
 void
 core_link(struct core *core)
 {
@@ -419,56 +459,33 @@ core_link(struct core *core)
         return;
     }
     core->linked = true;
-    struct task **all = xcalloc(core->n_tasks, sizeof(struct task *));
-    uint32_t n = 0;
-    for (uint32_t slot = 1; slot < core->n_slots; slot++) {
-        if (task_at(core, slot)->key) {
-            all[n++] = task_at(core, slot);
-        }
+    struct task **some = xcalloc(core->n_tasks, sizeof(struct task *));
+    if (core->unsorted) {
+        list_sort(core, some);
     }
-    sort_if_needed(all, n, compare_keys);
-    for (uint32_t i = 0; i < n; i++) {
-        all_list_add(core, all[i]);
-        if (all[i]->has_after) {
-            all[i]->has_after = false;
-            edges_build(core, all[i], task_unpack(core, all[i], &core->scratch));
-            arena_reset(&core->scratch);
-        }
-        if (all[i]->state == PARKED) {
-            char *waits_for = xstrdup(all[i]->ext->waits_for);
-            park_enter(core, all[i], waits_for);
-            free(waits_for);
-        }
-        if (task_is_live(all[i])) {
-            park_count_child(core, all[i], 1, NULL, 0);
-        }
-        if (all[i]->course->run) {
-            worker_list_add(core, all[i]); /* budgets count what runs */
-        }
+    for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
+        relations_link(core, task_at(core, slot));
     }
     board_link(core);
     order_all(core);
-    for (uint32_t i = 0; i < n; i++) {
-        struct task *task = all[i];
+    uint32_t n_ended = 0;
+    for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
+        struct task *task = task_at(core, slot);
         if (task->state == READY) {
             queue_enter(core, task);
+        } else if (state_is_terminal(task->state)) {
+            some[n_ended++] = task;
         }
         if (task->course->run && task->ext) {
             resource_take(core, task->ext->claims, task->ext->n_claims);
         }
         timer_update(core, task);
     }
-    uint32_t n_ended = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        if (state_is_terminal(all[i]->state)) {
-            all[n_ended++] = all[i];
-        }
-    }
-    sort_if_needed(all, n_ended, compare_ended);
+    sort_if_needed(some, n_ended, compare_ended);
     for (uint32_t i = 0; i < n_ended; i++) {
-        ended_list_update(core, all[i]);
+        ended_list_update(core, some[i]);
     }
-    free(all);
+    free(some);
 }
 
 bool

@@ -219,6 +219,10 @@ check_core(struct core *core)
         fprintf(stderr, "fuzz: %s\n", error);
         abort();
     }
+    if (!core_is_indexed(core)) {
+        fprintf(stderr, "fuzz: a task is not found by its key or its name\n");
+        abort();
+    }
 }
 
 static void

@@ -438,6 +438,9 @@ world_crash(struct world *w)
     }
     trace_line(w, "the last %zu of %zu batches are lost", w->n_batches - kept, w->n_batches);
     check_kept_events(w);
+    if (!core_is_indexed(w->core)) {
+        sim_fail(w, "before the crash: a task is not found by its key or its name");
+    }
     core_free(w->core);
     w->core = NULL;
     struct core *core = recover(w, kept, true, NULL);
@@ -445,6 +448,9 @@ world_crash(struct world *w)
     char error[512] = "";
     if (!core_recovered(core, error, sizeof error)) {
         sim_fail(w, "after the crash: %s", error);
+    }
+    if (!core_is_indexed(core)) {
+        sim_fail(w, "after the crash: a task is not found by its key or its name");
     }
     compare_recoveries(w, core, kept, nothing_lost, live_digest);
     while (w->n_batches > kept) {
