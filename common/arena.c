@@ -66,17 +66,11 @@ block_add(struct arena *arena, size_t bytes)
 }
 
 void *
-arena_alloc(struct arena *arena, size_t bytes)
+arena_alloc_more(struct arena *arena, size_t bytes)
 {
     CHECK(bytes <= SIZE_MAX / 2);
     size_t need = (bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-    if (__builtin_expect((size_t)(arena->end - arena->at) < need, 0) && !block_add(arena, need)) {
-        return NULL;
-    }
-    void *p = arena->at;
-    arena->at += need;
-    arena->used += need;
-    return p;
+    return block_add(arena, need) ? arena_alloc(arena, bytes) : NULL;
 }
 
 void *

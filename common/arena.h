@@ -5,6 +5,7 @@
 #define BATON_COMMON_ARENA_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,8 +25,21 @@ struct arena {
 void arena_init(struct arena *arena);
 /* A soft one, whose first `bytes` are at `lent`, aligned for anything; they outlive it. */
 void arena_init_soft(struct arena *arena, void *lent, size_t bytes);
+void *arena_alloc_more(struct arena *arena, size_t bytes); /* of arena_alloc, in a new block */
 /* Aligned for anything, not zeroed. */
-void *arena_alloc(struct arena *arena, size_t bytes);
+static inline void *
+arena_alloc(struct arena *arena, size_t bytes)
+{
+    size_t left = (size_t)(arena->end - arena->at);
+    size_t need = (bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+    if (__builtin_expect(bytes > left || need > left, 0)) {
+        return arena_alloc_more(arena, bytes);
+    }
+    void *p = arena->at;
+    arena->at += need;
+    arena->used += need;
+    return p;
+}
 void *arena_calloc(struct arena *arena, size_t n, size_t bytes);
 char *arena_strdup(struct arena *arena, const char *s);
 void *arena_memdup(struct arena *arena, const void *p, size_t bytes);

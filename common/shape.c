@@ -65,13 +65,13 @@ value_bytes(const ProtobufCFieldDescriptor *field)
     }
 }
 
-static unsigned
-wire_type(unsigned type, bool is_packed)
+static uint8_t
+wire_type(unsigned type)
 {
     bool is_sized = type == PROTOBUF_C_TYPE_STRING || type == PROTOBUF_C_TYPE_BYTES ||
                     type == PROTOBUF_C_TYPE_MESSAGE;
     bool is_fixed = type == PROTOBUF_C_TYPE_FIXED64 || type == PROTOBUF_C_TYPE_DOUBLE;
-    return is_sized || is_packed ? 2 : is_fixed ? 1 : 0;
+    return is_sized ? 2 : is_fixed ? 1 : 0;
 }
 
 static struct shape_field
@@ -84,6 +84,7 @@ field_of(const ProtobufCFieldDescriptor *field)
         .quantifier = field->quantifier_offset,
         .number = (uint16_t)field->id,
         .type = (uint8_t)field->type,
+        .wire_type = wire_type(field->type),
         .bytes = value_bytes(field),
         .is_repeated = field->label == PROTOBUF_C_LABEL_REPEATED,
         .is_packed = field->flags & PROTOBUF_C_FIELD_FLAG_PACKED,
@@ -93,7 +94,7 @@ field_of(const ProtobufCFieldDescriptor *field)
     };
     bool is_packed = made.is_repeated && made.is_packed;
     uint8_t tag[VARINT_BYTES_MAX];
-    made.tag_bytes = (uint8_t)(varint_put(tag, field->id << 3 | wire_type(made.type, is_packed)) -
+    made.tag_bytes = (uint8_t)(varint_put(tag, field->id << 3 | (is_packed ? 2 : made.wire_type)) -
                                tag);
     CHECK(made.tag_bytes <= sizeof made.tag);
     memcpy(made.tag, tag, made.tag_bytes);

@@ -14,8 +14,9 @@ struct shape_field {
     uint32_t quantifier; /* repeated: of their number; of a oneof: of its case */
     uint8_t tag[2];      /* as it is written before a value */
     uint8_t tag_bytes;
-    uint8_t type;  /* ProtobufCType */
-    uint8_t bytes; /* of one value in memory */
+    uint8_t type;      /* ProtobufCType */
+    uint8_t wire_type; /* of one value that is not packed */
+    uint8_t bytes;     /* of one value in memory */
     uint16_t number;
     bool is_repeated;
     bool is_packed; /* repeated, and written packed */

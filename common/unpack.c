@@ -47,12 +47,8 @@ message_new(struct unpack *unpack, const ProtobufCMessageDescriptor *type)
 /* ---- reading ---- */
 
 static bool
-read_varint(struct reader *reader, size_t bytes_max, uint64_t *ret_value)
+read_long_varint(struct reader *reader, size_t bytes_max, uint64_t *ret_value)
 {
-    if (reader->at < reader->end && *reader->at < 0x80) {
-        *ret_value = *reader->at++;
-        return true;
-    }
     uint64_t value = 0;
     size_t left = (size_t)(reader->end - reader->at);
     for (size_t i = 0; i < left && i < bytes_max; i++) {
@@ -67,7 +63,17 @@ read_varint(struct reader *reader, size_t bytes_max, uint64_t *ret_value)
     return false;
 }
 
-static bool
+static inline bool
+read_varint(struct reader *reader, size_t bytes_max, uint64_t *ret_value)
+{
+    if (reader->at < reader->end && *reader->at < 0x80) {
+        *ret_value = *reader->at++;
+        return true;
+    }
+    return read_long_varint(reader, bytes_max, ret_value);
+}
+
+static inline bool
 read_piece(struct reader *reader, unsigned wire_type, struct piece *piece)
 {
     piece->begin = reader->at;
@@ -102,9 +108,14 @@ static bool unpack_fields(struct unpack *unpack, const struct shape *shape, stru
                           ProtobufCMessage *message);
 
 static void
-put_number(const struct shape_field *field, uint64_t value, void *at)
+put_number(const struct shape_field *field, const struct piece *piece, void *at)
 {
+    uint64_t value = piece->value;
     switch (field->type) {
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
+        memcpy(at, piece->data, 8);
+        break;
     case PROTOBUF_C_TYPE_BOOL:
         *(protobuf_c_boolean *)at = value != 0;
         break;
@@ -172,27 +183,19 @@ put_message(struct unpack *unpack, const struct shape_field *field, const struct
 }
 
 static bool
-put_value(struct unpack *unpack, const struct shape_field *field, unsigned wire_type,
-          const struct piece *piece, void *at)
+put_value(struct unpack *unpack, const struct shape_field *field, const struct piece *piece,
+          void *at)
 {
     switch (field->type) {
     case PROTOBUF_C_TYPE_STRING:
-        return wire_type == SIZED && put_text(unpack, field, piece, at);
+        return put_text(unpack, field, piece, at);
     case PROTOBUF_C_TYPE_BYTES:
-        return wire_type == SIZED && put_bytes(unpack, piece, at);
+        return put_bytes(unpack, piece, at);
     case PROTOBUF_C_TYPE_MESSAGE:
-        return wire_type == SIZED && put_message(unpack, field, piece, at);
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        if (wire_type == EIGHT_BYTES) {
-            memcpy(at, piece->data, 8);
-        }
-        return wire_type == EIGHT_BYTES;
+        return put_message(unpack, field, piece, at);
     default:
-        if (wire_type == VARINT) {
-            put_number(field, piece->value, at);
-        }
-        return wire_type == VARINT;
+        put_number(field, piece, at);
+        return true;
     }
 }
 
@@ -215,21 +218,19 @@ element_add(struct unpack *unpack, void **array, size_t n, size_t bytes)
     return (char *)*array + n * bytes;
 }
 
-static bool
-add_element(struct unpack *unpack, const struct shape_field *field, unsigned wire_type,
-            const struct piece *piece, char *message)
+/* The place of one more element, counted already: when it can't be read, the whole is refused. */
+static void *
+element_place(struct unpack *unpack, const struct shape_field *field, char *message)
 {
     size_t *n = (size_t *)(void *)(message + field->quantifier);
     void *at = element_add(unpack, (void **)(void *)(message + field->offset), *n, field->bytes);
-    if (!at) {
-        return false;
+    if (at) {
+        ++*n;
+        if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
+            *(void **)at = NULL;
+        }
     }
-    memset(at, 0, field->bytes);
-    if (!put_value(unpack, field, wire_type, piece, at)) {
-        return false;
-    }
-    ++*n;
-    return true;
+    return at;
 }
 
 /* All elements of a packed field. */
@@ -238,14 +239,13 @@ add_elements(struct unpack *unpack, const struct shape_field *field, const struc
              char *message)
 {
     struct reader reader = {piece->data, piece->data + piece->bytes};
-    bool is_fixed = field->type == PROTOBUF_C_TYPE_FIXED64 || field->type == PROTOBUF_C_TYPE_DOUBLE;
-    unsigned wire_type = is_fixed ? EIGHT_BYTES : VARINT;
     while (reader.at < reader.end) {
         struct piece one;
-        if (!read_piece(&reader, wire_type, &one) ||
-            !add_element(unpack, field, wire_type, &one, message)) {
+        void *at = element_place(unpack, field, message);
+        if (!at || !read_piece(&reader, field->wire_type, &one)) {
             return false;
         }
+        put_number(field, &one, at);
     }
     return true;
 }
@@ -254,22 +254,24 @@ static bool
 put_field(struct unpack *unpack, const struct shape_field *field, unsigned wire_type,
           const struct piece *piece, char *message)
 {
-    if (field->is_repeated) {
-        bool is_number = field->type != PROTOBUF_C_TYPE_STRING &&
-                         field->type != PROTOBUF_C_TYPE_BYTES &&
-                         field->type != PROTOBUF_C_TYPE_MESSAGE;
-        return wire_type == SIZED && is_number
-                   ? add_elements(unpack, field, piece, message)
-                   : add_element(unpack, field, wire_type, piece, message);
+    if (wire_type != field->wire_type) {
+        return field->is_repeated && wire_type == SIZED &&
+               add_elements(unpack, field, piece, message);
     }
-    if (field->is_oneof) {
+    void *at = message + field->offset;
+    if (field->is_repeated) {
+        at = element_place(unpack, field, message);
+        if (!at) {
+            return false;
+        }
+    } else if (field->is_oneof) {
         uint32_t *number = (uint32_t *)(void *)(message + field->quantifier);
         if (*number != field->number) {
-            memset(message + field->offset, 0, field->bytes);
+            memset(at, 0, field->bytes);
             *number = field->number;
         }
     }
-    return put_value(unpack, field, wire_type, piece, message + field->offset);
+    return put_value(unpack, field, piece, at);
 }
 
 static bool
