@@ -46,18 +46,22 @@ broker_answer(struct bench *b, const Baton__FromBroker *reply, size_t *ret_bytes
 }
 
 __attribute__((noinline)) static void
-broker_submit(struct bench *b, const uint8_t *frame, size_t bytes)
+broker_submit(struct bench *b, const uint8_t *data, size_t bytes)
 {
-    Baton__ToBroker *message;
-    const char *field;
-    CHECK(wire_unpack(frame, bytes, &b->arena, &message, &field) == WIRE_OK);
-    uint64_t digest = wire_digest(frame, bytes);
+    struct wire_frame frame;
+    CHECK(wire_unpack(data, bytes, &b->arena, &frame) == WIRE_OK);
+    const Baton__ToBroker *message = frame.message;
+    uint64_t digest = wire_digest(data, bytes);
     const uint8_t *old;
     size_t old_bytes;
     CHECK(core_recall(b->core, message->client, message->number, digest, &old, &old_bytes) ==
           CORE_NEW);
     Baton__Submitted submitted;
     struct core_request request = request_of(b);
+    if (!frame.is_strange) {
+        request.packed = wire_operation(data, bytes, BATON__TO_BROKER__OP_SUBMIT,
+                                        &request.packed_bytes);
+    }
     CHECK(core_submit(b->core, &request, message->submit, &submitted) == BATON__CODE__CODE_OK);
     Baton__FromBroker reply = BATON__FROM_BROKER__INIT;
     reply.op_case = BATON__FROM_BROKER__OP_SUBMITTED;
@@ -86,12 +90,11 @@ broker_assign(struct bench *b, uint32_t max, size_t *ret_bytes)
 }
 
 __attribute__((noinline)) static void
-broker_report(struct bench *b, const uint8_t *frame, size_t bytes)
+broker_report(struct bench *b, const uint8_t *data, size_t bytes)
 {
-    Baton__ToBroker *message;
-    const char *field;
-    CHECK(wire_unpack(frame, bytes, &b->arena, &message, &field) == WIRE_OK);
-    const Baton__Report *report = message->report;
+    struct wire_frame frame;
+    CHECK(wire_unpack(data, bytes, &b->arena, &frame) == WIRE_OK);
+    const Baton__Report *report = frame.message->report;
     Baton__Reported reported = BATON__REPORTED__INIT;
     reported.n_lines = report->n_lines;
     reported.lines = arena_alloc(&b->arena, report->n_lines * sizeof(Baton__LineReply *));

@@ -74,6 +74,26 @@ wire_type(unsigned type)
     return is_sized ? 2 : is_fixed ? 1 : 0;
 }
 
+/* The greatest that packing writes of a value, or of its length. */
+static uint64_t
+value_max(unsigned type)
+{
+    switch (type) {
+    case PROTOBUF_C_TYPE_BOOL:
+        return 1;
+    case PROTOBUF_C_TYPE_ENUM:
+    case PROTOBUF_C_TYPE_INT32:
+        return INT32_MAX;
+    case PROTOBUF_C_TYPE_SINT32:
+    case PROTOBUF_C_TYPE_UINT32:
+        return UINT32_MAX;
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return INT64_MAX; /* not below zero: -0.0 is not written */
+    default:
+        return UINT64_MAX;
+    }
+}
+
 static struct shape_field
 field_of(const ProtobufCFieldDescriptor *field)
 {
@@ -92,6 +112,8 @@ field_of(const ProtobufCFieldDescriptor *field)
         .name = field->name,
         .sub = is_message ? shape_make(field->descriptor) : NULL,
     };
+    made.least = !made.is_repeated && !made.is_oneof && !is_message;
+    made.span = value_max(made.type) - made.least;
     bool is_packed = made.is_repeated && made.is_packed;
     uint8_t tag[VARINT_BYTES_MAX];
     made.tag_bytes = (uint8_t)(varint_put(tag, field->id << 3 | (is_packed ? 2 : made.wire_type)) -

@@ -21,6 +21,8 @@ struct shape_field {
     bool is_repeated;
     bool is_packed; /* repeated, and written packed */
     bool is_oneof;
+    uint64_t least; /* that is written, or length; … */
+    uint64_t span;  /* … and how far beyond that. Of negative ones only int64 are known here */
     const char *name;
     const struct shape *sub; /* MESSAGE */
 };

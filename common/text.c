@@ -94,7 +94,7 @@ is_control(uint32_t c)
 
 /* Of ASCII: may it stand in a name? */
 enum { NO, YES, ONCE /* not twice in a row */ };
-static const uint8_t name_classes[128] = {
+static const uint8_t name_classes[256] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,    0,    /* controls */
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,    0,    /* … */
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, ONCE, ONCE, /* + - . / */
@@ -121,16 +121,19 @@ name_is_valid(const char *s, size_t bytes_max)
     if (p[0] == 0 || p[0] == '-' || p[0] == '.' || p[0] == '/') {
         return false;
     }
-    while (*p) {
-        if (*p < 0x80) {
-            unsigned class = name_classes[*p];
-            if (class == NO || (class == ONCE && p[1] == p[0])) {
-                return false;
-            }
+    for (;;) {
+        while (name_classes[*p] == YES) {
             p++;
-            continue;
         }
-        size_t n = name_letter(p);
+        size_t n = 1;
+        if (*p == 0) {
+            break;
+        }
+        if (*p >= 0x80) {
+            n = name_letter(p);
+        } else if (name_classes[*p] != ONCE || p[1] == p[0]) {
+            n = 0;
+        }
         if (n == 0) {
             return false;
         }

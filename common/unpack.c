@@ -1,5 +1,6 @@
 #include "common/unpack.h"
 
+#include "common/buf.h"
 #include "common/check.h"
 #include "common/shape.h"
 #include "common/text.h"
@@ -17,8 +18,8 @@ struct reader {
 /* One field as it stands there. */
 struct piece {
     const uint8_t *begin; /* behind the tag */
-    uint64_t value;       /* VARINT */
-    const uint8_t *data;  /* the others */
+    uint64_t value;       /* VARINT; SIZED: its length; EIGHT_BYTES: these */
+    const uint8_t *data;  /* all but VARINT */
     size_t bytes;
 };
 
@@ -46,60 +47,61 @@ message_new(struct unpack *unpack, const ProtobufCMessageDescriptor *type)
 
 /* ---- reading ---- */
 
-static bool
-read_long_varint(struct reader *reader, size_t bytes_max, uint64_t *ret_value)
+static inline bool
+read_varint(struct unpack *unpack, struct reader *reader, size_t bytes_max, uint64_t *ret_value)
 {
-    uint64_t value = 0;
-    size_t left = (size_t)(reader->end - reader->at);
-    for (size_t i = 0; i < left && i < bytes_max; i++) {
-        uint8_t b = reader->at[i];
-        value |= (uint64_t)(b & 0x7f) << (7 * i);
-        if (b < 0x80) {
-            reader->at += i + 1;
-            *ret_value = value;
-            return true;
-        }
+    struct varint varint = varint_get(reader->at, reader->end, bytes_max);
+    if (!varint.behind) {
+        return false;
     }
-    return false;
+    ptrdiff_t bytes = varint.behind - reader->at;
+    if (__builtin_expect(bytes > 1, 0)) {
+        uint8_t last = varint.behind[-1];
+        unpack->is_strange |= last == 0 || (bytes == VARINT_BYTES_MAX && last > 1);
+    }
+    reader->at = varint.behind;
+    *ret_value = varint.value;
+    return true;
 }
 
 static inline bool
-read_varint(struct reader *reader, size_t bytes_max, uint64_t *ret_value)
+read_piece(struct unpack *unpack, struct reader *reader, unsigned wire_type, struct piece *piece)
 {
-    if (reader->at < reader->end && *reader->at < 0x80) {
-        *ret_value = *reader->at++;
-        return true;
-    }
-    return read_long_varint(reader, bytes_max, ret_value);
-}
-
-static inline bool
-read_piece(struct reader *reader, unsigned wire_type, struct piece *piece)
-{
-    piece->begin = reader->at;
-    uint64_t length;
+    *piece = (struct piece){.begin = reader->at};
     switch (wire_type) {
     case VARINT:
-        return read_varint(reader, 10, &piece->value);
+        return read_varint(unpack, reader, 10, &piece->value);
     case EIGHT_BYTES:
     case FOUR_BYTES:
-        length = wire_type == EIGHT_BYTES ? 8 : 4;
+        piece->bytes = piece->value = wire_type == EIGHT_BYTES ? 8 : 4;
         break;
     case SIZED:
-        if (!read_varint(reader, LENGTH_BYTES_MAX, &length)) {
+        if (!read_varint(unpack, reader, LENGTH_BYTES_MAX, &piece->value)) {
             return false;
         }
+        piece->bytes = (size_t)piece->value;
         break;
     default:
         return false; /* groups */
     }
-    if (length > (size_t)(reader->end - reader->at)) {
+    if (piece->bytes > (size_t)(reader->end - reader->at)) {
         return false;
     }
     piece->data = reader->at;
-    piece->bytes = (size_t)length;
-    reader->at += length;
+    if (wire_type == EIGHT_BYTES) {
+        memcpy(&piece->value, piece->data, 8);
+    }
+    reader->at += piece->bytes;
     return true;
+}
+
+/* Packing does not write it so; may err towards that. */
+static inline void
+look_at_value(struct unpack *unpack, const struct shape_field *field, struct piece piece)
+{
+    if (__builtin_expect(piece.value - field->least > field->span, 0)) {
+        unpack->is_strange = true;
+    }
 }
 
 /* ---- values ---- */
@@ -108,14 +110,10 @@ static bool unpack_fields(struct unpack *unpack, const struct shape *shape, stru
                           ProtobufCMessage *message);
 
 static void
-put_number(const struct shape_field *field, const struct piece *piece, void *at)
+put_number(const struct shape_field *field, struct piece piece, void *at)
 {
-    uint64_t value = piece->value;
+    uint64_t value = piece.value;
     switch (field->type) {
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        memcpy(at, piece->data, 8);
-        break;
     case PROTOBUF_C_TYPE_BOOL:
         *(protobuf_c_boolean *)at = value != 0;
         break;
@@ -124,6 +122,8 @@ put_number(const struct shape_field *field, const struct piece *piece, void *at)
         break;
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
         *(uint64_t *)at = value;
         break;
     default:
@@ -132,44 +132,43 @@ put_number(const struct shape_field *field, const struct piece *piece, void *at)
 }
 
 static bool
-put_text(struct unpack *unpack, const struct shape_field *field, const struct piece *piece,
-         void *at)
+put_text(struct unpack *unpack, const struct shape_field *field, struct piece piece, void *at)
 {
-    if (unpack->checks_texts && !utf8_is_valid((const char *)piece->data, piece->bytes)) {
-        if (!memchr(piece->data, 0, piece->bytes)) {
+    if (unpack->checks_texts && !utf8_is_valid((const char *)piece.data, piece.bytes)) {
+        if (!memchr(piece.data, 0, piece.bytes)) {
             return false;
         }
         unpack->nul_field = unpack->nul_field ? unpack->nul_field : field->name;
     }
-    char *text = take(unpack, piece->bytes + 1);
+    char *text = take(unpack, piece.bytes + 1);
     if (!text) {
         return false;
     }
-    memcpy(text, piece->data, piece->bytes);
-    text[piece->bytes] = 0;
+    memcpy(text, piece.data, piece.bytes);
+    text[piece.bytes] = 0;
     *(char **)at = text;
     return true;
 }
 
 static bool
-put_bytes(struct unpack *unpack, const struct piece *piece, ProtobufCBinaryData *at)
+put_bytes(struct unpack *unpack, struct piece piece, ProtobufCBinaryData *at)
 {
     *at = (ProtobufCBinaryData){0};
-    if (piece->bytes == 0) {
+    if (piece.bytes == 0) {
         return true;
     }
-    at->data = take(unpack, piece->bytes);
+    at->data = take(unpack, piece.bytes);
     if (!at->data) {
         return false;
     }
-    memcpy(at->data, piece->data, piece->bytes);
-    at->len = piece->bytes;
+    memcpy(at->data, piece.data, piece.bytes);
+    at->len = piece.bytes;
     return true;
 }
 
 /* One that comes again goes on with the same: its fields override, its elements are added. */
 static bool
-put_message(struct unpack *unpack, const struct shape_field *field, const struct piece *piece,
+put_message(struct unpack *unpack, const struct shape_field *field, struct piece piece,
             ProtobufCMessage **at)
 {
     if (!*at) {
@@ -178,13 +177,12 @@ put_message(struct unpack *unpack, const struct shape_field *field, const struct
             return false;
         }
     }
-    struct reader reader = {piece->data, piece->data + piece->bytes};
+    struct reader reader = {piece.data, piece.data + piece.bytes};
     return unpack_fields(unpack, field->sub, reader, *at);
 }
 
 static bool
-put_value(struct unpack *unpack, const struct shape_field *field, const struct piece *piece,
-          void *at)
+put_value(struct unpack *unpack, const struct shape_field *field, struct piece piece, void *at)
 {
     switch (field->type) {
     case PROTOBUF_C_TYPE_STRING:
@@ -235,31 +233,35 @@ element_place(struct unpack *unpack, const struct shape_field *field, char *mess
 
 /* All elements of a packed field. */
 static bool
-add_elements(struct unpack *unpack, const struct shape_field *field, const struct piece *piece,
+add_elements(struct unpack *unpack, const struct shape_field *field, struct piece piece,
              char *message)
 {
-    struct reader reader = {piece->data, piece->data + piece->bytes};
+    struct reader reader = {piece.data, piece.data + piece.bytes};
+    unpack->is_strange |= !field->is_packed || piece.bytes == 0;
     while (reader.at < reader.end) {
         struct piece one;
         void *at = element_place(unpack, field, message);
-        if (!at || !read_piece(&reader, field->wire_type, &one)) {
+        if (!at || !read_piece(unpack, &reader, field->wire_type, &one)) {
             return false;
         }
-        put_number(field, &one, at);
+        look_at_value(unpack, field, one);
+        put_number(field, one, at);
     }
     return true;
 }
 
 static bool
 put_field(struct unpack *unpack, const struct shape_field *field, unsigned wire_type,
-          const struct piece *piece, char *message)
+          struct piece piece, char *message)
 {
     if (wire_type != field->wire_type) {
         return field->is_repeated && wire_type == SIZED &&
                add_elements(unpack, field, piece, message);
     }
+    look_at_value(unpack, field, piece);
     void *at = message + field->offset;
     if (field->is_repeated) {
+        unpack->is_strange |= field->is_packed;
         at = element_place(unpack, field, message);
         if (!at) {
             return false;
@@ -267,6 +269,7 @@ put_field(struct unpack *unpack, const struct shape_field *field, unsigned wire_
     } else if (field->is_oneof) {
         uint32_t *number = (uint32_t *)(void *)(message + field->quantifier);
         if (*number != field->number) {
+            unpack->is_strange |= *number != 0;
             memset(at, 0, field->bytes);
             *number = field->number;
         }
@@ -275,7 +278,7 @@ put_field(struct unpack *unpack, const struct shape_field *field, unsigned wire_
 }
 
 static bool
-keep_unknown(struct unpack *unpack, uint32_t number, unsigned wire_type, const struct piece *piece,
+keep_unknown(struct unpack *unpack, uint32_t number, unsigned wire_type, struct piece piece,
              const uint8_t *end, ProtobufCMessage *message)
 {
     ProtobufCMessageUnknownField *unknown = element_add(unpack, (void **)&message->unknown_fields,
@@ -285,12 +288,12 @@ keep_unknown(struct unpack *unpack, uint32_t number, unsigned wire_type, const s
     }
     *unknown = (ProtobufCMessageUnknownField){.tag = number,
                                               .wire_type = (ProtobufCWireType)wire_type,
-                                              .len = (size_t)(end - piece->begin)};
+                                              .len = (size_t)(end - piece.begin)};
     unknown->data = take(unpack, unknown->len);
     if (!unknown->data) {
         return false;
     }
-    memcpy(unknown->data, piece->begin, unknown->len);
+    memcpy(unknown->data, piece.begin, unknown->len);
     message->n_unknown_fields++;
     return true;
 }
@@ -299,19 +302,37 @@ static bool
 unpack_fields(struct unpack *unpack, const struct shape *shape, struct reader reader,
               ProtobufCMessage *message)
 {
+    const struct shape_field *before = NULL;
     while (reader.at < reader.end) {
-        uint64_t tag;
+        uint64_t tag = *reader.at;
+        unsigned place;
+        if (__builtin_expect(tag < 0x80, 1)) {
+            reader.at++;
+            place = shape->by_number[tag >> 3];
+        } else {
+            if (!read_varint(unpack, &reader, LENGTH_BYTES_MAX, &tag) || tag >> 3 > INT_MAX) {
+                return false;
+            }
+            place = tag >> 3 < SHAPE_NUMBERS ? shape->by_number[tag >> 3] : 0;
+        }
         struct piece piece;
-        if (!read_varint(&reader, LENGTH_BYTES_MAX, &tag) || tag >> 3 == 0 || tag >> 3 > INT_MAX ||
-            !read_piece(&reader, tag & 7, &piece)) {
+        if (!read_piece(unpack, &reader, tag & 7, &piece)) {
             return false;
         }
-        uint32_t number = (uint32_t)(tag >> 3);
-        unsigned place = number < SHAPE_NUMBERS ? shape->by_number[number] : 0;
-        bool ok = place ? put_field(unpack, &shape->fields[place - 1], tag & 7, &piece,
-                                    (char *)message)
-                        : keep_unknown(unpack, number, tag & 7, &piece, reader.at, message);
-        if (!ok) {
+        if (!place) {
+            unpack->is_strange = true;
+            if (tag >> 3 == 0 ||
+                !keep_unknown(unpack, (uint32_t)(tag >> 3), tag & 7, piece, reader.at, message)) {
+                return false;
+            }
+            continue;
+        }
+        const struct shape_field *field = &shape->fields[place - 1];
+        if (__builtin_expect(field <= before, 0)) {
+            unpack->is_strange |= field < before || !field->is_repeated || field->is_packed;
+        }
+        before = field;
+        if (!put_field(unpack, field, tag & 7, piece, (char *)message)) {
             return false;
         }
     }

@@ -15,6 +15,7 @@ struct unpack {
     bool checks_texts;     /* they are UTF-8, or the message is refused */
     const char *nul_field; /* set: the first field whose text has a NUL in it, where it ends */
     bool is_exhausted;     /* set: refused for its memory */
+    bool is_strange;       /* set: packing the message may give other bytes */
 };
 
 /* NULL: refused. As deep as the type is nested. */

@@ -94,11 +94,13 @@ void core_event_next(const struct core *core, const uint8_t *events, size_t *pos
 
 /* One request: what comes in with it, and where its results go. */
 struct core_request {
-    int64_t now;          /* broker time in ms; never falls */
-    uint64_t seed;        /* randomness for this request */
-    const char *actor;    /* who; "" for the broker itself */
-    int64_t business_end; /* of the next business day, in the broker's zone; 0: not known */
-    struct arena *arena;  /* holds the answer; the caller resets it */
+    int64_t now;           /* broker time in ms; never falls */
+    uint64_t seed;         /* randomness for this request */
+    const char *actor;     /* who; "" for the broker itself */
+    int64_t business_end;  /* of the next business day, in the broker's zone; 0: not known */
+    struct arena *arena;   /* holds the answer; the caller resets it */
+    const uint8_t *packed; /* the verb's message as it came, if packing gives these bytes … */
+    size_t packed_bytes;   /* … else 0. Only core_submit looks, to pack less */
     struct core_out *out;
     Baton__Error error; /* set (texts in the arena) when a verb returns other than OK */
 };

@@ -104,6 +104,9 @@ check_duration(struct checker *c, const char *field, int64_t ms)
 static void
 check_words(struct checker *c, const char *field, char *const *words, size_t n)
 {
+    if (n == 0) {
+        return;
+    }
     if (n > ARGS_MAX) {
         bad(c, BATON__CODE__CODE_TOO_LARGE, field, "more than 256 words");
         return;

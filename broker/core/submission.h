@@ -39,6 +39,13 @@ const char *submission_place(const struct submission *s, size_t i);
 Baton__Code submission_refuse(const struct submission *s, size_t i, Baton__Code code,
                               const char *field, const char *what);
 
+/* ---- submit_bytes.c ---- */
+
+/* If the request knows its bytes, each plan's `packed` becomes those of its task as they came. */
+void submission_find_bytes(const struct submission *s);
+/* `packed` becomes the description as it will be kept, once it has been checked. */
+void submission_pack(const struct submission *s, size_t i);
+
 /* ---- submit_ids.c ---- */
 
 /* Ids for those that have none, each its own: neither in the store nor in the submission. */

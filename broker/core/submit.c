@@ -28,7 +28,7 @@ check_one(const struct submission *s, size_t i, const char *prefix)
     Baton__Spec *spec = s->submit->tasks[i];
     Baton__Code code = spec_check(s->request, spec, prefix);
     if (code == BATON__CODE__CODE_OK) {
-        s->plans[i].packed = spec_pack(s->core, spec, s->request->arena);
+        submission_pack(s, i);
         code = spec_check_packed(s->request, s->plans[i].packed, prefix);
     }
     return code;
@@ -52,6 +52,7 @@ attach(struct submission *s)
 static Baton__Code
 check_each(struct submission *s)
 {
+    submission_find_bytes(s);
     for (size_t i = 0; i < s->n; i++) {
         Baton__Code code = check_one(s, i, "");
         if (code != BATON__CODE__CODE_OK) {

@@ -392,9 +392,8 @@ check_session(struct front *front, struct session **session, const Baton__ToBrok
 void
 dispatch_frame(struct front *front, uint64_t peer, const uint8_t *data, size_t bytes)
 {
-    Baton__ToBroker *message;
-    const char *field;
-    switch (wire_unpack(data, bytes, &front->arena, &message, &field)) {
+    struct wire_frame frame = {0};
+    switch (wire_unpack(data, bytes, &front->arena, &frame)) {
     case WIRE_STRANGE:
         front_count(front, COUNT_MESSAGES_DROPPED, 1);
         return;
@@ -412,12 +411,13 @@ dispatch_frame(struct front *front, uint64_t peer, const uint8_t *data, size_t b
              "the message holds too much at once (docs/protocol.md, 12); send it in parts");
         return;
     case WIRE_NUL:
-        tell(front, peer, message->id, BATON__CODE__CODE_INVALID, field,
+        tell(front, peer, frame.message->id, BATON__CODE__CODE_INVALID, frame.nul_field,
              "a text has a NUL character in it");
         return;
     case WIRE_OK:
         break;
     }
+    const Baton__ToBroker *message = frame.message;
     struct session *session = sessions_find(front->sessions, peer);
     if (!check_session(front, &session, message)) {
         return;
@@ -430,6 +430,8 @@ dispatch_frame(struct front *front, uint64_t peer, const uint8_t *data, size_t b
         .peer = peer,
         .session = session,
         .message = message,
+        .packed = frame.is_strange ? NULL : data,
+        .packed_bytes = frame.is_strange ? 0 : bytes,
         .actor = actor_of(message, front, session),
     };
     if (message->client[0]) {

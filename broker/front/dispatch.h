@@ -9,9 +9,11 @@ struct call {
     uint64_t peer;
     struct session *session; /* of the peer; NULL: it has none */
     const Baton__ToBroker *message;
-    const char *actor; /* never NULL */
-    uint64_t digest;   /* of the request, when it is numbered */
-    bool is_numbered;  /* the answer is to be remembered */
+    const uint8_t *packed; /* its frame, if packing it would give the same bytes … */
+    size_t packed_bytes;   /* … else 0 */
+    const char *actor;     /* never NULL */
+    uint64_t digest;       /* of the request, when it is numbered */
+    bool is_numbered;      /* the answer is to be remembered */
 };
 
 enum answered {

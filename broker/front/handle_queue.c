@@ -1,5 +1,6 @@
 /* Submit, Change, Pause, Resources, Project: what changes the queue. */
 #include "broker/front/schedules.h"
+#include "broker/front/wire.h"
 
 #include <string.h>
 
@@ -43,6 +44,8 @@ handle_submit(struct call *call, Baton__FromBroker *reply)
         return reply_refuse(call, reply, BATON__CODE__CODE_FULL, "", "%s", reason);
     }
     struct core_request request = front_request(front, call->actor);
+    request.packed = wire_operation(call->packed, call->packed_bytes, BATON__TO_BROKER__OP_SUBMIT,
+                                    &request.packed_bytes);
     Baton__Submitted *submitted = new_answer(call, &baton__submitted__descriptor);
     if (core_submit(front->core, &request, submit, submitted) != BATON__CODE__CODE_OK) {
         return reply_refuse_as(call, reply, &request);

@@ -22,8 +22,7 @@ const uint8_t wire_preamble[WIRE_PREAMBLE_BYTES] = {'B', 'T', 'N', WIRE_VERSION}
 /* ---- in ---- */
 
 enum wire_status
-wire_unpack(const uint8_t *data, size_t bytes, struct arena *arena, Baton__ToBroker **ret_message,
-            const char **ret_field)
+wire_unpack(const uint8_t *data, size_t bytes, struct arena *arena, struct wire_frame *ret)
 {
     if (bytes < WIRE_PREAMBLE_BYTES || memcmp(data, wire_preamble, 3) != 0) {
         return WIRE_STRANGE;
@@ -43,8 +42,8 @@ wire_unpack(const uint8_t *data, size_t bytes, struct arena *arena, Baton__ToBro
     if (!message) {
         return frame.is_exhausted ? WIRE_TOO_LARGE : WIRE_MALFORMED;
     }
-    *ret_message = message;
-    *ret_field = frame.nul_field;
+    *ret = (struct wire_frame){
+        .message = message, .nul_field = frame.nul_field, .is_strange = frame.is_strange};
     return frame.nul_field ? WIRE_NUL : WIRE_OK;
 }
 
@@ -66,6 +65,22 @@ wire_digest(const uint8_t *data, size_t bytes)
         }
     }
     return digest;
+}
+
+const uint8_t *
+wire_operation(const uint8_t *data, size_t bytes, uint32_t op_case, size_t *ret_bytes)
+{
+    const uint8_t *operation = NULL;
+    struct field field;
+    size_t pos = WIRE_PREAMBLE_BYTES;
+    *ret_bytes = 0;
+    while (pos < bytes && field_next(data, bytes, &pos, &field)) {
+        if (field.number == op_case && field.data) {
+            operation = field.data; /* the last one, if it is there again */
+            *ret_bytes = field.bytes;
+        }
+    }
+    return operation;
 }
 
 /* ---- out ---- */

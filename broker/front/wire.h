@@ -29,13 +29,22 @@ enum wire_status {
     WIRE_TOO_LARGE, /* it would take absurdly much memory */
 };
 
-/* Unpacks a frame into the arena. Text that is not UTF-8 makes it malformed. *ret_field gets the
- * name of the field with the NUL. */
+/* A frame that was unpacked. */
+struct wire_frame {
+    Baton__ToBroker *message;
+    const char *nul_field; /* NUL: its name */
+    bool is_strange;       /* packing the message may give other bytes */
+};
+/* Unpacks a frame into the arena. Text that is not UTF-8 makes it malformed. */
 enum wire_status wire_unpack(const uint8_t *data, size_t bytes, struct arena *arena,
-                             Baton__ToBroker **ret_message, const char **ret_field);
+                             struct wire_frame *ret);
 
 /* The id of a frame of ours that could not be unpacked. */
 uint64_t wire_id(const uint8_t *data, size_t bytes);
+
+/* The operation of a frame that was unpacked and has this one, as it stands there. */
+const uint8_t *wire_operation(const uint8_t *data, size_t bytes, uint32_t op_case,
+                              size_t *ret_bytes);
 
 /* XXH3 of the operation of a frame that was unpacked: id, acked, actor and client don't count. */
 uint64_t wire_digest(const uint8_t *data, size_t bytes);

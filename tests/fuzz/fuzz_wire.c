@@ -176,11 +176,11 @@ do_question(struct world *world, const Baton__ToBroker *message)
 static void
 step_frame(struct world *world, const uint8_t *data, size_t bytes)
 {
-    Baton__ToBroker *message;
-    const char *field;
-    if (wire_unpack(data, bytes, &world->arena, &message, &field) != WIRE_OK) {
+    struct wire_frame frame;
+    if (wire_unpack(data, bytes, &world->arena, &frame) != WIRE_OK) {
         return;
     }
+    const Baton__ToBroker *message = frame.message;
     (void)wire_id(data, bytes);
     switch ((int)message->op_case) {
     case BATON__TO_BROKER__OP_SUBMIT:

@@ -420,6 +420,17 @@ check_replayed_events(struct world *w, const struct core *core, const struct cor
 
 /* ---- facts and the archive ---- */
 
+/* Also when its bytes were taken from the submission. */
+static void
+check_described(struct world *w, ProtobufCBinaryData packed)
+{
+    const Baton__Spec *spec = baton__spec__unpack(&w->arena.pb, packed.len, packed.data);
+    if (!spec || !spec->id[0] || !spec->project[0] || !spec->priority) {
+        sim_fail(w, "a task is not described");
+    }
+    check_packing(w, &spec->base, packed.len, packed.data);
+}
+
 static void
 take_facts(struct world *w)
 {
@@ -446,6 +457,9 @@ take_facts(struct world *w)
         }
         trace_message(w, "  fact", &fact->base);
         check_packing(w, &fact->base, bytes, facts->data + pos);
+        if (fact->what_case == BATON__FACT__WHAT_ADDED) {
+            check_described(w, fact->added->spec);
+        }
         pos += bytes;
     }
 }

@@ -22,12 +22,20 @@ count(struct world *w, enum step_kind kind, Baton__Code code)
 
 /* ---- requests with a number ---- */
 
+static const uint8_t *
+packed_of(struct world *w, const ProtobufCMessage *message, size_t *ret_bytes)
+{
+    *ret_bytes = protobuf_c_message_get_packed_size(message);
+    uint8_t *data = arena_alloc(&w->arena, *ret_bytes + 1);
+    protobuf_c_message_pack(message, data);
+    return data;
+}
+
 static uint64_t
 digest_of(const ProtobufCMessage *message, struct world *w)
 {
-    size_t bytes = protobuf_c_message_get_packed_size(message);
-    uint8_t *data = arena_alloc(&w->arena, bytes + 1);
-    protobuf_c_message_pack(message, data);
+    size_t bytes;
+    const uint8_t *data = packed_of(w, message, &bytes);
     return XXH3_64bits(data, bytes);
 }
 
@@ -216,8 +224,11 @@ submit_it(struct world *w, const struct m_submit *asked, enum step_kind kind)
     }
     trace_message(w, step_names[kind], &message->base);
     uint64_t digest = pick(w, 256) == 0 ? core_digest(w->core) : 0;
-    Baton__Code code = core_submit(w->core, world_request(w, sim_actors[submit->actor]), message,
-                                   &ret);
+    struct core_request *request = world_request(w, sim_actors[submit->actor]);
+    if (pick(w, 2)) {
+        request->packed = packed_of(w, &message->base, &request->packed_bytes);
+    }
+    Baton__Code code = core_submit(w->core, request, message, &ret);
     check_code(w, expected, code);
     count(w, kind, code);
     if (code == BATON__CODE__CODE_OK) {

@@ -150,6 +150,48 @@ test_texts_are_looked_at(void **state)
     arena_fini(&arena);
 }
 
+/* What is not called strange packs to its very bytes; what packing never writes is. */
+static void
+test_strange_bytes_are_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *data;
+        size_t bytes;
+        bool is_strange;
+    } cases[] = {
+        {"\x0a\1a\x1a\1b\x28\3\xb2\1\1c", 12, false}, /* id, role, priority, payload */
+        {"\xa2\1\0\xa2\1\1a", 7, false},              /* two words, one of them empty */
+        {"\x52\0\x52\2\x18\1", 6, false},             /* two edges */
+        {"\x30\xff\xff\xff\xff\xff\xff\xff\xff\xff\1", 11, false}, /* a deadline of -1 */
+        {"\x1a\1b\x0a\1a", 6, true},                               /* another order */
+        {"\x0a\1a\x0a\1b", 6, true},                               /* twice */
+        {"\x0a\0", 2, true},                                       /* nothing is said */
+        {"\x28\0", 2, true},                                       /* … */
+        {"\x28\x83\0", 3, true},                                   /* longer than it need be */
+        {"\x0a\x81\0a", 4, true},                                  /* … */
+        {"\x8a\0\1a", 4, true},                                    /* … */
+        {"\x60\2", 2, true},                                       /* truer than true */
+        {"\xf0\1\x80\x80\x80\x80\x10", 7, true},                   /* cut to 32 bits */
+        {"\x52\2\x18\0", 4, true},                                 /* in an edge */
+        {"\xfa\x3f\2hi", 5, true},                                 /* not known */
+    };
+    struct arena arena;
+    arena_init(&arena);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct unpack how = {.left = 100000};
+        const Baton__Spec *spec = unpack_text(&arena, &how, cases[i].data, cases[i].bytes);
+        assert_non_null(spec);
+        assert_int_equal(how.is_strange, cases[i].is_strange);
+        size_t n;
+        uint8_t *packed = pack_new(&room, &spec->base, &n);
+        bool same = n == cases[i].bytes && memcmp(packed, cases[i].data, n) == 0;
+        assert_true(same || cases[i].is_strange);
+        free(packed);
+    }
+    arena_fini(&arena);
+}
+
 static void
 test_memory_is_bounded(void **state)
 {
@@ -203,6 +245,7 @@ main(void)
         cmocka_unit_test(test_packs_as_protobuf_c_does),
         cmocka_unit_test(test_unknown_fields_are_kept),
         cmocka_unit_test(test_texts_are_looked_at),
+        cmocka_unit_test(test_strange_bytes_are_told),
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_what_comes_again_goes_on),
     };

@@ -2,6 +2,7 @@ baton_unit_test(core_fact_pack SOURCES unit/core_fact_pack.c unit/filling.c LIBS
 baton_unit_test(core_life SOURCES unit/core_life.c LIBS baton_core)
 baton_unit_test(core_states SOURCES unit/core_states.c LIBS baton_core)
 baton_unit_test(core_attach SOURCES unit/core_attach.c unit/core_bench.c LIBS baton_core)
+baton_unit_test(core_packed SOURCES unit/core_packed.c unit/core_bench.c LIBS baton_core)
 baton_unit_test(core_projects SOURCES unit/core_projects.c unit/core_bench.c LIBS baton_core)
 baton_unit_test(core_submitters SOURCES unit/core_submitters.c unit/core_bench.c LIBS baton_core)
 baton_unit_test(core_deadlines SOURCES unit/core_deadlines.c LIBS baton_core)

@@ -45,17 +45,13 @@ test_preamble(void **state)
 {
     (void)state;
     struct arena arena;
-    Baton__ToBroker *message;
-    const char *field = NULL;
+    struct wire_frame seen = {0};
     arena_init(&arena);
-    assert_int_equal(wire_unpack((const uint8_t *)"BTN", 3, &arena, &message, &field),
-                     WIRE_STRANGE);
-    assert_int_equal(wire_unpack((const uint8_t *)"XTN\1", 4, &arena, &message, &field),
-                     WIRE_STRANGE);
-    assert_int_equal(wire_unpack((const uint8_t *)"BTN\2", 4, &arena, &message, &field),
-                     WIRE_VERSION_X);
-    assert_int_equal(wire_unpack((const uint8_t *)"BTN\1", 4, &arena, &message, &field), WIRE_OK);
-    assert_int_equal(message->op_case, BATON__TO_BROKER__OP__NOT_SET);
+    assert_int_equal(wire_unpack((const uint8_t *)"BTN", 3, &arena, &seen), WIRE_STRANGE);
+    assert_int_equal(wire_unpack((const uint8_t *)"XTN\1", 4, &arena, &seen), WIRE_STRANGE);
+    assert_int_equal(wire_unpack((const uint8_t *)"BTN\2", 4, &arena, &seen), WIRE_VERSION_X);
+    assert_int_equal(wire_unpack((const uint8_t *)"BTN\1", 4, &arena, &seen), WIRE_OK);
+    assert_int_equal(seen.message->op_case, BATON__TO_BROKER__OP__NOT_SET);
     arena_fini(&arena);
 }
 
@@ -64,27 +60,57 @@ test_text_must_be_utf8_without_nul(void **state)
 {
     (void)state;
     struct arena arena;
-    Baton__ToBroker *message;
-    const char *field = NULL;
+    struct wire_frame seen = {0};
     arena_init(&arena);
     struct buf frame = submit_frame(1, "TITLE");
-    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &message, &field), WIRE_OK);
-    assert_string_equal(message->submit->tasks[0]->title, "TITLE");
+    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &seen), WIRE_OK);
+    assert_string_equal(seen.message->submit->tasks[0]->title, "TITLE");
     uint8_t *title = memmem(frame.data, frame.bytes, "TITLE", 5);
     title[2] = 0xc3;
-    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &message, &field),
-                     WIRE_MALFORMED);
+    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &seen), WIRE_MALFORMED);
     title[2] = 0;
-    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &message, &field), WIRE_NUL);
-    assert_string_equal(field, "title");
-    assert_int_equal(message->id, 1);
+    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &seen), WIRE_NUL);
+    assert_string_equal(seen.nul_field, "title");
+    assert_int_equal(seen.message->id, 1);
     title[2] = 'T';
     for (size_t cut = WIRE_PREAMBLE_BYTES + 1; cut < frame.bytes; cut++) {
-        enum wire_status status = wire_unpack(frame.data, cut, &arena, &message, &field);
+        enum wire_status status = wire_unpack(frame.data, cut, &arena, &seen);
         assert_true(status == WIRE_OK || status == WIRE_MALFORMED);
     }
-    assert_int_equal(wire_unpack(frame.data, frame.bytes - 1, &arena, &message, &field),
-                     WIRE_MALFORMED);
+    assert_int_equal(wire_unpack(frame.data, frame.bytes - 1, &arena, &seen), WIRE_MALFORMED);
+    buf_fini(&frame);
+    arena_fini(&arena);
+}
+
+/* What the core may keep without packing it again. */
+static void
+test_operation_is_found_as_it_stands(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct wire_frame seen = {0};
+    size_t bytes;
+    arena_init(&arena);
+    struct buf frame = submit_frame(1, "TITLE");
+    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &seen), WIRE_OK);
+    assert_false(seen.is_strange);
+    uint32_t op = BATON__TO_BROKER__OP_SUBMIT;
+    const uint8_t *submit = wire_operation(frame.data, frame.bytes, op, &bytes);
+    static const uint8_t expected[] = {0x0a, 7, 0x22, 5, 'T', 'I', 'T', 'L', 'E'};
+    assert_int_equal(bytes, sizeof expected);
+    assert_memory_equal(submit, expected, bytes);
+    /* Another field that could be taken for it, or a second one of its kind: not as packed. */
+    static const uint8_t more[] = {0xc2, 0x0c, 2, 0x0a, 0, 0x62, 2, 0x0a, 0};
+    for (size_t at = 0; at < 2; at++) {
+        struct buf longer = {0};
+        buf_add(&longer, frame.data, frame.bytes);
+        buf_add(&longer, more + 5 * at, at ? 4 : 5);
+        assert_int_equal(wire_unpack(longer.data, longer.bytes, &arena, &seen), WIRE_OK);
+        assert_int_equal(seen.message->op_case, op);
+        assert_int_equal(seen.message->submit->n_tasks, at ? 2 : 1);
+        assert_true(seen.is_strange);
+        buf_fini(&longer);
+    }
     buf_fini(&frame);
     arena_fini(&arena);
 }
@@ -108,11 +134,9 @@ test_memory_is_bounded(void **state)
     }
     frame.bytes += BYTES;
     struct arena arena;
-    Baton__ToBroker *message;
-    const char *field = NULL;
+    struct wire_frame seen = {0};
     arena_init(&arena);
-    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &message, &field),
-                     WIRE_TOO_LARGE);
+    assert_int_equal(wire_unpack(frame.data, frame.bytes, &arena, &seen), WIRE_TOO_LARGE);
     assert_int_equal(wire_id(frame.data, frame.bytes), 77);
     assert_true(arena.used <= WIRE_UNPACKED_BASE + frame.bytes * (WIRE_UNPACKED_FACTOR + 1));
     buf_fini(&frame);
@@ -192,6 +216,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_preamble),
         cmocka_unit_test(test_text_must_be_utf8_without_nul),
+        cmocka_unit_test(test_operation_is_found_as_it_stands),
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_digest_is_of_the_operation),
         cmocka_unit_test(test_answers),
