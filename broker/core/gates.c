@@ -14,11 +14,11 @@
 static struct gate *
 gate_find(const struct core *core, unsigned kind, const char *project, const char *name)
 {
-    size_t bytes;
-    char *key = name_key(kind, project, name, &bytes);
+    struct name_key key;
+    name_key_init(&key, kind, project, name);
     struct gate *gate;
-    HASH_FIND(by_key, core->gates, key, bytes, gate);
-    free(key);
+    HASH_FIND(by_key, core->gates, key.text, key.bytes, gate);
+    name_key_fini(&key);
     return gate;
 }
 

@@ -349,14 +349,38 @@ tombstone_add(struct core *core, uint64_t hi, uint64_t lo, uint64_t key, unsigne
     slotset_add(&core->tombstones_by_hash, core->n_tombstones, (uint32_t)lo);
 }
 
+static void
+key_write(char *key, unsigned kind, const char *project, size_t n_project, const char *name,
+          size_t n_name)
+{
+    key[0] = (char)kind;
+    memcpy(key + 1, project, n_project + 1);
+    memcpy(key + 2 + n_project, name, n_name + 1);
+}
+
 char *
 name_key(unsigned kind, const char *project, const char *name, size_t *ret_bytes)
 {
     size_t n_project = strlen(project), n_name = strlen(name);
     char *key = xmalloc(n_project + n_name + 3);
-    key[0] = (char)kind;
-    memcpy(key + 1, project, n_project + 1);
-    memcpy(key + 2 + n_project, name, n_name + 1);
+    key_write(key, kind, project, n_project, name, n_name);
     *ret_bytes = n_project + n_name + 2;
     return key;
+}
+
+void
+name_key_init(struct name_key *key, unsigned kind, const char *project, const char *name)
+{
+    size_t n_project = strlen(project), n_name = strlen(name);
+    key->bytes = n_project + n_name + 2;
+    key->text = key->bytes < sizeof key->room ? key->room : xmalloc(key->bytes + 1);
+    key_write(key->text, kind, project, n_project, name, n_name);
+}
+
+void
+name_key_fini(struct name_key *key)
+{
+    if (key->text != key->room) {
+        free(key->text);
+    }
 }

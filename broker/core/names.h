@@ -138,6 +138,15 @@ void identity_hash(const struct core *core, const char *project, const char *id,
                    uint64_t *ret_lo);
 /* Two texts and a number in one key; length in *ret_bytes. Malloced. */
 char *name_key(unsigned kind, const char *project, const char *name, size_t *ret_bytes);
+/* The same to look for: nearly all fit into the room. */
+enum { NAME_KEY_ROOM = 3 + NAME_BYTES_MAX + ID_BYTES_MAX };
+struct name_key {
+    char room[NAME_KEY_ROOM];
+    char *text; /* … or malloced */
+    size_t bytes;
+};
+void name_key_init(struct name_key *key, unsigned kind, const char *project, const char *name);
+void name_key_fini(struct name_key *key);
 struct pause *pause_find(const struct core *core, uint32_t scope, const char *name);
 /* A fresh mark for a graph walk: nothing bears it yet. */
 uint32_t mark_new(struct core *core);

@@ -26,11 +26,11 @@ enum { PROPOSAL = 0x80 }; /* beside the kind: names of proposals are apart */
 static struct card *
 find_identity(const struct core *core, unsigned kind, const char *project, const char *name)
 {
-    size_t bytes;
-    char *key = name_key(kind, project, name, &bytes);
+    struct name_key key;
+    name_key_init(&key, kind, project, name);
     struct card *card;
-    HASH_FIND(by_identity, core->board.by_identity, key, bytes, card);
-    free(key);
+    HASH_FIND(by_identity, core->board.by_identity, key.text, key.bytes, card);
+    name_key_fini(&key);
     return card;
 }
 
@@ -193,11 +193,11 @@ group_of(const Baton__Card *card)
 static struct card_group *
 group_find(const struct core *core, enum group_of of, const char *project, const char *name)
 {
-    size_t bytes;
-    char *key = name_key(of, project, name, &bytes);
+    struct name_key key;
+    name_key_init(&key, of, project, name);
     struct card_group *group;
-    HASH_FIND(by_key, core->board.groups, key, bytes, group);
-    free(key);
+    HASH_FIND(by_key, core->board.groups, key.text, key.bytes, group);
+    name_key_fini(&key);
     return group;
 }
 

@@ -20,11 +20,11 @@ enum { OF_ROLE = 'r', OF_AREA = 'a' };
 static struct decision_list *
 find(const struct core *core, unsigned what, const char *project, const char *name)
 {
-    size_t bytes;
-    char *key = name_key(what, project, name, &bytes);
+    struct name_key key;
+    name_key_init(&key, what, project, name);
     struct decision_list *list;
-    HASH_FIND(by_key, core->board.decisions, key, bytes, list);
-    free(key);
+    HASH_FIND(by_key, core->board.decisions, key.text, key.bytes, list);
+    name_key_fini(&key);
     return list;
 }
 
