@@ -6,17 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NEIGHBOURS_BITS = 2 }; /* tokens of one message follow each other: so many share a line */
+
+static struct lease lease_gone; /* stands for all that have ended */
+
 static size_t
 home_of(const struct leases *leases, uint64_t token)
 {
-    return (size_t)((token * 0x9e3779b97f4a7c15u) >> 20) & (leases->n_slots - 1);
+    uint64_t hash = (token >> NEIGHBOURS_BITS) * 0x9e3779b97f4a7c15u >> 20;
+    uint64_t place = token & ((1 << NEIGHBOURS_BITS) - 1);
+    return (size_t)(hash << NEIGHBOURS_BITS | place) & (leases->n_slots - 1);
 }
 
+/* Where it is, or would be. */
 static size_t
 slot_of(const struct leases *leases, uint64_t token)
 {
     size_t slot = home_of(leases, token);
-    while (leases->slots[slot] && leases->slots[slot]->token != token) {
+    while (leases->slots[slot].lease && leases->slots[slot].token != token) {
         slot = (slot + 1) & (leases->n_slots - 1);
     }
     return slot;
@@ -26,17 +33,17 @@ static bool
 grow(struct leases *leases)
 {
     size_t n_old = leases->n_slots;
-    struct lease **old = leases->slots;
+    struct lease_slot *old = leases->slots;
     size_t n_slots = n_old ? n_old * 2 : 64;
-    struct lease **slots = calloc(n_slots, sizeof(struct lease *));
+    struct lease_slot *slots = calloc(n_slots, sizeof *slots);
     if (!slots) {
         return false;
     }
     leases->slots = slots;
     leases->n_slots = n_slots;
     for (size_t i = 0; i < n_old; i++) {
-        if (old[i]) {
-            slots[slot_of(leases, old[i]->token)] = old[i];
+        if (old[i].lease) {
+            slots[slot_of(leases, old[i].token)] = old[i];
         }
     }
     free(old);
@@ -74,8 +81,8 @@ void
 leases_fini(struct leases *leases)
 {
     for (size_t i = 0; i < leases->n_slots; i++) {
-        struct lease *lease = leases->slots[i];
-        if (lease && !lease->queued) {
+        struct lease *lease = leases->slots[i].lease;
+        if (lease && lease != &lease_gone && !lease->queued) {
             lease_empty(lease);
             free(lease);
         }
@@ -89,7 +96,14 @@ leases_fini(struct leases *leases)
 struct lease *
 leases_find(const struct leases *leases, uint64_t token)
 {
-    return leases->n_slots ? leases->slots[slot_of(leases, token)] : NULL;
+    struct lease *lease = leases->n_slots ? leases->slots[slot_of(leases, token)].lease : NULL;
+    return lease != &lease_gone ? lease : NULL;
+}
+
+bool
+leases_knows(const struct leases *leases, uint64_t token)
+{
+    return leases->n_slots && leases->slots[slot_of(leases, token)].lease;
 }
 
 struct lease *
@@ -98,8 +112,8 @@ leases_add(struct leases *leases, uint64_t token)
     if (leases->n >= leases->n_slots / 2 && !grow(leases)) {
         return NULL;
     }
-    size_t slot = slot_of(leases, token);
-    CHECK(!leases->slots[slot]);
+    struct lease_slot *slot = &leases->slots[slot_of(leases, token)];
+    CHECK(!slot->lease || slot->lease == &lease_gone);
     struct lease *lease = leases->free;
     if (lease) {
         leases->free = lease->next;
@@ -108,25 +122,25 @@ leases_add(struct leases *leases, uint64_t token)
     }
     memset(lease, 0, offsetof(struct lease, room));
     lease->token = token;
-    leases->slots[slot] = lease;
-    leases->n++;
+    leases->n += !slot->lease;
     leases->n_held++;
+    *slot = (struct lease_slot){.token = token, .lease = lease};
     return lease;
 }
 
-/* Takes it out of the table, moving back what would no longer be found behind the hole. */
+/* Empties a slot, moving back what would no longer be found behind the hole. */
 static void
-table_remove(struct leases *leases, size_t hole)
+slot_remove(struct leases *leases, size_t hole)
 {
     size_t mask = leases->n_slots - 1;
-    for (size_t at = (hole + 1) & mask; leases->slots[at]; at = (at + 1) & mask) {
-        size_t home = home_of(leases, leases->slots[at]->token);
+    for (size_t at = (hole + 1) & mask; leases->slots[at].lease; at = (at + 1) & mask) {
+        size_t home = home_of(leases, leases->slots[at].token);
         if (((at - home) & mask) >= ((at - hole) & mask)) {
             leases->slots[hole] = leases->slots[at];
             hole = at;
         }
     }
-    leases->slots[hole] = NULL;
+    leases->slots[hole] = (struct lease_slot){0};
     leases->n--;
 }
 
@@ -137,44 +151,28 @@ lease_recycle(struct leases *leases, struct lease *lease)
     leases->free = lease;
 }
 
-/* Forgets an ended lease for good. */
-static void
-lease_forget(struct leases *leases, uint64_t token)
-{
-    size_t slot = slot_of(leases, token);
-    struct lease *lease = leases->slots[slot];
-    if (!lease || !lease->ended) {
-        return; /* the caller reported it again after its end */
-    }
-    table_remove(leases, slot);
-    if (lease->queued) {
-        lease->dropped = true;
-    } else {
-        lease_recycle(leases, lease);
-    }
-}
-
 void
 leases_end(struct leases *leases, struct lease *lease)
 {
-    lease_empty(lease);
-    lease->ended = true;
+    uint64_t token = lease->token;
+    leases->slots[slot_of(leases, token)].lease = &lease_gone;
     leases->n_held--;
+    lease_empty(lease);
+    if (lease->queued) {
+        lease->ended = true;
+    } else {
+        lease_recycle(leases, lease);
+    }
     size_t place = leases->n_ended++ % LEASES_ENDED_KEPT;
     uint64_t oldest = leases->ended[place];
-    leases->ended[place] = lease->token;
-    if (leases->n_ended > LEASES_ENDED_KEPT && oldest != lease->token) {
-        lease_forget(leases, oldest);
+    leases->ended[place] = token;
+    if (leases->n_ended > LEASES_ENDED_KEPT && oldest != token) {
+        size_t slot = slot_of(leases, oldest);
+        /* It may be gone, and be held again, if it was reported once more after its end. */
+        if (leases->slots[slot].lease == &lease_gone) {
+            slot_remove(leases, slot);
+        }
     }
-}
-
-void
-leases_revive(struct leases *leases, struct lease *lease)
-{
-    lease->ended = false;
-    lease->said_at = 0;
-    lease->result_id = 0;
-    leases->n_held++;
 }
 
 void
@@ -203,7 +201,7 @@ leases_unqueue(struct leases *leases)
         }
         leases->first = lease->next;
         lease->queued = false;
-        if (!lease->dropped) {
+        if (!lease->ended) {
             return lease;
         }
         lease_recycle(leases, lease);
@@ -214,8 +212,8 @@ struct lease *
 leases_each(const struct leases *leases, size_t *at)
 {
     while (*at < leases->n_slots) {
-        struct lease *lease = leases->slots[(*at)++];
-        if (lease && !lease->ended) {
+        struct lease *lease = leases->slots[(*at)++].lease;
+        if (lease && lease != &lease_gone) {
             return lease;
         }
     }

@@ -34,8 +34,7 @@ struct lease {
     bool fresh;             /* assigned, not yet handed out */
     bool started;           /* the caller said so */
     bool stop_told;         /* the caller knows that it is to stop */
-    bool ended;             /* no longer held; kept to know it again */
-    bool dropped;           /* out of the table, still in the queue */
+    bool ended;             /* out of the table, still in the queue */
     bool queued;            /* in the queue of those with something to say */
     bool say_started;       /* what is to be said … */
     bool say_beat;
@@ -44,27 +43,33 @@ struct lease {
     char name_room[LEASE_NAME_INLINE_BYTES];
 };
 
+struct lease_slot {
+    uint64_t token;
+    struct lease *lease; /* owned; NULL: an empty slot; &lease_gone: it has ended, and its token is
+                            kept to be known again */
+};
+
 struct leases {
-    struct lease **slots; /* open addressing, at most half full; owned */
-    size_t n_slots;       /* a power of two, or 0 */
-    size_t n;             /* leases in the table, with the ended ones */
-    size_t n_held;        /* of them not ended */
-    struct lease *free;   /* to be used again */
-    struct lease *first;  /* queue of those with something to say */
+    struct lease_slot *slots; /* open addressing, at most half full; owned */
+    size_t n_slots;           /* a power of two, or 0 */
+    size_t n;                 /* slots in use */
+    size_t n_held;            /* of them not ended */
+    struct lease *free;       /* to be used again */
+    struct lease *first;      /* queue of those with something to say */
     struct lease *last;
     uint64_t ended[LEASES_ENDED_KEPT]; /* tokens, a ring */
     size_t n_ended;                    /* ever */
 };
 
 void leases_fini(struct leases *leases);
-/* NULL: not there. */
+/* NULL: not held. */
 struct lease *leases_find(const struct leases *leases, uint64_t token);
-/* A new lease, which must not be there yet. NULL: no memory. */
+/* Is it held, or has it ended not long ago? */
+bool leases_knows(const struct leases *leases, uint64_t token);
+/* A new lease, which must not be held yet. NULL: no memory. */
 struct lease *leases_add(struct leases *leases, uint64_t token);
-/* It is not held any more. The pointer stays valid until the next lease ends. */
+/* It is not held any more, and gone. */
 void leases_end(struct leases *leases, struct lease *lease);
-/* An ended lease is held again: there is something to say of it after all. */
-void leases_revive(struct leases *leases, struct lease *lease);
 /* Puts it in the queue of those with something to say, once. */
 void leases_queue(struct leases *leases, struct lease *lease);
 /* The next out of that queue; NULL: empty. */

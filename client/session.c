@@ -270,7 +270,7 @@ assigned_one(struct baton_worker *w, const struct field *task, int64_t now)
             break;
         }
     }
-    if (token == 0 || leases_find(&w->leases, token)) {
+    if (token == 0 || leases_knows(&w->leases, token)) {
         return; /* it came twice */
     }
     struct lease *lease = session_hold(w, token, lease_ms, now);

@@ -139,7 +139,7 @@ static bool
 lost_event(struct baton_worker *w, uint64_t token, struct baton_worker_event *event)
 {
     struct lease *lease = leases_find(&w->leases, token);
-    if (!lease || lease->ended || lease->line) {
+    if (!lease || lease->line) {
         return false; /* with a result under way, its acknowledgement is the last word */
     }
     leases_end(&w->leases, lease);
@@ -152,7 +152,7 @@ stop_event(struct baton_worker *w, uint64_t token, const char *reason, int64_t g
            struct baton_worker_event *event)
 {
     struct lease *lease = leases_find(&w->leases, token);
-    if (!lease || lease->ended || lease->line) {
+    if (!lease || lease->line) {
         return false;
     }
     lease->stop_told = true;
@@ -203,7 +203,7 @@ reply_event(struct baton_worker *w, uint64_t report_id, const struct reply *repl
             struct baton_worker_event *event)
 {
     struct lease *lease = leases_find(&w->leases, reply->token);
-    if (!lease || lease->ended) {
+    if (!lease) {
         return false;
     }
     int code = reply->code;
@@ -430,7 +430,7 @@ void
 baton_worker_started(baton_worker *w, uint64_t token)
 {
     struct lease *lease = leases_find(&w->leases, token);
-    if (lease && !lease->ended && !lease->started) {
+    if (lease && !lease->started) {
         lease->started = lease->say_started = true;
         leases_queue(&w->leases, lease);
     }
@@ -441,8 +441,7 @@ baton_worker_progress(baton_worker *w, uint64_t token, uint32_t percent, const c
                       int64_t next_update_at)
 {
     struct lease *lease = leases_find(&w->leases, token);
-    if (lease && !lease->ended && !lease->line &&
-        lease_set_progress(lease, percent, text, next_update_at)) {
+    if (lease && !lease->line && lease_set_progress(lease, percent, text, next_update_at)) {
         leases_queue(&w->leases, lease);
     }
 }
@@ -451,17 +450,15 @@ baton_status
 baton_worker_report(baton_worker *w, uint64_t token, const struct baton_result *result)
 {
     struct lease *lease = leases_find(&w->leases, token);
-    if (lease && !lease->ended && lease->line) {
+    if (lease && lease->line) {
         return fault_set(&w->fault, BATON_CONFLICT,
                          "the end of the attempt with token %llu is reported already",
                          (unsigned long long)token);
     }
-    bool is_new = !lease || lease->ended;
+    bool is_new = !lease;
     if (!lease) {
-        /* From an earlier life of this process, or forgotten by now: the broker will say. */
+        /* From an earlier life of this process, or ended by now: the broker will say. */
         lease = session_hold(w, token, 0, clock_ms());
-    } else if (lease->ended) {
-        leases_revive(&w->leases, lease);
     }
     if (!lease) {
         return fault_set(&w->fault, BATON_NO_MEMORY, "no memory for a result");

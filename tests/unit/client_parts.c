@@ -123,14 +123,11 @@ test_leases_table(void **state)
     }
     assert_int_equal(leases.n_held, N / 2);
     for (uint64_t i = 1; i <= N; i++) {
-        struct lease *lease = leases_find(&leases, i * 4096);
-        if (i % 2 == 0) {
-            assert_false(lease->ended);
-        } else if (i > N - 2 * LEASES_ENDED_KEPT) {
-            assert_true(lease->ended); /* the latest are known a while longer */
-        } else {
-            assert_null(lease);
-        }
+        const struct lease *lease = leases_find(&leases, i * 4096);
+        assert_int_equal(lease != NULL, i % 2 == 0);
+        assert_true(!lease || lease->token == i * 4096);
+        /* The latest that have ended are known a while longer. */
+        assert_int_equal(leases_knows(&leases, i * 4096), lease || i > N - 2 * LEASES_ENDED_KEPT);
     }
     size_t at = 0, n = 0;
     while (leases_each(&leases, &at)) {
@@ -142,6 +139,37 @@ test_leases_table(void **state)
         assert_int_equal(lease->token / 4096 % 3, 0);
     }
     assert_true(n >= N / 6 && n <= N / 3);
+    leases_fini(&leases);
+}
+
+/* Reported once more after its end: held again, whatever is forgotten meanwhile. */
+static void
+test_a_lease_is_held_again_after_its_end(void **state)
+{
+    (void)state;
+    struct leases leases = {0};
+    assert_false(leases_knows(&leases, 0));
+    struct lease *lease = leases_add(&leases, 0); /* what callers make up */
+    leases_queue(&leases, lease);
+    for (uint64_t i = 1; i <= 3 * LEASES_ENDED_KEPT; i++) {
+        if (i % LEASES_ENDED_KEPT == 7) {
+            leases_end(&leases, leases_find(&leases, 0));
+            assert_null(leases_find(&leases, 0));
+            assert_true(leases_knows(&leases, 0));
+            lease = leases_add(&leases, 0);
+        }
+        assert_ptr_equal(leases_find(&leases, 0), lease);
+        leases_end(&leases, leases_add(&leases, i));
+        assert_int_equal(leases.n_held, 1);
+    }
+    assert_null(leases_unqueue(&leases)); /* it ended in the queue */
+    leases_end(&leases, lease);
+    assert_true(leases_knows(&leases, 0));
+    for (uint64_t i = 1; i <= LEASES_ENDED_KEPT; i++) {
+        leases_end(&leases, leases_add(&leases, 1000000 + i));
+    }
+    assert_false(leases_knows(&leases, 0));
+    assert_int_equal(leases.n, LEASES_ENDED_KEPT);
     leases_fini(&leases);
 }
 
@@ -493,6 +521,7 @@ main(void)
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_record_memory),
         cmocka_unit_test(test_leases_table),
+        cmocka_unit_test(test_a_lease_is_held_again_after_its_end),
         cmocka_unit_test(test_lines_are_what_protobuf_makes_of_them),
         cmocka_unit_test(test_results_are_bounded),
         cmocka_unit_test(test_a_spec_survives_the_way_there_and_back),
