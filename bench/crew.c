@@ -2,11 +2,15 @@
  * has come; it counts when the broker has acknowledged its end. */
 #include "bench/load.h"
 
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
+
+enum { LOOK_MS = 100 }; /* silent sessions have their heartbeats */
 
 struct seat {
     baton_worker *worker;
@@ -19,6 +23,7 @@ struct driver { /* a thread and its sessions */
     struct seat *seats;
     uint32_t n_seats;
     int epoll;
+    int wake; /* eventfd in it: something is to be done at once */
 };
 
 struct crew {
@@ -32,6 +37,7 @@ struct crew {
     atomic_bool stop;
     atomic_llong first_ns;
     atomic_llong last_ns;
+    sem_t done; /* posted with last_ns */
 };
 
 static void
@@ -70,6 +76,7 @@ event(struct crew *crew, struct seat *seat, struct baton_worker_event *e)
              baton_status_name(e->status));
         if (atomic_fetch_add(&crew->reported, 1) + 1 == crew->work.want) {
             atomic_store(&crew->last_ns, now_ns());
+            sem_post(&crew->done);
         }
         break;
     case BATON_WORK_UP:
@@ -115,14 +122,16 @@ drive(void *context)
     int64_t looked_ns = 0;
     while (!atomic_load(&crew->stop)) {
         struct epoll_event events[64];
-        int n = epoll_wait(driver->epoll, events, 64, 1);
+        int n = epoll_wait(driver->epoll, events, 64, LOOK_MS);
         for (int i = 0; i < n; i++) {
-            seat_turn(crew, events[i].data.ptr);
+            if (events[i].data.ptr) {
+                seat_turn(crew, events[i].data.ptr);
+            }
         }
-        /* Silent ones have their heartbeats; and all are told when the work begins. */
+        /* All are told when the work begins. */
         bool may_work = atomic_load(&crew->may_work);
         int64_t now = now_ns();
-        if (may_work != worked || now - looked_ns > 100000000) {
+        if (may_work != worked || now - looked_ns > LOOK_MS * 1000000) {
             worked = may_work;
             looked_ns = now;
             for (uint32_t i = 0; i < driver->n_seats; i++) {
@@ -154,6 +163,7 @@ crew_new(const struct crew_work *work)
     struct crew *crew = alloc(1, sizeof *crew);
     uint32_t n = work->options->workers;
     crew->work = *work;
+    sem_init(&crew->done, 0, 0);
     crew->n_drivers = work->options->threads < n ? work->options->threads : n;
     crew->drivers = alloc(crew->n_drivers, sizeof *crew->drivers);
     for (uint32_t d = 0, number = 0; d < crew->n_drivers; d++) {
@@ -162,6 +172,10 @@ crew_new(const struct crew_work *work)
         driver->n_seats = n / crew->n_drivers + (d < n % crew->n_drivers);
         driver->seats = alloc(driver->n_seats, sizeof *driver->seats);
         driver->epoll = epoll_create1(EPOLL_CLOEXEC);
+        driver->wake = eventfd(0, EFD_CLOEXEC);
+        struct epoll_event woken = {.events = EPOLLIN | EPOLLET};
+        need(epoll_ctl(driver->epoll, EPOLL_CTL_ADD, driver->wake, &woken) == 0, "epoll",
+             "can't be used");
         for (uint32_t i = 0; i < driver->n_seats; i++) {
             seat_open(&driver->seats[i], work->options, number++, driver->epoll);
         }
@@ -173,17 +187,26 @@ crew_new(const struct crew_work *work)
     return crew;
 }
 
+static void
+wake(struct crew *crew)
+{
+    for (uint32_t d = 0; d < crew->n_drivers; d++) {
+        need(eventfd_write(crew->drivers[d].wake, 1) == 0, "eventfd", "can't be written");
+    }
+}
+
 void
 crew_go(struct crew *crew)
 {
     atomic_store(&crew->may_work, true);
+    wake(crew);
 }
 
 int64_t
 crew_join(struct crew *crew)
 {
     while (!atomic_load(&crew->last_ns)) {
-        usleep(500);
+        sem_wait(&crew->done);
     }
     return atomic_load(&crew->last_ns);
 }
@@ -198,6 +221,7 @@ void
 crew_free(struct crew *crew)
 {
     atomic_store(&crew->stop, true);
+    wake(crew);
     for (uint32_t d = 0; d < crew->n_drivers; d++) {
         struct driver *driver = &crew->drivers[d];
         pthread_join(driver->thread, NULL);
@@ -205,8 +229,10 @@ crew_free(struct crew *crew)
             baton_worker_close(&driver->seats[i].worker, 0, false);
         }
         close(driver->epoll);
+        close(driver->wake);
         free(driver->seats);
     }
+    sem_destroy(&crew->done);
     free(crew->drivers);
     free(crew);
 }

@@ -29,7 +29,7 @@ baton *client_open(const struct options *options);
 /* A task of the benchmark: number, role by number, payload; memory is of the `parts`. */
 struct parts {
     baton_spec **specs;
-    char (*ids)[32];
+    char (*ids)[NAME_ROOM];
     char (*payloads)[PAYLOAD_BYTES];
     uint32_t room;
 };

@@ -205,6 +205,23 @@ payload_number(const void *payload, size_t bytes)
     return number;
 }
 
+size_t
+name_fill(char name[NAME_ROOM], uint64_t number)
+{
+    char digits[NAME_ROOM];
+    size_t n = 0;
+    do {
+        digits[n++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    name[0] = 't';
+    for (size_t i = 0; i < n; i++) {
+        name[1 + i] = digits[n - 1 - i];
+    }
+    name[1 + n] = 0;
+    return 1 + n;
+}
+
 /* ---- output ---- */
 
 static bool first_field;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PAYLOAD_BYTES = 100 };
+enum { PAYLOAD_BYTES = 100, NAME_ROOM = 32 };
 
 /* Ends the program with a sentence when `ok` does not hold: a benchmark that went wrong has no
  * figures. */
@@ -67,6 +67,8 @@ void ran_fini(struct ran *ran);
 /* The payload of a task: its number, then filler. */
 void payload_fill(char payload[PAYLOAD_BYTES], uint64_t number);
 uint64_t payload_number(const void *payload, size_t bytes);
+/* Its name: "t" and its number. Returns the length without the NUL. */
+size_t name_fill(char name[NAME_ROOM], uint64_t number);
 
 /* One line of JSON on stdout: {"a": 1, "b": 2.5}. */
 void print_begin(void);

@@ -1,7 +1,6 @@
 /* Producers: what is added to the queue. */
 #include "bench/load.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 baton *
@@ -37,7 +36,7 @@ parts_init(struct parts *parts, uint32_t room)
 void
 parts_set(struct parts *parts, uint32_t at, uint32_t number)
 {
-    snprintf(parts->ids[at], sizeof parts->ids[at], "t%u", number);
+    name_fill(parts->ids[at], number);
     payload_fill(parts->payloads[at], number);
     /* One role: a queue, as the peers have one. */
     parts->specs[at]->role = "backend";

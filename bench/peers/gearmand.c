@@ -2,7 +2,6 @@
 #include "bench/peers/wire.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
 enum packet {
@@ -45,10 +44,10 @@ store(struct wire *wire, uint64_t number)
 {
     /* Function, the job's unique name, payload; NUL between them. */
     char body[64 + PAYLOAD_BYTES] = "f";
-    int n = 2 + sprintf(body + 2, "t%llu", (unsigned long long)number) + 1;
+    size_t n = 2 + name_fill(body + 2, number) + 1;
     payload_fill(body + n, number);
-    packet_begin(wire, SUBMIT_JOB_BG, (size_t)n + PAYLOAD_BYTES);
-    wire_put(wire, body, (size_t)n + PAYLOAD_BYTES);
+    packet_begin(wire, SUBMIT_JOB_BG, n + PAYLOAD_BYTES);
+    wire_put(wire, body, n + PAYLOAD_BYTES);
 }
 
 static void
