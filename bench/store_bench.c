@@ -145,23 +145,44 @@ measure_many(struct store *store, uint64_t *seq, uint32_t n_facts, double second
            (double)batches * n_facts * FACT_BYTES / took / 1e6);
 }
 
-static bool
-take_chunk(void *context, const uint8_t *data, size_t bytes)
+static void *
+room_new(void)
 {
-    (void)context;
-    (void)data;
-    (void)bytes;
-    return true;
+    return NULL; /* nothing is kept */
+}
+
+static void
+room_free(void *room)
+{
+    (void)room;
 }
 
 static bool
-take_batch(void *context, uint64_t seq, uint32_t n, const uint8_t *facts, size_t bytes)
+read_chunk(void *room, const uint8_t *data, size_t bytes)
 {
-    (void)seq;
-    (void)facts;
-    (void)bytes;
+    (void)room;
+    return data && bytes > 0;
+}
+
+static bool
+read_facts(void *room, uint32_t n, const uint8_t *facts, size_t bytes)
+{
+    return read_chunk(room, facts, bytes) && n > 0;
+}
+
+static bool
+take_chunk(void *context, void *room)
+{
+    (void)room;
+    return context != NULL;
+}
+
+static bool
+take_batch(void *context, uint64_t seq, uint32_t n, void *room)
+{
+    (void)room;
     *(uint64_t *)context += n;
-    return true;
+    return seq > 0;
 }
 
 /* Opens, loads, starts; prints how long it took. */
@@ -170,7 +191,13 @@ start(const char *dir, uint64_t wal_bound, char *error, size_t room)
 {
     uint64_t facts = 0;
     struct store *store;
-    struct store_loader loader = {.chunk = take_chunk, .batch = take_batch, .context = &facts};
+    struct store_loader loader = {.room_new = room_new,
+                                  .room_free = room_free,
+                                  .read_chunk = read_chunk,
+                                  .read_facts = read_facts,
+                                  .chunk = take_chunk,
+                                  .batch = take_batch,
+                                  .context = &facts};
     double t0 = now_s();
     if (store_open(dir, &store, error, room) != STORE_OK) {
         return NULL;

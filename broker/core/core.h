@@ -274,6 +274,7 @@ bool core_is_accepting(const struct core *core, const char **ret_reason);
 uint64_t core_seq(const struct core *core);   /* of the newest fact */
 uint64_t core_event(const struct core *core); /* number of the newest event */
 uint64_t core_epoch(const struct core *core);
+int64_t core_now(const struct core *core);   /* time of the newest fact */
 size_t core_memory(const struct core *core); /* bytes, about */
 uint64_t core_n_tasks(const struct core *core);
 uint64_t core_n_archived(const struct core *core);
@@ -312,10 +313,24 @@ void core_remember(struct core *core, struct core_request *request, const char *
 
 /* ---- recovery ---- */
 
+/* A chunk of a snapshot or a batch of facts, unpacked. Making one needs nothing of a core: another
+ * thread may read what comes next while this one takes the last. What a piece held before is gone
+ * with the next reading. False: damaged, and nothing of it may be taken. */
+struct core_piece;
+struct core_piece *core_piece_new(void);
+void core_piece_free(struct core_piece *piece);
+bool core_piece_read_chunk(struct core_piece *piece, const uint8_t *data, size_t bytes) MUST_CHECK;
+bool core_piece_read_facts(struct core_piece *piece, uint32_t n, const uint8_t *facts,
+                           size_t bytes) MUST_CHECK;
+
 /* The chunks of a snapshot in order, then batches of facts in order (facts up to core_seq are
  * skipped: a row may overlap the snapshot), then core_recovered once. False: damaged; the core is
  * of no use any more. Events of replayed facts go to `out` when it is given (the feed's window
  * after a restart). */
+bool core_restore_piece(struct core *core, const struct core_piece *piece) MUST_CHECK;
+bool core_replay_piece(struct core *core, uint64_t seq, const struct core_piece *piece,
+                       struct core_out *out) MUST_CHECK;
+/* The same with the reading. */
 bool core_restore_chunk(struct core *core, const uint8_t *data, size_t bytes) MUST_CHECK;
 bool core_replay(struct core *core, uint64_t seq, uint32_t n, const uint8_t *facts, size_t bytes,
                  struct core_out *out) MUST_CHECK;

@@ -227,7 +227,7 @@ struct core {
     int64_t queue_now;           /* of the newest pick: what "past its time" is measured by */
     struct arena scratch;        /* of evolve */
     struct buf packing;          /* of pack_new */
-    const struct adding *adding; /* of the Added at hand; NULL: it is replayed */
+    const struct adding *adding; /* of the Added at hand; NULL: nothing */
 
     struct task **chunks;
     uint32_t n_chunks;

@@ -1,8 +1,8 @@
 /* The way back: chunks of a snapshot, then the facts behind it, give the state again. Tasks may
  * stand in the chunks in any order, so what needs two of them (edges, order, queues) is made when
- * all are there (core_link). What is read here is checked, although the store has verified it: a
- * chunk may come from a backup of anybody's. */
+ * all are there (core_link). What can be said of a record alone, piece.c has looked at. */
 #include "broker/core/board/board.h"
+#include "broker/core/piece.h"
 
 #include "common/alloc.h"
 #include "common/pack.h"
@@ -106,33 +106,6 @@ run_restore(struct core *core, struct task *task, const Baton__TaskRecord *r,
     return budget_holds_restore(core, run, r->holds, r->n_holds);
 }
 
-static bool
-is_duration(int64_t ms)
-{
-    return ms >= 0 && ms <= DURATION_MS_MAX;
-}
-
-/* Those that are calculated with, or are keys. */
-static bool
-numbers_are_sane(const Baton__TaskRecord *r, const Baton__Spec *spec)
-{
-    if (r->n_measures > MEASURES_KEPT) {
-        return false;
-    }
-    for (size_t i = 0; i < r->n_attempts; i++) {
-        if (r->attempts[i]->token == 0) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < r->n_taken; i++) {
-        if (!r->worker || !r->taken[i]->name[0]) {
-            return false;
-        }
-    }
-    return is_duration(r->lease_ms) && is_duration(r->cancel_grace_ms) &&
-           is_duration(spec->stall_ms) && is_duration(spec->max_runtime_ms);
-}
-
 static void
 course_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
 {
@@ -161,30 +134,12 @@ struct reading {
     uint32_t hash;
 };
 
-/* What can be said of the record alone. The spec is the scratch's. */
-static bool
-reading_begin(struct core *core, const Baton__TaskRecord *r, struct reading *ret)
-{
-    Baton__Spec *spec = unpack_own(&core->scratch, &baton__spec__descriptor, r->spec.len,
-                                   r->spec.data);
-    if (!spec || !r->key || r->key > core->seq || !spec->id[0] || !spec->project[0] ||
-        strlen(spec->id) > ID_BYTES_MAX || strlen(spec->project) > NAME_BYTES_MAX ||
-        (unsigned)r->state < WAITING || (unsigned)r->state >= STATES_N ||
-        (spec->role[0] && role_number(spec->role) < 0) || !numbers_are_sane(r, spec)) {
-        return false;
-    }
-    uint32_t project = project_make(core, spec->project);
-    *ret = (struct reading){
-        .record = r, .spec = spec, .project = project, .hash = task_hash(core, project, spec->id)};
-    return true;
-}
-
 static bool
 task_restore(struct core *core, const struct reading *reading)
 {
     const Baton__TaskRecord *r = reading->record;
     const Baton__Spec *spec = reading->spec;
-    if (task_by_key(core, r->key) ||
+    if (r->key > core->seq || task_by_key(core, r->key) ||
         task_find_hashed(core, reading->hash, reading->project, spec->id)) {
         return false;
     }
@@ -219,23 +174,29 @@ task_restore(struct core *core, const struct reading *reading)
     return !task_has_lease(task) || run_restore(core, task, r, spec);
 }
 
-/* Some are read before the first of them is made: the index of names is as large as a cache is not,
- * and a look-up in it takes as long as reading a task. */
+/* Some are hashed before the first of them is made: the index of names is as large as a cache is
+ * not, and a look-up in it takes as long as making a task. */
 static bool
-tasks_restore(struct core *core, Baton__TaskRecord *const *records, size_t n)
+tasks_restore(struct core *core, const struct core_piece *piece)
 {
     enum { TOGETHER = 16 };
     struct reading readings[TOGETHER];
+    Baton__TaskRecord *const *records = piece->chunk->tasks;
+    size_t n = piece->chunk->n_tasks;
     bool ok = true;
     for (size_t i = 0; ok && i < n; i += TOGETHER) {
         size_t some = MIN(n - i, (size_t)TOGETHER);
-        for (size_t k = 0; ok && k < some; k++) {
-            ok = reading_begin(core, records[i + k], &readings[k]);
+        for (size_t k = 0; k < some; k++) {
+            const Baton__Spec *spec = piece->specs[i + k];
+            uint32_t project = project_make(core, spec->project);
+            readings[k] = (struct reading){.record = records[i + k],
+                                           .spec = spec,
+                                           .project = project,
+                                           .hash = task_hash(core, project, spec->id)};
         }
         for (size_t k = 0; ok && k < some; k++) {
             ok = task_restore(core, &readings[k]);
         }
-        arena_reset(&core->scratch);
     }
     return ok;
 }
@@ -348,13 +309,10 @@ card_restore(struct core *core, const Baton__Card *r)
 }
 
 bool
-core_restore_chunk(struct core *core, const uint8_t *data, size_t bytes)
+core_restore_piece(struct core *core, const struct core_piece *piece)
 {
-    struct arena arena;
-    arena_init(&arena);
-    Baton__SnapshotChunk *chunk = unpack_own(&arena, &baton__snapshot_chunk__descriptor, bytes,
-                                             data);
-    bool ok = chunk && (chunk->header != NULL) == (core->linked && core->seq == 0);
+    const Baton__SnapshotChunk *chunk = piece->chunk;
+    bool ok = (chunk->header != NULL) == (core->linked && core->seq == 0);
     if (ok && chunk->header) {
         core->linked = false;
         ok = header_restore(core, chunk->header);
@@ -376,8 +334,16 @@ core_restore_chunk(struct core *core, const uint8_t *data, size_t bytes)
         ok = state_is_terminal((unsigned)t->state) && (unsigned)t->state < STATES_N;
         tombstone_add(core, t->hash_hi, t->hash_lo, t->key, t->state);
     }
-    ok = ok && tasks_restore(core, chunk->tasks, chunk->n_tasks);
-    arena_fini(&arena);
+    return ok && tasks_restore(core, piece);
+}
+
+bool
+core_restore_chunk(struct core *core, const uint8_t *data, size_t bytes)
+{
+    struct core_piece piece;
+    piece_init(&piece);
+    bool ok = core_piece_read_chunk(&piece, data, bytes) && core_restore_piece(core, &piece);
+    piece_fini(&piece);
     return ok;
 }
 
@@ -489,39 +455,44 @@ core_link(struct core *core)
 }
 
 bool
-core_replay(struct core *core, uint64_t seq, uint32_t n, const uint8_t *facts, size_t bytes,
-            struct core_out *out)
+core_replay_piece(struct core *core, uint64_t seq, const struct core_piece *piece,
+                  struct core_out *out)
 {
     core_link(core);
-    struct arena arena;
-    arena_init(&arena);
-    size_t pos = 0;
     bool ok = true;
-    for (uint32_t i = 0; i < n && ok; i++) {
-        uint64_t length;
-        ok = varint_read(facts, bytes, &pos, &length) && length <= bytes - pos;
-        if (!ok) {
-            break;
+    for (uint32_t i = 0; i < piece->n_facts && ok; i++) {
+        const Baton__Fact *fact = piece->facts[i];
+        if (seq + i <= core->seq) {
+            continue;
         }
-        if (seq + i > core->seq) {
-            Baton__Fact *fact = unpack_own(&arena, &baton__fact__descriptor, length, facts + pos);
-            ok = fact && fact->what_case != BATON__FACT__WHAT__NOT_SET;
-            if (ok && i == 0) {
-                core->seq = seq - 1; /* a gap that the store vouches for: core_skip_to */
-            }
-            if (ok) {
-                evolve(core, fact, seq + i, out);
-            }
-            arena_reset(&arena);
+        ok = fact->what_case != BATON__FACT__WHAT__NOT_SET;
+        if (ok && i == 0) {
+            core->seq = seq - 1; /* a gap that the store vouches for: core_skip_to */
         }
-        pos += length;
+        if (ok) {
+            struct adding adding = {.spec = piece->specs[i]};
+            core->adding = adding.spec ? &adding : NULL;
+            evolve(core, fact, seq + i, out);
+            core->adding = NULL;
+        }
     }
     while (core->n_settle > 0) {
         /* What follows from these facts is in the journal too. */
         task_at(core, core->settle[--core->n_settle])->settling = false;
     }
-    arena_fini(&arena);
-    return ok && pos == bytes;
+    return ok;
+}
+
+bool
+core_replay(struct core *core, uint64_t seq, uint32_t n, const uint8_t *facts, size_t bytes,
+            struct core_out *out)
+{
+    struct core_piece piece;
+    piece_init(&piece);
+    bool ok = core_piece_read_facts(&piece, n, facts, bytes) &&
+              core_replay_piece(core, seq, &piece, out);
+    piece_fini(&piece);
+    return ok;
 }
 
 void

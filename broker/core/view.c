@@ -547,6 +547,12 @@ core_event(const struct core *core)
     return core->event;
 }
 
+int64_t
+core_now(const struct core *core)
+{
+    return core->now;
+}
+
 uint64_t
 core_epoch(const struct core *core)
 {

@@ -1,7 +1,6 @@
 #include "broker/front/recover.h"
 
 #include "broker/store/tail.h"
-#include "common/fields.h"
 #include "common/huge.h"
 #include "common/limits.h"
 
@@ -11,56 +10,53 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-/* Numbers of fields in proto/fact.proto. */
-enum { FACT_AT = 1, CHUNK_HEADER = 1, HEADER_AT = 4 };
-
 struct recovery {
     struct front *front;
-    int64_t newest_ms; /* time of the newest fact */
     uint64_t n_facts;
     uint64_t n_chunks;
 };
 
-/* The core refuses a `now` below that of facts it knows, so the clock must not start there. */
-static void
-see_time(struct recovery *recovery, uint64_t at)
+static void *
+piece_new(void)
 {
-    if (at <= TIME_MS_MAX && (int64_t)at > recovery->newest_ms) {
-        recovery->newest_ms = (int64_t)at;
-    }
+    return core_piece_new();
+}
+
+static void
+piece_free(void *piece)
+{
+    core_piece_free(piece);
 }
 
 static bool
-take_chunk(void *context, const uint8_t *data, size_t bytes)
+read_chunk(void *piece, const uint8_t *data, size_t bytes)
+{
+    return core_piece_read_chunk(piece, data, bytes);
+}
+
+static bool
+read_facts(void *piece, uint32_t n, const uint8_t *facts, size_t bytes)
+{
+    return core_piece_read_facts(piece, n, facts, bytes);
+}
+
+static bool
+take_chunk(void *context, void *piece)
 {
     struct recovery *recovery = context;
-    struct field field;
-    size_t pos = 0;
-    if (recovery->n_chunks++ == 0 && field_next(data, bytes, &pos, &field) &&
-        field.number == CHUNK_HEADER && field.data) {
-        see_time(recovery, field_varint(field.data, field.bytes, HEADER_AT));
-    }
-    return core_restore_chunk(recovery->front->core, data, bytes);
+    recovery->n_chunks++;
+    return core_restore_piece(recovery->front->core, piece);
 }
 
 /* Events of facts go to the window; the rest of what follows from facts was done in an earlier
  * life, or is done again by time. */
 static bool
-take_batch(void *context, uint64_t seq, uint32_t n, const uint8_t *facts, size_t bytes)
+take_batch(void *context, uint64_t seq, uint32_t n, void *piece)
 {
     struct recovery *recovery = context;
     struct front *front = recovery->front;
-    size_t pos = 0;
-    while (pos < bytes) {
-        uint64_t length;
-        if (!varint_read(facts, bytes, &pos, &length) || length > bytes - pos) {
-            return false;
-        }
-        see_time(recovery, field_varint(facts + pos, (size_t)length, FACT_AT));
-        pos += (size_t)length;
-    }
     recovery->n_facts += n;
-    if (!core_replay(front->core, seq, n, facts, bytes, &front->out)) {
+    if (!core_replay_piece(front->core, seq, piece, &front->out)) {
         return false;
     }
     if (front->out.n_events > 0) {
@@ -109,7 +105,13 @@ static int
 load(struct recovery *recovery, char *error, size_t error_room)
 {
     struct front *front = recovery->front;
-    struct store_loader loader = {.chunk = take_chunk, .batch = take_batch, .context = recovery};
+    struct store_loader loader = {.room_new = piece_new,
+                                  .room_free = piece_free,
+                                  .read_chunk = read_chunk,
+                                  .read_facts = read_facts,
+                                  .chunk = take_chunk,
+                                  .batch = take_batch,
+                                  .context = recovery};
     enum store_status status = store_load(front->store, &loader, error, error_room);
     if (status != STORE_OK) {
         return exit_status_of(status);
@@ -171,7 +173,8 @@ recover(struct front *front, char *error, size_t error_room)
     if (failed >= 0) {
         return failed;
     }
-    start_clock(front, recovery.newest_ms);
+    /* The core refuses a `now` below that of facts it knows. */
+    start_clock(front, core_now(front->core));
 
     bool restored = store_is_restored(front->store);
     if (restored) {

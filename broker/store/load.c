@@ -1,5 +1,6 @@
 /* Recovery: the chunks of the snapshot in force, then the journal behind it, every row checked.
- * Writes nothing. */
+ * Writes nothing. A thread reads, the caller's takes; that one alone uses the database meanwhile.
+ */
 #include "broker/store/private.h"
 
 #include <inttypes.h>
@@ -8,9 +9,10 @@
 
 struct loading {
     struct store *store;
-    const struct store_loader *loader;
-    uint64_t expected; /* seq of the next fact */
-    uint64_t epoch;    /* of the last row */
+    struct ahead ahead;
+    enum store_status status; /* of the reading */
+    uint64_t expected;        /* seq of the next fact */
+    uint64_t epoch;           /* of the last row */
     char *error;
     size_t error_room;
 };
@@ -56,7 +58,22 @@ loading_failed(const struct loading *l, int rc)
 }
 
 static enum store_status
-take_chunk(struct loading *l, sqlite3_stmt *row, uint64_t number)
+chunk_is_senseless(const struct loading *l, uint64_t number)
+{
+    return status_corrupt(l->store->path, l->error, l->error_room,
+                          "chunk %" PRIu64 " of snapshot %" PRIu64 " makes no sense", number,
+                          l->store->snapshot_gen);
+}
+
+static enum store_status
+row_is_senseless(const struct loading *l, uint64_t seq)
+{
+    return status_corrupt(l->store->path, l->error, l->error_room,
+                          "the facts of journal row %" PRIu64 " make no sense", seq);
+}
+
+static enum store_status
+read_chunk(struct loading *l, sqlite3_stmt *row, uint64_t number)
 {
     uint64_t id = (uint64_t)sqlite3_column_int64(row, 0);
     const uint8_t *data = sqlite3_column_blob(row, 2);
@@ -72,11 +89,16 @@ take_chunk(struct loading *l, sqlite3_stmt *row, uint64_t number)
                               " does not match its checksum",
                               number, l->store->snapshot_gen);
     }
-    if (!l->loader->chunk(l->loader->context, data, bytes)) {
-        return status_corrupt(l->store->path, l->error, l->error_room,
-                              "chunk %" PRIu64 " of snapshot %" PRIu64 " makes no sense", number,
-                              l->store->snapshot_gen);
+    struct ahead_piece *piece = ahead_room(&l->ahead, bytes);
+    if (!piece) {
+        return STORE_CORRUPT; /* load says why */
     }
+    if (!l->ahead.loader->read_chunk(piece->room, data, bytes)) {
+        return chunk_is_senseless(l, number);
+    }
+    piece->number = number;
+    piece->n_facts = 0;
+    ahead_put(&l->ahead);
     return STORE_OK;
 }
 
@@ -91,7 +113,7 @@ load_snapshot(struct loading *l)
     enum store_status status = rc ? loading_failed(l, rc) : STORE_OK;
     uint64_t n = 0;
     while (status == STORE_OK && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
-        status = take_chunk(l, rows, n++);
+        status = read_chunk(l, rows, n++);
     }
     if (status == STORE_OK && rc != SQLITE_DONE) {
         status = loading_failed(l, rc);
@@ -163,7 +185,7 @@ check_row(struct loading *l, sqlite3_stmt *row, uint64_t seq, uint32_t n)
 }
 
 static enum store_status
-take_row(struct loading *l, sqlite3_stmt *row)
+read_row(struct loading *l, sqlite3_stmt *row)
 {
     uint64_t seq = (uint64_t)sqlite3_column_int64(row, 0);
     uint32_t n = (uint32_t)sqlite3_column_int64(row, 1);
@@ -172,10 +194,16 @@ take_row(struct loading *l, sqlite3_stmt *row)
         return status;
     }
     size_t bytes = (size_t)sqlite3_column_bytes(row, 4);
-    if (!l->loader->batch(l->loader->context, seq, n, sqlite3_column_blob(row, 4), bytes)) {
-        return status_corrupt(l->store->path, l->error, l->error_room,
-                              "the facts of journal row %" PRIu64 " make no sense", seq);
+    struct ahead_piece *piece = ahead_room(&l->ahead, bytes);
+    if (!piece) {
+        return STORE_CORRUPT; /* load says why */
     }
+    if (!l->ahead.loader->read_facts(piece->room, n, sqlite3_column_blob(row, 4), bytes)) {
+        return row_is_senseless(l, seq);
+    }
+    piece->number = seq;
+    piece->n_facts = n;
+    ahead_put(&l->ahead);
     l->expected = seq + n;
     l->store->journal_bytes += bytes;
     return STORE_OK;
@@ -200,7 +228,7 @@ load_journal(struct loading *l)
         &rc);
     enum store_status status = rc ? loading_failed(l, rc) : STORE_OK;
     while (status == STORE_OK && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
-        status = take_row(l, rows);
+        status = read_row(l, rows);
     }
     if (status == STORE_OK && rc != SQLITE_DONE) {
         status = loading_failed(l, rc);
@@ -219,16 +247,57 @@ restored_seq(const struct store *store, uint64_t seq)
     return candidate > seq ? candidate : seq + (UINT64_C(1) << 40);
 }
 
+static void *
+read_all(void *context)
+{
+    struct loading *l = context;
+    l->status = l->store->snapshot_gen ? load_snapshot(l) : STORE_OK;
+    if (l->status == STORE_OK) {
+        l->status = load_journal(l);
+    }
+    ahead_is_over(&l->ahead);
+    return NULL;
+}
+
+/* NULL: all was taken. Else the piece that makes no sense. */
+static const struct ahead_piece *
+take_all(struct ahead *ahead)
+{
+    const struct store_loader *loader = ahead->loader;
+    const struct ahead_piece *piece;
+    while ((piece = ahead_next(ahead))) {
+        bool ok = piece->n_facts
+                      ? loader->batch(loader->context, piece->number, piece->n_facts, piece->room)
+                      : loader->chunk(loader->context, piece->room);
+        if (!ok) {
+            return piece;
+        }
+        ahead_taken(ahead);
+    }
+    return NULL;
+}
+
+static enum store_status
+load(struct loading *l, const struct store_loader *loader)
+{
+    if (!ahead_begin(&l->ahead, loader, read_all, l)) {
+        ahead_end(&l->ahead);
+        return thread_refused(l->store, l->error, l->error_room);
+    }
+    const struct ahead_piece *refused = take_all(&l->ahead);
+    ahead_end(&l->ahead);
+    return !refused           ? l->status
+           : refused->n_facts ? row_is_senseless(l, refused->number)
+                              : chunk_is_senseless(l, refused->number);
+}
+
 enum store_status
 store_load(struct store *store, const struct store_loader *loader, char *error, size_t error_room)
 {
     CHECK(!store->loaded && !store->started);
-    struct loading l = {.store = store, .loader = loader, .error = error, .error_room = error_room};
+    struct loading l = {.store = store, .error = error, .error_room = error_room};
     store->journal_bytes = 0;
-    enum store_status status = store->snapshot_gen ? load_snapshot(&l) : STORE_OK;
-    if (status == STORE_OK) {
-        status = load_journal(&l);
-    }
+    enum store_status status = load(&l, loader);
     uint64_t newest_id = 0;
     int rc = SQLITE_OK;
     if (status == STORE_OK &&

@@ -5,7 +5,6 @@
 #include "common/alloc.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,19 +186,6 @@ begin_life(struct store *store, uint64_t epoch)
     return !rc && is_older ? write_back(store) : rc;
 }
 
-static bool
-start_thread(struct store *store)
-{
-    /* Signals are for the caller's thread. */
-    sigset_t all, old;
-    sigfillset(&all);
-    CHECK(pthread_sigmask(SIG_BLOCK, &all, &old) == 0);
-    int err = pthread_create(&store->thread, NULL, thread_main, store);
-    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
-    errno = err;
-    return err == 0;
-}
-
 enum store_status
 store_start(struct store *store, uint64_t epoch, char *error, size_t error_room)
 {
@@ -216,10 +202,8 @@ store_start(struct store *store, uint64_t epoch, char *error, size_t error_room)
     store->stats.snapshot_bytes = store->snapshot_bytes;
     store->stats.archived = store->archived;
     store->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (store->event_fd < 0 || !start_thread(store)) {
-        snprintf(error, error_room, "store %s: cannot start its thread: %s; raise the limits",
-                 store->path, strerror(errno));
-        return STORE_IO;
+    if (store->event_fd < 0 || !thread_begin(&store->thread, thread_main, store)) {
+        return thread_refused(store, error, error_room);
     }
     store->started = true;
     return STORE_OK;

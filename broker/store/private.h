@@ -22,6 +22,8 @@ enum {
     STORE_APPLICATION = 0x4261746f, /* application_id: "Bato" */
     STORE_PAGE_BYTES = 4096,        /* 2, 8 KiB: no faster, measured; a small commit is one page */
     STORE_CACHE_KIB = 4096,         /* the journal is written, hardly read */
+    STORE_AHEAD_PIECES = 8,         /* chunks and rows that were read and are not taken yet … */
+    STORE_AHEAD_BYTES = 4 << 20,    /* … and their bytes, but for one alone */
     STORE_ID_BYTES = 32,            /* hex digits */
     GROUP_BYTES_MAX = 32 << 20,     /* what one transaction takes of the queue, and a batch more */
     QUIET_US = 2000,                /* no batch for so long: time for housekeeping */
@@ -360,7 +362,42 @@ void question_push(struct store *store, struct question *question); /* takes it 
 void question_free(struct question *question);
 void event_signal(const struct store *store);
 
+/* ---- ahead.c ---- */
+struct ahead {
+    const struct store_loader *loader;
+    pthread_t thread;
+    pthread_mutex_t mutex; /* of all below but the pieces: one between n_taken and n_read is the
+                              taker's, the others are the reader's */
+    pthread_cond_t moved;
+    struct ahead_piece {
+        void *room; /* the loader's */
+        size_t bytes;
+        uint64_t number;  /* of the chunk; of the row's first fact */
+        uint32_t n_facts; /* 0: a chunk */
+    } pieces[STORE_AHEAD_PIECES];
+    uint64_t n_read, n_taken;
+    size_t bytes;    /* of those between */
+    bool is_begun;   /* there is a thread */
+    bool is_over;    /* nothing more comes */
+    bool is_refused; /* nothing more is taken */
+};
+/* False, and errno: there is no thread. ahead_end in either case. */
+bool ahead_begin(struct ahead *ahead, const struct store_loader *loader, void *(*read)(void *),
+                 void *context) MUST_CHECK;
+void ahead_end(struct ahead *ahead); /* waits for the reader */
+/* The reader's. Where the next piece goes, when there is room for it; NULL: none is taken any more.
+ */
+struct ahead_piece *ahead_room(struct ahead *ahead, size_t bytes);
+void ahead_put(struct ahead *ahead);     /* that one is whole */
+void ahead_is_over(struct ahead *ahead); /* … or there are no more */
+/* The taker's. NULL: that was the last one. */
+struct ahead_piece *ahead_next(struct ahead *ahead);
+void ahead_taken(struct ahead *ahead);
+
 /* ---- thread.c ---- */
+/* One on which no signals arrive. False, and errno: there is none. */
+bool thread_begin(pthread_t *ret, void *(*run)(void *), void *context) MUST_CHECK;
+enum store_status thread_refused(const struct store *store, char *error, size_t error_room);
 void *thread_main(void *store);
 void thread_wake_unlock(struct store *store); /* with the mutex held: lets go of it */
 void thread_fail(struct store *store, int rc, const char *what);

@@ -1,11 +1,11 @@
 /* The durable store: a journal of facts, snapshots behind it, and an archive of what has ended, in
  * one SQLite database (WAL, synchronous=FULL, locking_mode=EXCLUSIVE, one connection, no mmap).
  *
- * Before store_start everything happens on the caller's thread (open, load). After it the
- * connection belongs to the storage thread; the caller hands batches over and goes on. All batches
- * that wait when the thread comes round are committed in one transaction with one fsync: one commit
- * for many. store_fd becomes readable when something became durable, a read has its answer, or the
- * store failed.
+ * Before store_start everything happens on the caller's thread, but for store_load, in which
+ * another one reads. After it the connection belongs to the storage thread; the caller hands
+ * batches over and goes on. All batches that wait when the thread comes round are committed in one
+ * transaction with one fsync: one commit for many. store_fd becomes readable when something became
+ * durable, a read has its answer, or the store failed.
  *
  * A failed write or fsync is never tried again: the store is failed from then on (store_error says
  * why), no later batch is ever durable, and the broker must stop and recover from disk.
@@ -63,14 +63,22 @@ const char *store_path(const struct store *store);
 
 /* ---- recovery, before store_start ---- */
 
+/* What was read is handed over in rooms, which the loader makes and the store uses again and again.
+ * `read_…` puts a chunk or a row into one, on a thread of the store's, ahead of the caller's, which
+ * then takes them in order: so it may use nothing else that the loader has. False: what is there
+ * makes no sense; the load ends with STORE_CORRUPT. */
 struct store_loader {
-    /* The chunks of the snapshot in force, in order; false stops with STORE_CORRUPT. */
-    bool (*chunk)(void *context, const uint8_t *data, size_t bytes);
+    void *(*room_new)(void);
+    void (*room_free)(void *room);
+    bool (*read_chunk)(void *room, const uint8_t *data, size_t bytes);
+    bool (*read_facts)(void *room, uint32_t n, const uint8_t *facts, size_t bytes);
+    /* The chunks of the snapshot in force, in order. */
+    bool (*chunk)(void *context, void *room);
     /* Every journal row behind the snapshot, in order: `n` facts, the first is `seq`. The snapshot
      * may cover the first facts of the first row: the whole row comes, and the core skips what is
      * <= its own seq. The first fact ever is 1. `seq` jumps ahead where a restored copy was first
      * started. */
-    bool (*batch)(void *context, uint64_t seq, uint32_t n, const uint8_t *facts, size_t bytes);
+    bool (*batch)(void *context, uint64_t seq, uint32_t n, void *room);
     void *context;
 };
 

@@ -5,6 +5,7 @@
 #include "common/alloc.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,27 @@ struct round {
     bool quiet; /* nobody asked for anything for a while */
     bool stop;
 };
+
+bool
+thread_begin(pthread_t *ret, void *(*run)(void *), void *context)
+{
+    /* Signals are for the caller's thread. */
+    sigset_t all, old;
+    sigfillset(&all);
+    CHECK(pthread_sigmask(SIG_BLOCK, &all, &old) == 0);
+    int err = pthread_create(ret, NULL, run, context);
+    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    errno = err;
+    return err == 0;
+}
+
+enum store_status
+thread_refused(const struct store *store, char *error, size_t error_room)
+{
+    snprintf(error, error_room, "store %s: cannot start its thread: %s; raise the limits",
+             store->path, strerror(errno));
+    return STORE_IO;
+}
 
 void
 thread_wake_unlock(struct store *store)

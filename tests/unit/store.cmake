@@ -1,5 +1,5 @@
 if(TARGET baton_store)
-  foreach(name roundtrip guard backup kill)
+  foreach(name ahead roundtrip guard backup kill)
     baton_unit_test(store_${name} SOURCES unit/store_${name}.c unit/store_help.c LIBS baton_store)
   endforeach()
   foreach(name archive damage format)

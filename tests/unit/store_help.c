@@ -2,6 +2,7 @@
 #include "tests/unit/store_help.h"
 
 #include "common/alloc.h"
+#include "common/buf.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -102,21 +103,51 @@ is_filled(const uint8_t *data, size_t bytes, uint64_t number)
     return true;
 }
 
-static bool
-take_chunk(void *context, const uint8_t *data, size_t bytes)
+static void *
+room_new(void)
 {
-    struct found *found = context;
-    found->wrong = found->wrong || !is_filled(data, bytes, found->chunks);
-    found->chunks++;
-    found->chunk_bytes += bytes;
+    return xcalloc(1, sizeof(struct buf));
+}
+
+static void
+room_free(void *room)
+{
+    buf_fini(room);
+    free(room);
+}
+
+static bool
+read_chunk(void *room, const uint8_t *data, size_t bytes)
+{
+    buf_clear(room);
+    buf_add(room, data, bytes);
     return true;
 }
 
 static bool
-take_batch(void *context, uint64_t seq, uint32_t n, const uint8_t *facts, size_t bytes)
+read_facts(void *room, uint32_t n, const uint8_t *facts, size_t bytes)
+{
+    return read_chunk(room, facts, bytes) && n > 0;
+}
+
+static bool
+take_chunk(void *context, void *room)
 {
     struct found *found = context;
-    found->wrong = found->wrong || bytes < (size_t)n * FACT_BYTES || !is_filled(facts, bytes, seq);
+    const struct buf *chunk = room;
+    found->wrong = found->wrong || !is_filled(chunk->data, chunk->bytes, found->chunks);
+    found->chunks++;
+    found->chunk_bytes += chunk->bytes;
+    return true;
+}
+
+static bool
+take_batch(void *context, uint64_t seq, uint32_t n, void *room)
+{
+    struct found *found = context;
+    const struct buf *facts = room;
+    found->wrong = found->wrong || facts->bytes < (size_t)n * FACT_BYTES ||
+                   !is_filled(facts->data, facts->bytes, seq);
     found->first = found->first ? found->first : seq;
     found->last = seq + n - 1;
     found->rows++;
@@ -128,7 +159,13 @@ help_load(const char *dir, struct store **ret_store, struct found *found, char *
           size_t error_room)
 {
     *found = (struct found){0};
-    struct store_loader loader = {.chunk = take_chunk, .batch = take_batch, .context = found};
+    struct store_loader loader = {.room_new = room_new,
+                                  .room_free = room_free,
+                                  .read_chunk = read_chunk,
+                                  .read_facts = read_facts,
+                                  .chunk = take_chunk,
+                                  .batch = take_batch,
+                                  .context = found};
     enum store_status status = store_open(dir, ret_store, error, error_room);
     if (status == STORE_OK) {
         status = store_load(*ret_store, &loader, error, error_room);
