@@ -97,7 +97,7 @@ static const struct config_key keys[] = {
      .help = "Ended cards of the board kept in memory; older ones are in the archive"},
     {"snapshot-bytes", CONFIG_SIZE, CONFIG_RARE | CONFIG_LIVE, AT(snapshot_bytes), .shown = "SIZE",
      .help = "Length of the journal at which a new snapshot is written, if it is longer than the "
-             "snapshot, too [32M, or an eighth of the disk if that is less]"},
+             "snapshot, too [64M, or an eighth of the disk if that is less]"},
     {"export-keep", CONFIG_DURATION, CONFIG_RARE | CONFIG_LIVE, AT(export_keep_ms),
      .standard = "400d", .shown = "D",
      .help = "How long PostgreSQL keeps the rows of what has ended, and samples"},

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum {
-    SNAPSHOT_JOURNAL_BYTES_MIN = 32 * 1024 * 1024, /* no snapshot for less journal, unless something
+    SNAPSHOT_JOURNAL_BYTES_MIN = 64 * 1024 * 1024, /* no snapshot for less journal, unless something
                                                       else is asked for or the disk is small */
     SNAPSHOT_STEP_TASKS = 2000,                    /* a turn at most, … */
     SNAPSHOT_STEP_FIRST = 64,                      /* … at first, … */
