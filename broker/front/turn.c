@@ -29,15 +29,14 @@ queue_stops(struct front *front)
     }
 }
 
-/* What was packed in the turn, and new room. */
-static uint8_t *
-take_bytes(struct buf *buf, size_t *ret_bytes)
+/* What was packed in the turn, and other room. */
+static struct buf
+take_bytes(struct front *front, struct buf *buf)
 {
-    uint8_t *data = buf->data;
-    *ret_bytes = buf->bytes;
-    *buf = (struct buf){0};
-    buf_reserve(buf, MIN(*ret_bytes, (size_t)ROOM_KEPT));
-    return data;
+    struct buf taken = *buf;
+    *buf = store_spare(front->store);
+    buf_reserve(buf, MIN(taken.bytes, (size_t)ROOM_KEPT));
+    return taken;
 }
 
 static void
@@ -56,7 +55,10 @@ take_puts(struct front *front, struct store_batch *batch)
                                             .at = out->puts[i].at,
                                             .bytes = out->puts[i].bytes};
     }
-    batch->records = take_bytes(&out->records, &batch->records_bytes);
+    struct buf records = take_bytes(front, &out->records);
+    batch->records = records.data;
+    batch->records_bytes = records.bytes;
+    batch->records_room = records.room;
     for (size_t i = 0; i < front->n_purges; i++) {
         batch->puts[batch->n_puts++] = (struct store_put){.archive = front->purges[i].archive,
                                                           .key = front->purges[i].key};
@@ -73,7 +75,10 @@ take_facts(struct front *front, struct store_batch *batch)
     }
     batch->seq = out->first_seq;
     batch->n_facts = out->n_facts;
-    batch->facts = take_bytes(&out->facts, &batch->facts_bytes);
+    struct buf facts = take_bytes(front, &out->facts);
+    batch->facts = facts.data;
+    batch->facts_bytes = facts.bytes;
+    batch->facts_room = facts.room;
     front->seq_handed = out->first_seq + out->n_facts - 1;
 }
 

@@ -111,6 +111,7 @@ store_free(struct store *store)
     }
     tail_fini(store);
     buf_fini(&store->packing);
+    spare_fini(store);
     pthread_cond_destroy(&store->wake);
     pthread_mutex_destroy(&store->mutex);
     free(store->path);

@@ -29,6 +29,8 @@ enum {
     QUIET_US = 2000,                /* no batch for so long: time for housekeeping */
     TRIM_BUSY_BYTES = 128 << 10,    /* cut along with a commit, at least */
     TRIM_QUIET_BYTES = 1 << 20,     /* cut in a transaction of its own */
+    SPARES_MAX = 4,                 /* about as many batches are under way when it is busy … */
+    SPARE_BYTES_MAX = 1 << 20,      /* … and hardly larger */
     TRIM_ROWS_MAX = 512,            /* and no more rows than that */
     BACKUP_BUSY_PAGES = 64,         /* copied between two commits */
     BACKUP_QUIET_PAGES = 256,       /* copied at a time while nobody waits */
@@ -204,6 +206,8 @@ struct store {
     size_t pending_bytes;
     uint64_t reserve_bytes;
     struct tail tail;
+    struct buf spares[SPARES_MAX]; /* owned */
+    size_t n_spares;
     struct store_stats stats;
     enum store_status status; /* not STORE_OK: failed for ever */
     char error[512];          /* does not change once status did */
@@ -409,6 +413,11 @@ void backup_step(struct store *store, int pages);
 bool backup_is_busy(struct store *store);
 /* Ends it, done or not, and answers. */
 void backup_fini(struct store *store);
+
+/* ---- spare.c ---- */
+/* Takes the memory of committed entries. With the mutex held. */
+void spare_keep(struct store *store, struct entry *entries);
+void spare_fini(struct store *store);
 
 /* ---- tail.c ---- */
 /* Keeps the facts of committed entries for the follower. With the mutex held. */

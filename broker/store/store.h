@@ -28,6 +28,7 @@
 #ifndef BATON_BROKER_STORE_STORE_H
 #define BATON_BROKER_STORE_STORE_H
 
+#include "common/buf.h"
 #include "common/check.h"
 
 #include <stdbool.h>
@@ -119,8 +120,10 @@ struct store_batch {
     uint32_t n_facts;
     uint8_t *facts; /* malloced; the store takes it */
     size_t facts_bytes;
-    uint8_t *records; /* malloced; the store takes it */
+    size_t facts_room; /* allocated: it becomes a spare; 0: it does not */
+    uint8_t *records;  /* malloced; the store takes it */
     size_t records_bytes;
+    size_t records_room;    /* as facts_room */
     struct store_put *puts; /* malloced array; the store takes it */
     size_t n_puts;
     struct store_chunk *chunks; /* malloced array; more of the snapshot being written */
@@ -134,6 +137,10 @@ struct store_batch {
 /* Hands a batch over (the contents are taken); returns its ticket, rising by one from 1. Never
  * blocks on the disk. */
 uint64_t store_submit(struct store *store, struct store_batch *batch);
+
+/* What a batch had whose bytes are durable now, empty, for one to come; the caller's. Without room
+ * when there is none. */
+struct buf store_spare(struct store *store);
 
 /* The newest ticket that is durable. */
 uint64_t store_durable(struct store *store);

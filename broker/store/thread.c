@@ -196,6 +196,7 @@ publish(struct store *store, struct entry *entries, int64_t us)
     store->stats.snapshot_bytes = store->snapshot_bytes;
     store->stats.archived = store->archived;
     tail_keep(store, entries);
+    spare_keep(store, entries);
     pthread_mutex_unlock(&store->mutex);
     event_signal(store);
 }

@@ -124,6 +124,37 @@ test_large_batches(void **state)
     assert_int_equal(found.rows, 3);
 }
 
+/* The memory of what is durable comes back, a few pieces of it, and none that is large. */
+static void
+test_memory_comes_back(void **state)
+{
+    struct found found;
+    struct store *store = help_start(*state, &found);
+    struct buf spare = store_spare(store);
+    assert_null(spare.data);
+    uint64_t ticket = 0;
+    for (uint64_t seq = 1; seq <= 9; seq++) {
+        struct store_batch batch = help_batch(seq, 1, seq == 1 ? 2 << 20 : 0);
+        batch.facts_room = seq == 2 ? 0 : batch.facts_bytes; /* the second keeps its own */
+        ticket = submit(store, batch);
+    }
+    assert_true(help_wait(store, ticket));
+    size_t n = 0;
+    for (;;) {
+        spare = store_spare(store);
+        if (!spare.data) {
+            break;
+        }
+        assert_int_equal(spare.bytes, 0);
+        assert_int_equal(spare.room, FACT_BYTES);
+        memset(spare.data, 1, spare.room);
+        buf_fini(&spare);
+        n++;
+    }
+    assert_int_equal(n, 4);
+    store_close(store);
+}
+
 static void
 test_snapshot_cuts_what_it_covers(void **state)
 {
@@ -329,6 +360,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_new_store_is_empty_and_private, setup, teardown),
         cmocka_unit_test_setup_teardown(test_directory_is_made_private, setup, teardown),
         cmocka_unit_test_setup_teardown(test_facts_come_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_memory_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_large_batches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_snapshot_cuts_what_it_covers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_space_is_used_again, setup, teardown),
