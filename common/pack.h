@@ -83,6 +83,17 @@ pack_text_bytes(size_t bytes)
     return bytes ? 1 + varint_bytes(bytes) + bytes : 0;
 }
 
+static inline uint8_t *
+pack_fixed64(uint8_t *p, unsigned field, uint64_t value)
+{
+    if (value == 0) {
+        return p;
+    }
+    p = varint_put(p, field << 3 | 1);
+    memcpy(p, &value, sizeof value); /* little-endian, as this machine */
+    return p + sizeof value;
+}
+
 void pack_long_length(struct buf *buf, size_t begin, size_t bytes);
 /* Writes the length of what was packed from `begin`+1 on to `begin`, and moves it if that takes
  * more than the one byte left for it. */

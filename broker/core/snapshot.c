@@ -264,16 +264,19 @@ chunk_add_header(const struct core *core, struct buf *chunk)
     arena_fini(&arena);
 }
 
+/* By hand, as pack would have it: there is one for each task that ever ended. */
 static void
 chunk_add_tombstone(struct buf *chunk, const struct tombstone *tombstone)
 {
-    Baton__SnapshotChunk__Tombstone record;
-    baton__snapshot_chunk__tombstone__init(&record);
-    record.hash_hi = tombstone->hash_hi;
-    record.hash_lo = tombstone->hash_lo;
-    record.key = tombstone->key;
-    record.state = (Baton__TaskState)tombstone->state;
-    pack_field(chunk, FIELD_TOMBSTONE, &record.base);
+    enum { TOMBSTONE_FIELDS = 4 };
+    uint8_t *p = buf_reserve(chunk, (1 + TOMBSTONE_FIELDS) * PACK_HEAD_BYTES_MAX);
+    uint8_t *begin = p = varint_put(p, FIELD_TOMBSTONE << 3 | 2) + 1;
+    p = pack_fixed64(p, 1, tombstone->hash_hi);
+    p = pack_fixed64(p, 2, tombstone->hash_lo);
+    p = pack_number(p, 3, tombstone->key);
+    p = pack_number(p, 4, tombstone->state);
+    begin[-1] = (uint8_t)(p - begin);
+    chunk->bytes = (size_t)(p - chunk->data);
 }
 
 void

@@ -41,12 +41,15 @@ snapshot_step(struct snapshot *snapshot, struct core *core, struct store *store,
         snapshot->is_running = true;
         snapshot->is_begun = false;
         snapshot->step = SNAPSHOT_STEP_FIRST;
+        snapshot->bytes = 0;
     }
     if (store_pending(store) > SNAPSHOT_PENDING_MAX) {
         return;
     }
     struct buf chunk = {0};
+    buf_reserve(&chunk, snapshot->bytes + snapshot->bytes / 8);
     bool more = core_snapshot_step(core, snapshot->step, &chunk);
+    snapshot->bytes = chunk.bytes;
     adapt(snapshot, chunk.bytes);
     batch->snapshot_begin = !snapshot->is_begun;
     snapshot->is_begun = true;

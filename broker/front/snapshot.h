@@ -23,6 +23,7 @@ struct snapshot {
     bool is_running;
     bool is_begun;   /* the first piece was handed over */
     uint32_t step;   /* tasks of the next piece */
+    size_t bytes;    /* of the latest piece: the next one is of about that size */
     uint64_t ticket; /* of the last piece of the newest one */
     uint64_t n_done;
 };

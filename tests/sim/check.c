@@ -527,7 +527,7 @@ take_put(struct world *w, const struct core_put *put, const uint8_t *data)
 void
 check_chunk(struct world *w, const struct buf *chunk)
 {
-    enum { TASK = 2 << 3 | 2 };
+    enum { TASK = 2 << 3 | 2, TOMBSTONE = 3 << 3 | 2 };
     size_t pos = 0;
     while (pos < chunk->bytes) {
         uint64_t tag, bytes;
@@ -537,6 +537,14 @@ check_chunk(struct world *w, const struct buf *chunk)
         }
         if (tag == TASK) {
             check_record_packing(w, chunk->data + pos, bytes);
+        } else if (tag == TOMBSTONE) {
+            const ProtobufCMessage *t = protobuf_c_message_unpack(
+                &baton__snapshot_chunk__tombstone__descriptor, &w->arena.pb, bytes,
+                chunk->data + pos);
+            if (!t) {
+                sim_fail(w, "a tombstone can't be read");
+            }
+            check_packing(w, t, bytes, chunk->data + pos);
         }
         pos += bytes;
     }
