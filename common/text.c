@@ -35,11 +35,27 @@ utf8_decode(const uint8_t *s, size_t bytes, uint32_t *ret)
 }
 
 static bool
+is_plain_word(uint64_t word)
+{
+    return !(((word - UINT64_C(0x0101010101010101)) | word) & UINT64_C(0x8080808080808080));
+}
+
+static bool
 is_plain(const uint8_t *p)
 {
     uint64_t word;
     memcpy(&word, p, sizeof word);
-    return !(((word - UINT64_C(0x0101010101010101)) | word) & UINT64_C(0x8080808080808080));
+    return is_plain_word(word);
+}
+
+/* Of four to seven bytes. */
+static bool
+is_plain_short(const uint8_t *p, size_t bytes)
+{
+    uint32_t first, last;
+    memcpy(&first, p, sizeof first);
+    memcpy(&last, p + bytes - sizeof last, sizeof last);
+    return is_plain_word((uint64_t)first << 32 | last);
 }
 
 /* Leading bytes that are ASCII and not 0; may be less, when what is behind them is neither. */
@@ -55,6 +71,9 @@ plain_bytes(const uint8_t *p, size_t bytes)
     }
     if (n > 0 && n < bytes && is_plain(p + bytes - sizeof(uint64_t))) {
         return bytes; /* the rest, with some of before it */
+    }
+    if (n == 0 && bytes >= sizeof(uint32_t) && is_plain_short(p, bytes)) {
+        return bytes;
     }
     while (n < bytes && p[n] - 1u < 0x7f) {
         n++;

@@ -236,9 +236,8 @@ put_record(const struct core *core, const struct task *task, struct core_out *ou
 static struct leaving
 leaving_of(const struct core *core, const struct task *task)
 {
-    struct leaving leaving = {.key = task->key};
-    identity_hash(core, task_project(core, task), task->id, &leaving.hi, &leaving.lo);
-    return leaving;
+    return (struct leaving){.key = task->key,
+                            .identity = identity_of(core, task_project(core, task), task->id)};
 }
 
 /* A name's place among tombstones and tasks is anywhere in memory: it comes to the cache while the
@@ -251,8 +250,7 @@ leave(struct core *core, const struct task *task)
     if (task->course->ended_next) {
         const struct task *next = task_at(core, task->course->ended_next);
         core->leaving = leaving_of(core, next);
-        slotset_fetch(&core->tombstones_by_hash, (uint32_t)core->leaving.lo);
-        (void)task_hash(core, next->project, next->id);
+        identity_fetch(core, core->leaving.identity);
     }
     return leaving;
 }
@@ -265,7 +263,7 @@ evolve_archived(struct core *core, const Baton__Fact *fact, struct core_out *out
     snapshot_keep(core, task);
     put_record(core, task, out);
     struct leaving leaving = leave(core, task);
-    tombstone_add(core, leaving.hi, leaving.lo, task->key, task->state);
+    tombstone_add(core, leaving.identity, task->key, task->state);
     counts_of(core, task)->by_state[task->state]--;
     count_gone(counts_of(core, task), task->state);
     uint32_t n_outs = task->edges->n_outs;
@@ -288,5 +286,5 @@ evolve_archived(struct core *core, const Baton__Fact *fact, struct core_out *out
     ended_list_update(core, task);
     index64_remove(&core->by_key, task->key);
     core->n_tasks--;
-    task_free(core, task);
+    task_free(core, task, (uint32_t)leaving.identity.lo);
 }

@@ -205,17 +205,21 @@ struct board {
     struct heap ended;     /* cards, by number */
 };
 
+/* identity_of */
+struct identity {
+    uint64_t hi, lo;
+};
+
 /* What whoever makes an Added knows of it already. */
 struct adding {
     const Baton__Spec *spec; /* what it describes: need not be unpacked */
-    uint32_t project;        /* its number; 0: not known yet */
-    uint32_t hash;           /* … then this is its task_hash there */
+    uint32_t hash;           /* task_hash; 0: not known */
 };
 
 /* Who goes to the archive next, looked at while the one before it goes. */
 struct leaving {
-    uint64_t key;    /* 0: not known */
-    uint64_t hi, lo; /* identity_hash */
+    uint64_t key; /* 0: not known */
+    struct identity identity;
 };
 
 struct core {

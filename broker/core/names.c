@@ -287,25 +287,32 @@ pause_find(const struct core *core, uint32_t scope, const char *name)
 
 /* ---- tombstones ---- */
 
-void
-identity_hash(const struct core *core, const char *project, const char *id, uint64_t *ret_hi,
-              uint64_t *ret_lo)
+struct identity
+identity_of(const struct core *core, const char *project, const char *id)
 {
     char text[NAME_BYTES_MAX + ID_BYTES_MAX + 2];
     size_t n = strlen(project);
     size_t m = strlen(id);
-    CHECK(n + m + 1 < sizeof text);
+    if (n + m + 1 >= sizeof text) {
+        return (struct identity){0}; /* no task has such a name */
+    }
     memcpy(text, project, n);
     text[n] = 0;
     memcpy(text + n + 1, id, m);
     XXH128_hash_t h = XXH3_128bits_withSeed(text, n + 1 + m, core->config.hash_seed);
-    *ret_hi = h.high64;
-    *ret_lo = h.low64;
+    return (struct identity){.hi = h.high64, .lo = h.low64};
+}
+
+void
+identity_fetch(const struct core *core, struct identity identity)
+{
+    slotset_fetch(&core->by_id, (uint32_t)identity.lo);
+    slotset_fetch(&core->tombstones_by_hash, (uint32_t)identity.lo);
 }
 
 struct tombstone_probe {
     const struct core *core;
-    uint64_t hi, lo;
+    struct identity identity;
 };
 
 static bool
@@ -313,31 +320,26 @@ tombstone_equal(const void *context, uint32_t slot)
 {
     const struct tombstone_probe *probe = context;
     const struct tombstone *tombstone = &probe->core->tombstones[slot - 1];
-    return tombstone->hash_hi == probe->hi && tombstone->hash_lo == probe->lo;
+    return tombstone->hash_hi == probe->identity.hi && tombstone->hash_lo == probe->identity.lo;
 }
 
 const struct tombstone *
 tombstone_find(const struct core *core, const char *project, const char *id)
 {
-    if (core->n_tombstones == 0) {
-        return NULL;
-    }
-    uint64_t hi, lo;
-    identity_hash(core, project, id, &hi, &lo);
-    return tombstone_find_hashed(core, hi, lo);
+    return core->n_tombstones ? tombstone_find_hashed(core, identity_of(core, project, id)) : NULL;
 }
 
 const struct tombstone *
-tombstone_find_hashed(const struct core *core, uint64_t hi, uint64_t lo)
+tombstone_find_hashed(const struct core *core, struct identity identity)
 {
-    struct tombstone_probe probe = {.core = core, .hi = hi, .lo = lo};
-    uint32_t slot = slotset_find(&core->tombstones_by_hash, (uint32_t)probe.lo, tombstone_equal,
+    struct tombstone_probe probe = {.core = core, .identity = identity};
+    uint32_t slot = slotset_find(&core->tombstones_by_hash, (uint32_t)identity.lo, tombstone_equal,
                                  &probe);
     return slot ? &core->tombstones[slot - 1] : NULL;
 }
 
 void
-tombstone_add(struct core *core, uint64_t hi, uint64_t lo, uint64_t key, unsigned state)
+tombstone_add(struct core *core, struct identity identity, uint64_t key, unsigned state)
 {
     if (core->n_tombstones == core->room_tombstones) {
         core->room_tombstones = core->room_tombstones ? core->room_tombstones * 2 : 1024;
@@ -345,8 +347,8 @@ tombstone_add(struct core *core, uint64_t hi, uint64_t lo, uint64_t key, unsigne
                                          sizeof *core->tombstones);
     }
     core->tombstones[core->n_tombstones++] = (struct tombstone){
-        .hash_hi = hi, .hash_lo = lo, .key = key, .state = (uint8_t)state};
-    slotset_add(&core->tombstones_by_hash, core->n_tombstones, (uint32_t)lo);
+        .hash_hi = identity.hi, .hash_lo = identity.lo, .key = key, .state = (uint8_t)state};
+    slotset_add(&core->tombstones_by_hash, core->n_tombstones, (uint32_t)identity.lo);
 }
 
 static void

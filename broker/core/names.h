@@ -89,7 +89,7 @@ struct task *task_by_key(const struct core *core, uint64_t key);     /* NULL */
 struct task *task_by_token(const struct core *core, uint64_t token); /* NULL */
 /* One of that hash; its id comes with task_set_spec, before anything else. */
 struct task *task_new(struct core *core, uint32_t project, uint32_t hash);
-void task_free(struct core *core, struct task *task);
+void task_free(struct core *core, struct task *task, uint32_t hash);
 /* Sets the id's block: the id is copied, and the packed spec but for what task_spec leaves out. */
 void task_set_spec(struct core *core, struct task *task, const char *id, const uint8_t *spec,
                    size_t bytes);
@@ -131,11 +131,12 @@ struct worker *worker_find(const struct core *core, const char *name);
 struct worker *worker_add(struct core *core, uint64_t number, const char *name);
 const struct tombstone *tombstone_find(const struct core *core, const char *project,
                                        const char *id);
-/* … by its identity_hash. */
-const struct tombstone *tombstone_find_hashed(const struct core *core, uint64_t hi, uint64_t lo);
-void tombstone_add(struct core *core, uint64_t hi, uint64_t lo, uint64_t key, unsigned state);
-void identity_hash(const struct core *core, const char *project, const char *id, uint64_t *ret_hi,
-                   uint64_t *ret_lo);
+const struct tombstone *tombstone_find_hashed(const struct core *core, struct identity identity);
+void tombstone_add(struct core *core, struct identity identity, uint64_t key, unsigned state);
+/* A hash of a task's name: by it tasks are found, and after them their tombstones. */
+struct identity identity_of(const struct core *core, const char *project, const char *id);
+/* It will be looked for soon: its places come to the cache meanwhile. */
+void identity_fetch(const struct core *core, struct identity identity);
 /* Two texts and a number in one key; length in *ret_bytes. Malloced. */
 char *name_key(unsigned kind, const char *project, const char *name, size_t *ret_bytes);
 /* The same to look for: nearly all fit into the room. */

@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 static void
 config_defaults(struct core_config *c)
@@ -63,16 +62,10 @@ enum { SPEC_ID = 1 << 3 | 2, SPEC_PROJECT = 2 << 3 | 2, SPEC_ROLE = 3 << 3 | 2 }
 const struct course course_none = {.effective = NEVER, .timer_at = NEVER};
 const struct edges edges_none = {0};
 
-static uint32_t
-id_hash(const struct core *core, uint32_t project, const char *id)
-{
-    return (uint32_t)XXH3_64bits_withSeed(id, strlen(id), core->config.hash_seed ^ project);
-}
-
 uint32_t
 task_hash(const struct core *core, uint32_t project, const char *id)
 {
-    uint32_t hash = id_hash(core, project, id);
+    uint32_t hash = (uint32_t)identity_of(core, core->projects[project]->name, id).lo;
     slotset_fetch(&core->by_id, hash);
     return hash;
 }
@@ -102,7 +95,7 @@ task_find_hashed(const struct core *core, uint32_t hash, uint32_t project, const
 struct task *
 task_find(const struct core *core, uint32_t project, const char *id)
 {
-    return project ? task_find_hashed(core, id_hash(core, project, id), project, id) : NULL;
+    return project ? task_find_hashed(core, task_hash(core, project, id), project, id) : NULL;
 }
 
 struct task *
@@ -174,17 +167,15 @@ spec_free(struct core *core, struct task *task)
 static size_t
 identity_bytes(const uint8_t *spec, size_t bytes)
 {
-    size_t pos = 0;
-    while (pos < bytes &&
-           (spec[pos] == SPEC_ID || spec[pos] == SPEC_PROJECT || spec[pos] == SPEC_ROLE)) {
-        size_t at = pos + 1;
-        uint64_t length;
-        if (!varint_read(spec, bytes, &at, &length) || length > bytes - at) {
+    const uint8_t *at = spec, *end = spec + bytes;
+    while (at < end && (*at == SPEC_ID || *at == SPEC_PROJECT || *at == SPEC_ROLE)) {
+        struct varint length = varint_get(at + 1, end, VARINT_BYTES_MAX);
+        if (!length.behind || length.value > (size_t)(end - length.behind)) {
             break;
         }
-        pos = at + length;
+        at = length.behind + length.value;
     }
-    return pos;
+    return (size_t)(at - spec);
 }
 
 void
@@ -265,11 +256,11 @@ edges_free(struct core *core, struct task *task)
 }
 
 void
-task_free(struct core *core, struct task *task)
+task_free(struct core *core, struct task *task, uint32_t hash)
 {
     CHECK(!task->heap_pos && !task->course->timer_pos && !task->course->run &&
           task->edges->n_outs == 0 && !task->edges->ins);
-    slotset_remove(&core->by_id, task->slot, id_hash(core, task->project, task->id));
+    slotset_remove(&core->by_id, task->slot, hash);
     if (task->course->token) {
         index64_remove(&core->by_token, task->course->token);
     }

@@ -14,8 +14,7 @@ struct plan {
     bool raise;            /* EXISTING: its priority rises */
     bool made_id;
     uint32_t project; /* its number; 0: not known yet */
-    uint32_t hash;    /* task_hash */
-    uint64_t hi, lo;  /* identity_hash, when there are tombstones */
+    struct identity identity;
     uint64_t diff;
     ProtobufCBinaryData packed;
 };

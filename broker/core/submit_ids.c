@@ -37,7 +37,7 @@ has_hashed(const struct submission *s, uint32_t hash, const char *project, const
 bool
 submission_has(const struct submission *s, const char *project, const char *id)
 {
-    return has_hashed(s, task_hash(s->core, project_find(s->core, project), id), project, id);
+    return has_hashed(s, (uint32_t)identity_of(s->core, project, id).lo, project, id);
 }
 
 /* Names that a task of the submission bears or waits for: none of these may be made up. */
@@ -103,11 +103,8 @@ submission_hash_names(const struct submission *s)
         const Baton__Spec *spec = s->submit->tasks[i];
         struct plan *plan = &s->plans[i];
         plan->project = project_find(core, spec->project);
-        plan->hash = task_hash(core, plan->project, spec->id);
-        if (core->n_tombstones) {
-            identity_hash(core, spec->project, spec->id, &plan->hi, &plan->lo);
-            slotset_fetch(&core->tombstones_by_hash, (uint32_t)plan->lo);
-        }
+        plan->identity = identity_of(core, spec->project, spec->id);
+        identity_fetch(core, plan->identity);
     }
 }
 
@@ -117,7 +114,7 @@ submission_check_twice(struct submission *s)
     slotset_reserve(&s->names, s->n);
     for (size_t i = 0; i < s->n; i++) {
         const Baton__Spec *spec = s->submit->tasks[i];
-        uint32_t hash = s->plans[i].hash;
+        uint32_t hash = (uint32_t)s->plans[i].identity.lo;
         if (has_hashed(s, hash, spec->project, spec->id)) {
             return refuse(s->request, BATON__CODE__CODE_CONFLICT, "tasks",
                           "%s is there twice in the submission: give one of them another id",

@@ -110,9 +110,9 @@ submission_plan(struct submission *s, size_t i)
 {
     Baton__Spec *spec = s->submit->tasks[i];
     struct plan *plan = &s->plans[i];
-    struct task *task = plan->project
-                            ? task_find_hashed(s->core, plan->hash, plan->project, spec->id)
-                            : NULL;
+    struct task *task = plan->project ? task_find_hashed(s->core, (uint32_t)plan->identity.lo,
+                                                         plan->project, spec->id)
+                                      : NULL;
     if (task && task->state != UNKNOWN) {
         Baton__Spec *old = task_unpack(s->core, task, s->request->arena);
         plan->task = task;
@@ -120,7 +120,7 @@ submission_plan(struct submission *s, size_t i)
         plan->kind = plan->diff ? PLAN_UPDATE : PLAN_UNCHANGED;
         return plan->diff ? plan_update(s, i) : BATON__CODE__CODE_OK;
     }
-    if (tombstone_find_hashed(s->core, plan->hi, plan->lo)) {
+    if (tombstone_find_hashed(s->core, plan->identity)) {
         plan->kind =
             PLAN_UNCHANGED; /* ended long ago; its content is in the archive and not compared */
         return BATON__CODE__CODE_OK;
