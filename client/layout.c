@@ -33,6 +33,25 @@ list_n(void *place)
 
 /* ---- out ---- */
 
+static uint32_t
+zigzag(int32_t value)
+{
+    return (uint32_t)value << 1 ^ (value < 0 ? UINT32_MAX : 0);
+}
+
+static void
+add_double(struct buf *buf, const struct layout_field *field, const void *at)
+{
+    double value;
+    memcpy(&value, at, sizeof value);
+    if (value != 0 && buf_has_room(buf, PACK_HEAD_BYTES_MAX)) {
+        uint8_t *p = varint_put(buf->data + buf->bytes,
+                                (uint64_t)field->number << 3 | FIELD_EIGHT_BYTES);
+        memcpy(p, at, sizeof value); /* little-endian, as this machine */
+        buf->bytes = (size_t)(p + sizeof value - buf->data);
+    }
+}
+
 static inline void
 add_number(struct buf *buf, const struct layout_field *field, uint64_t value)
 {
@@ -108,8 +127,14 @@ layout_pack(struct buf *buf, const struct layout *layout, const void *from, cons
         case LAYOUT_ENUM:
             add_number(buf, field, (uint64_t)(int64_t) * (const int32_t *)at);
             break;
+        case LAYOUT_ZIGZAG:
+            add_number(buf, field, zigzag(*(const int32_t *)at));
+            break;
         case LAYOUT_FLAG:
             add_number(buf, field, *(const bool *)at);
+            break;
+        case LAYOUT_DOUBLE:
+            add_double(buf, field, at);
             break;
         case LAYOUT_TEXT: {
             const char *text = *(const char *const *)at;
@@ -194,8 +219,13 @@ read_value(struct record *record, const struct layout_field *field, const struct
     case LAYOUT_ENUM:
         *(uint32_t *)at = (uint32_t)there->value;
         break;
+    case LAYOUT_ZIGZAG:
+        *(uint32_t *)at = (uint32_t)there->value >> 1 ^ (0u - (uint32_t)(there->value & 1));
+        break;
     case LAYOUT_FLAG:
         *(bool *)at = there->value != 0;
+        break;
+    case LAYOUT_DOUBLE:
         break;
     case LAYOUT_TEXT:
         *(const void **)at = copy(record, there);

@@ -11,7 +11,9 @@ enum layout_kind {
     LAYOUT_LONG,    /* 64 bits */
     LAYOUT_WORD,    /* uint32_t */
     LAYOUT_ENUM,    /* 32 bits with a sign */
+    LAYOUT_ZIGZAG,  /* int32_t, as sint32 */
     LAYOUT_FLAG,    /* bool */
+    LAYOUT_DOUBLE,  /* double. Is only packed */
     LAYOUT_TEXT,    /* const char *; NULL is "" */
     LAYOUT_BYTES,   /* const void *, and size_t behind it */
     LAYOUT_TEXTS,   /* const char *const *, and size_t behind it */

@@ -4,7 +4,7 @@
 
 #include "client/card.h"
 #include "client/frame.h"
-#include "client/measure.h"
+#include "client/view.h"
 #include "common/limits.h"
 #include "common/pack.h"
 #include "common/text.h"
@@ -51,10 +51,6 @@ result_check(const struct baton_result *result, struct fault *fault)
                              sizes[i].field, sizes[i].bytes, sizes[i].bytes_max);
         }
     }
-    if (!utf8_is_valid(summary, strlen(summary)) || !utf8_is_valid(tail, strlen(tail))) {
-        return fault_set(fault, BATON_INVALID,
-                         "summary and output_tail of a result must be UTF-8: replace what is not");
-    }
     if (result->outcome <= BATON_OUTCOME_NONE || result->outcome == BATON_OUTCOME_LOST ||
         result->outcome > BATON_OUTCOME_PARKED) {
         return fault_set(fault, BATON_INVALID, "%d is not an outcome that a worker can report",
@@ -63,23 +59,28 @@ result_check(const struct baton_result *result, struct fault *fault)
     return BATON_OK;
 }
 
-static bool
-set_handoff(struct lease *lease, const struct baton_card *card)
+static baton_status
+set_handoff(struct lease *lease, const struct baton_card *card, struct fault *fault)
 {
     struct record *scratch = record_new(0, 1024);
-    if (!scratch) {
-        return false;
+    Baton__Card *message = scratch ? card_to_message(scratch, card) : NULL;
+    struct buf buf = {.is_soft = true};
+    if (message && buf_has_room(&buf, PACK_ROOM)) { /* also if there is nothing in it */
+        pack(&buf, &message->base);
     }
-    Baton__Card *message = card_to_message(scratch, card);
-    bool ok = message && !scratch->failed;
-    free(lease->handoff);
-    lease->handoff_bytes = ok ? baton__card__get_packed_size(message) : 0;
-    lease->handoff = ok ? malloc(lease->handoff_bytes + 1) : NULL;
-    if (lease->handoff) {
-        baton__card__pack(message, lease->handoff);
-    }
+    const char *wrong = message ? text_wrong(&message->base) : NULL;
+    bool no_memory = !message || scratch->failed || buf.failed;
     record_free(scratch);
-    return lease->handoff != NULL;
+    if (no_memory || wrong) {
+        buf_fini(&buf);
+        return wrong ? fault_set(fault, BATON_INVALID,
+                                 "%s of a handoff is not UTF-8: replace what is not", wrong)
+                     : fault_set(fault, BATON_NO_MEMORY, "no memory for a handoff");
+    }
+    free(lease->handoff);
+    lease->handoff = buf.data; /* moved */
+    lease->handoff_bytes = buf.bytes;
+    return BATON_OK;
 }
 
 baton_status
@@ -90,29 +91,21 @@ lease_set_result(struct lease *lease, const struct baton_result *result, struct 
     if (status) {
         return status;
     }
-    struct measure_messages said;
-    if (!measures_to_messages(result->measures, result->n_measures, &said)) {
+    if (result->n_measures > MEASURES_MAX) {
         return fault_set(fault, BATON_TOO_LARGE, "a result has at most %d measures: leave some out",
                          (int)MEASURES_MAX);
     }
-    Baton__Result m = BATON__RESULT__INIT;
-    m.measures = said.list;
-    m.n_measures = said.n;
-    m.outcome = (Baton__Outcome)result->outcome;
-    m.summary = pb_text(result->summary);
-    m.document.data = (uint8_t *)(uintptr_t)result->document;
-    m.document.len = result->document_bytes;
-    m.exit_status = result->exit_status;
-    m.output_tail = pb_text(result->output_tail);
-    m.output_bytes = result->output_bytes;
-    m.retry_after_ms = result->retry_after_ms;
-    m.runtime_ms = result->runtime_ms;
-    m.wait_for = pb_text(result->wait_for);
-    if (result->handoff && !set_handoff(lease, result->handoff)) {
-        return fault_set(fault, BATON_NO_MEMORY, "no memory for a handoff");
-    }
+    const char *wrong = NULL;
     buf_clear(room);
-    pack(room, &m.base);
+    layout_pack(room, &result_layout, result, &wrong);
+    if (wrong) {
+        return fault_set(fault, BATON_INVALID, "%s of a result is not UTF-8: replace what is not",
+                         wrong);
+    }
+    status = result->handoff ? set_handoff(lease, result->handoff, fault) : BATON_OK;
+    if (status) {
+        return status;
+    }
     uint8_t *line = room->failed                        ? NULL
                     : room->bytes <= sizeof lease->room ? lease->room
                                                         : malloc(room->bytes);

@@ -178,7 +178,11 @@ converse(struct baton *b, const struct ask *ask, zmq_msg_t *frame, struct answer
     int64_t resend_at = 0;
     bool sent = false;
     baton_status status = BATON_OK;
-    while (!receive(b, ask, ret_answer, &status)) {
+    for (;;) {
+        int events = link_events(&b->link);
+        if ((events & ZMQ_POLLIN) && receive(b, ask, ret_answer, &status)) {
+            break;
+        }
         int64_t now = clock_ms();
         if (now >= deadline) {
             return status ? status : no_broker(b, timeout_ms);
@@ -187,8 +191,8 @@ converse(struct baton *b, const struct ask *ask, zmq_msg_t *frame, struct answer
             link_open(&b->link); /* the old connection may be half dead */
             sent = false;
             silence = MIN(silence * 2, MAX(SILENCE_MS_MAX, silence));
+            continue;
         }
-        int events = link_events(&b->link);
         if (!(events & ZMQ_POLLOUT)) {
             sent = false; /* what was under way is lost with the connection */
         } else if (!sent) {

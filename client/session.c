@@ -390,12 +390,12 @@ take_message(struct baton_worker *w, int64_t now, baton_status *ret_refused)
     return STEP_MORE;
 }
 
-/* Takes one message, if there is one, to be handed out. */
+/* Takes the message that is there, to be handed out. */
 static enum session_step
 receive(struct baton_worker *w, int64_t now, baton_status *ret_refused)
 {
     if (!link_receive(&w->link, &w->frame)) {
-        return STEP_IDLE;
+        return STEP_MORE; /* it was not of our form */
     }
     w->heard_at = now;
     const uint8_t *data = zmq_msg_data(&w->frame);
@@ -464,13 +464,9 @@ session_step(struct baton_worker *w, int64_t now, baton_status *ret_refused)
         session_down(w, now);
         return STEP_MORE;
     }
-    enum session_step step = receive(w, now, ret_refused);
-    if (step != STEP_IDLE) {
-        return step;
-    }
     int events = link_events(&w->link);
     if (events & ZMQ_POLLIN) {
-        return STEP_MORE;
+        return receive(w, now, ret_refused);
     }
     bool lost = w->state != SESSION_DOWN && !(events & ZMQ_POLLOUT);
     if (lost || is_silent(w, now, stepped_at)) {

@@ -5,6 +5,53 @@
 #include "client/measure.h"
 #include "common/pack.h"
 
+/* ---- results: packed with numbers as in proto/task.proto ---- */
+
+static const struct layout measure_layout = {
+    .type = &baton__measure__descriptor,
+    .fields =
+        (const struct layout_field[]){
+            {1, LAYOUT_TEXT, offsetof(struct baton_measure, name), NULL},
+            {2, LAYOUT_DOUBLE, offsetof(struct baton_measure, value), NULL},
+            {3, LAYOUT_TEXT, offsetof(struct baton_measure, unit), NULL},
+            {LAYOUT_END, 0, 0, NULL},
+        },
+    .bytes = sizeof(struct baton_measure),
+};
+
+const struct layout result_layout = {
+    .type = &baton__result__descriptor,
+    .fields =
+        (const struct layout_field[]){
+            {1, LAYOUT_ENUM, offsetof(struct baton_result, outcome), NULL},
+            {2, LAYOUT_TEXT, offsetof(struct baton_result, summary), NULL},
+            {3, LAYOUT_BYTES, offsetof(struct baton_result, document), NULL},
+            {4, LAYOUT_ZIGZAG, offsetof(struct baton_result, exit_status), NULL},
+            {5, LAYOUT_TEXT, offsetof(struct baton_result, output_tail), NULL},
+            {6, LAYOUT_LONG, offsetof(struct baton_result, output_bytes), NULL},
+            {7, LAYOUT_LONG, offsetof(struct baton_result, retry_after_ms), NULL},
+            {8, LAYOUT_LONG, offsetof(struct baton_result, runtime_ms), NULL},
+            {60, LAYOUT_TEXT, offsetof(struct baton_result, wait_for), NULL},
+            {90, LAYOUT_STRUCTS, offsetof(struct baton_result, measures), &measure_layout},
+            {LAYOUT_END, 0, 0, NULL},
+        },
+    .bytes = sizeof(struct baton_result),
+};
+
+Baton__Result *
+result_to_message(struct record *record, const struct baton_result *result)
+{
+    const char *wrong = NULL; /* looked for in the whole request */
+    struct buf buf = {.is_soft = true};
+    layout_pack(&buf, &result_layout, result, &wrong);
+    record->failed |= buf.failed;
+    Baton__Result *m = buf.failed
+                           ? NULL
+                           : record_unpack(record, &baton__result__descriptor, buf.bytes, buf.data);
+    buf_fini(&buf);
+    return m;
+}
+
 struct baton_result
 result_from_message(struct record *record, const Baton__Result *m)
 {

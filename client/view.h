@@ -6,6 +6,10 @@
 #include "client/spec.h"
 
 bool task_from_message(struct record *record, const Baton__TaskView *message, baton_task *ret_task);
+/* A Result. */
+extern const struct layout result_layout;
+/* NULL: no memory. */
+Baton__Result *result_to_message(struct record *record, const struct baton_result *result);
 struct baton_result result_from_message(struct record *record, const Baton__Result *message);
 
 enum made { MADE, NOT_MADE_NO_MEMORY, NOT_MADE_UNREADABLE };

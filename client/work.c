@@ -192,36 +192,21 @@ baton_status
 baton_complete(baton *b, uint64_t token, const struct baton_result *result,
                struct baton_line_reply *ret_reply)
 {
-    struct measure_messages said;
-    if (!measures_to_messages(result->measures, result->n_measures, &said)) {
+    if (result->n_measures > MEASURES_MAX) {
         return too_many_measures(b);
     }
-    Baton__Result m = BATON__RESULT__INIT;
-    m.measures = said.list;
-    m.n_measures = said.n;
-    m.outcome = (Baton__Outcome)result->outcome;
-    m.summary = pb_text(result->summary);
-    m.document.data = (uint8_t *)(uintptr_t)result->document;
-    m.document.len = result->document_bytes;
-    m.exit_status = result->exit_status;
-    m.output_tail = pb_text(result->output_tail);
-    m.output_bytes = result->output_bytes;
-    m.retry_after_ms = result->retry_after_ms;
-    m.runtime_ms = result->runtime_ms;
-    m.wait_for = pb_text(result->wait_for);
     struct record *scratch = scratch_new(b, 256);
     if (!scratch) {
         return BATON_NO_MEMORY;
     }
     Baton__Line line = BATON__LINE__INIT;
     line.handoff = result->handoff ? card_to_message(scratch, result->handoff) : NULL;
-    if (result->handoff && (!line.handoff || scratch->failed)) {
-        record_free(scratch);
-        return BATON_NO_MEMORY;
+    line.result = result_to_message(scratch, result);
+    if (scratch->failed || !line.result) {
+        return no_memory(b, scratch);
     }
     line.token = token;
     line.what_case = BATON__LINE__WHAT_RESULT;
-    line.result = &m;
     baton_status status = line_send(b, &line, ret_reply);
     record_free(scratch);
     return status;

@@ -5,6 +5,7 @@
 #include "client/lines.h"
 #include "client/record.h"
 #include "client/spec.h"
+#include "client/view.h"
 
 // clang-format off
 #include <setjmp.h>
@@ -232,6 +233,56 @@ test_lines_are_what_protobuf_makes_of_them(void **state)
 }
 
 static void
+test_a_packed_result_is_what_protobuf_makes_of_it(void **state)
+{
+    (void)state;
+    struct baton_measure measures[] = {{.name = "tokens", .value = -1.5, .unit = "1"},
+                                       {.name = "coverage"}};
+    struct baton_result result = {
+        .outcome = BATON_OUTCOME_PARKED,
+        .summary = "s",
+        .document = "{}",
+        .document_bytes = 2,
+        .output_tail = "t",
+        .output_bytes = UINT64_MAX,
+        .retry_after_ms = -1,
+        .runtime_ms = 300,
+        .wait_for = "signal:x",
+        .measures = measures,
+        .n_measures = 2,
+    };
+    static const int statuses[] = {1, -9, INT32_MAX, INT32_MIN};
+    for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
+        result.exit_status = statuses[i];
+        struct record *record = record_new(0, 0);
+        Baton__Result *m = result_to_message(record, &result);
+        assert_non_null(m);
+        assert_int_equal(m->base.n_unknown_fields, 0);
+        assert_int_equal(m->exit_status, statuses[i]);
+        struct buf buf = {.is_soft = true};
+        const char *wrong = NULL;
+        layout_pack(&buf, &result_layout, &result, &wrong);
+        uint8_t *theirs = record_alloc(record, buf.bytes);
+        assert_int_equal(baton__result__get_packed_size(m), buf.bytes);
+        baton__result__pack(m, theirs);
+        assert_memory_equal(theirs, buf.data, buf.bytes);
+        struct baton_result back = result_from_message(record, m);
+        assert_int_equal(back.outcome, result.outcome);
+        assert_string_equal(back.summary, "s");
+        assert_memory_equal(back.document, "{}", back.document_bytes);
+        assert_string_equal(back.output_tail, "t");
+        assert_true(back.output_bytes == UINT64_MAX && back.retry_after_ms == -1);
+        assert_int_equal(back.runtime_ms, 300);
+        assert_string_equal(back.wait_for, "signal:x");
+        assert_int_equal(back.n_measures, 2);
+        assert_true(back.measures[0].value < 0 && back.measures[1].value == 0);
+        assert_string_equal(back.measures[0].unit, "1");
+        buf_fini(&buf);
+        record_free(record);
+    }
+}
+
+static void
 test_results_are_bounded(void **state)
 {
     (void)state;
@@ -246,7 +297,14 @@ test_results_are_bounded(void **state)
     assert_non_null(strstr(fault_text(&fault), "summary"));
     result.summary = "\xff";
     assert_int_equal(lease_set_result(&lease, &result, &room, &fault), BATON_INVALID);
+    assert_non_null(strstr(fault_text(&fault), "summary"));
     result.summary = NULL;
+    struct baton_card card = {.text = "\xff"};
+    result.handoff = &card;
+    assert_int_equal(lease_set_result(&lease, &result, &room, &fault), BATON_INVALID);
+    assert_non_null(strstr(fault_text(&fault), "handoff"));
+    assert_null(lease.handoff);
+    result.handoff = NULL;
     result.outcome = BATON_OUTCOME_LOST;
     assert_int_equal(lease_set_result(&lease, &result, &room, &fault), BATON_INVALID);
     assert_null(lease.line);
@@ -523,6 +581,7 @@ main(void)
         cmocka_unit_test(test_leases_table),
         cmocka_unit_test(test_a_lease_is_held_again_after_its_end),
         cmocka_unit_test(test_lines_are_what_protobuf_makes_of_them),
+        cmocka_unit_test(test_a_packed_result_is_what_protobuf_makes_of_it),
         cmocka_unit_test(test_results_are_bounded),
         cmocka_unit_test(test_a_spec_survives_the_way_there_and_back),
         cmocka_unit_test(test_a_packed_spec_is_what_protobuf_makes_of_it),
