@@ -14,7 +14,64 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Answers submits, gets and a bye, which ends it. */
+/* Answers with a task that has everything. */
+static void
+answer_take(struct fake *fake, const struct heard *heard)
+{
+    Baton__Upstream upstream = BATON__UPSTREAM__INIT;
+    Baton__Upstream *upstreams[] = {&upstream};
+    Baton__Card handoff = BATON__CARD__INIT, decision = BATON__CARD__INIT;
+    Baton__Card *cards[] = {&handoff, &decision};
+    Baton__BudgetView budget = BATON__BUDGET_VIEW__INIT;
+    Baton__BudgetView *budgets[] = {&budget};
+    Baton__Note note = BATON__NOTE__INIT;
+    Baton__Assignment task = BATON__ASSIGNMENT__INIT;
+    Baton__Assignment *tasks[] = {&task};
+    upstream.summary = text("made");
+    handoff.kind = BATON__CARD_KIND__CARD_HANDOFF;
+    handoff.text = text("take it from here");
+    decision.kind = BATON__CARD_KIND__CARD_DECISION;
+    decision.text = text("tabs");
+    budget.name = text("tokens");
+    note.text = text("again");
+    note.document = (ProtobufCBinaryData){2, (uint8_t *)text("{}")};
+    task.token = 7;
+    task.id = text("A");
+    task.role = text("backend");
+    task.upstream = upstreams;
+    task.cards = cards;
+    task.budgets = budgets;
+    task.note = &note;
+    task.n_upstream = task.n_budgets = 1;
+    task.n_cards = 2;
+    Baton__Assign assign = BATON__ASSIGN__INIT;
+    assign.tasks = tasks;
+    assign.n_tasks = 1;
+    Baton__FromBroker m = BATON__FROM_BROKER__INIT;
+    m.op_case = BATON__FROM_BROKER__OP_ASSIGN;
+    m.assign = &assign;
+    fake_answer(fake, heard, &m);
+}
+
+static void
+check_taken(const baton_assignment *a)
+{
+    assert_int_equal(a->token, 7);
+    assert_string_equal(a->spec->id, "A");
+    assert_string_equal(a->spec->role, "backend");
+    assert_string_equal(a->spec->title, "");
+    assert_string_equal(a->upstream[0].summary, "made");
+    assert_int_equal(a->n_handoffs, 1);
+    assert_string_equal(a->handoffs[0].text, "take it from here");
+    assert_int_equal(a->n_decisions, 1);
+    assert_string_equal(a->decisions[0].text, "tabs");
+    assert_int_equal(a->n_budgets, 1);
+    assert_string_equal(a->budgets[0].name, "tokens");
+    assert_string_equal(a->note, "again");
+    assert_memory_equal(a->previous, "{}", a->previous_bytes);
+}
+
+/* Answers submits, gets, takes and a bye, which ends it. */
 static void
 script(struct fake *fake)
 {
@@ -35,6 +92,8 @@ script(struct fake *fake)
             m.op_case = BATON__FROM_BROKER__OP_SUBMITTED;
             m.submitted = &submitted;
             fake_answer(fake, heard, &m);
+        } else if (heard->m->op_case == BATON__TO_BROKER__OP_TAKE) {
+            answer_take(fake, heard);
         } else if (heard->m->op_case == BATON__TO_BROKER__OP_GET) {
             m.op_case = BATON__FROM_BROKER__OP_TASK;
             m.task = &view;
@@ -53,6 +112,7 @@ all_calls(const char *endpoint)
     baton *b = NULL;
     baton_submitted *submitted = NULL;
     baton_task *task = NULL;
+    baton_assignment *assignment = NULL;
     baton_spec *spec = baton_spec_new();
     if (!spec) {
         return BATON_NO_MEMORY;
@@ -66,7 +126,16 @@ all_calls(const char *endpoint)
     baton_spec *specs[] = {spec, spec};
     baton_status status = baton_open(endpoint, NULL, &b);
     if (!status) {
-        status = baton_submit(b, specs, 2, NULL, &submitted);
+        struct baton_card card = {.kind = BATON_CARD_SCHEDULE, .name = "nightly", .spec = spec};
+        struct baton_submit_options options = {.cards = &card, .n_cards = 1};
+        status = baton_submit(b, specs, 2, &options, &submitted);
+    }
+    if (!status) {
+        struct baton_take take = {0};
+        status = baton_take(b, &take, &assignment);
+    }
+    if (!status) {
+        check_taken(assignment);
     }
     if (!status) {
         struct baton_ref ref = {.id = "A"};
@@ -77,6 +146,7 @@ all_calls(const char *endpoint)
                             "an argument that fills the memory of the record");
     }
     baton_task_free(task);
+    baton_assignment_free(assignment);
     baton_submitted_free(submitted);
     baton_spec_free(spec);
     baton_close(&b);
