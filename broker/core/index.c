@@ -57,7 +57,7 @@ index64_grow(struct index64 *index)
     *index = bigger;
 }
 
-void
+uint32_t
 index64_put(struct index64 *index, uint64_t key, uint32_t value)
 {
     CHECK(key != 0 && value != 0);
@@ -69,8 +69,10 @@ index64_put(struct index64 *index, uint64_t key, uint32_t value)
         block->base = base_of(key);
         index->n_blocks++;
     }
-    index->n += block->values[key % INDEX64_BLOCK] == 0;
-    block->values[key % INDEX64_BLOCK] = value;
+    uint32_t *at = &block->values[key % INDEX64_BLOCK], before = *at;
+    index->n += before == 0;
+    *at = value;
+    return before;
 }
 
 /* Closes the gap that an empty block leaves, so that probing needs no tombstones. */

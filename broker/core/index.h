@@ -21,8 +21,9 @@ struct index64 {
     size_t n;
 };
 
-uint32_t index64_get(const struct index64 *index, uint64_t key);       /* 0: not there */
-void index64_put(struct index64 *index, uint64_t key, uint32_t value); /* replaces */
+uint32_t index64_get(const struct index64 *index, uint64_t key); /* 0: not there */
+/* Replaces, and returns, what was there; 0: nothing. */
+uint32_t index64_put(struct index64 *index, uint64_t key, uint32_t value);
 void index64_remove(struct index64 *index, uint64_t key);
 void index64_fini(struct index64 *index);
 

@@ -5,6 +5,7 @@
 
 #include "broker/core/state.h"
 #include "common/alloc.h"
+#include "common/fields.h"
 #include "common/unpack.h"
 
 #include <stdlib.h>
@@ -45,9 +46,12 @@ piece_clear(struct core_piece *piece)
 {
     arena_reset(&piece->arena);
     piece->chunk = NULL;
+    piece->tasks = NULL;
+    piece->n_tasks = 0;
     piece->facts = NULL;
-    piece->specs = NULL;
+    piece->added = NULL;
     piece->n_facts = 0;
+    piece->said = (struct piece_said){0};
 }
 
 static bool
@@ -78,12 +82,10 @@ numbers_are_sane(const Baton__TaskRecord *r, const Baton__Spec *spec)
 }
 
 static bool
-task_is_sane(const Baton__TaskRecord *r, const Baton__Spec *spec)
+task_is_sane(const struct piece_task *task)
 {
-    return r->key && spec->id[0] && spec->project[0] && strlen(spec->id) <= ID_BYTES_MAX &&
-           strlen(spec->project) <= NAME_BYTES_MAX && (unsigned)r->state >= WAITING &&
-           (unsigned)r->state < STATES_N && (!spec->role[0] || role_number(spec->role) >= 0) &&
-           numbers_are_sane(r, spec);
+    return task->key && task->id[0] && task->project[0] && strlen(task->id) <= ID_BYTES_MAX &&
+           strlen(task->project) <= NAME_BYTES_MAX;
 }
 
 static Baton__Spec *
@@ -92,23 +94,73 @@ spec_read(struct core_piece *piece, const ProtobufCBinaryData *packed)
     return unpack_own(&piece->arena, &baton__spec__descriptor, packed->len, packed->data);
 }
 
+static bool
+task_unpack_whole(struct core_piece *piece, const struct field *field, struct piece_task *ret)
+{
+    const Baton__TaskRecord *r = unpack_own(&piece->arena, &baton__task_record__descriptor,
+                                            field->bytes, field->data);
+    const Baton__Spec *spec = r ? spec_read(piece, &r->spec) : NULL;
+    if (!spec || (unsigned)r->state < WAITING || (unsigned)r->state >= STATES_N ||
+        (spec->role[0] && role_number(spec->role) < 0) || !numbers_are_sane(r, spec)) {
+        return false;
+    }
+    *ret = (struct piece_task){.id = spec->id,
+                               .project = spec->project,
+                               .actor = r->actor,
+                               .spec = r->spec.data,
+                               .spec_bytes = r->spec.len,
+                               .key = r->key,
+                               .created_at = r->created_at,
+                               .anchor = r->anchor,
+                               .ready_at = r->ready_at,
+                               .state = (uint8_t)r->state,
+                               .reason = (uint8_t)r->reason,
+                               .record = r,
+                               .description = spec};
+    return true;
+}
+
+static bool
+is_task(const struct field *field)
+{
+    return field->number == 2 && field->data; /* SnapshotChunk.tasks */
+}
+
+static size_t
+tasks_count(const uint8_t *data, size_t bytes)
+{
+    size_t n = 0, pos = 0;
+    for (struct field field; field_next(data, bytes, &pos, &field);) {
+        n += is_task(&field);
+    }
+    return n;
+}
+
+/* The tasks are read one by one, and what else there is unpacked as a chunk without them. */
 bool
 core_piece_read_chunk(struct core_piece *piece, const uint8_t *data, size_t bytes)
 {
     piece_clear(piece);
-    piece->chunk = unpack_own(&piece->arena, &baton__snapshot_chunk__descriptor, bytes, data);
-    if (!piece->chunk) {
-        return false;
+    const uint8_t *all = arena_memdup(&piece->arena, data, bytes);
+    piece->tasks = arena_alloc(&piece->arena, tasks_count(data, bytes) * sizeof *piece->tasks);
+    uint8_t *others = NULL;
+    size_t n_others = 0, pos = 0;
+    for (struct field field; field_next(all, bytes, &pos, &field);) {
+        if (!is_task(&field)) {
+            others = others ? others : arena_alloc(&piece->arena, bytes);
+            memcpy(others + n_others, field.whole, field.whole_bytes);
+            n_others += field.whole_bytes;
+            continue;
+        }
+        struct piece_task *task = &piece->tasks[piece->n_tasks++];
+        if ((!piece_read_plain(piece, field.data, field.bytes, task) &&
+             !task_unpack_whole(piece, &field, task)) ||
+            !task_is_sane(task)) {
+            return false;
+        }
     }
-    size_t n = piece->chunk->n_tasks;
-    piece->specs = arena_alloc(&piece->arena, n * sizeof *piece->specs);
-    bool ok = true;
-    for (size_t i = 0; i < n && ok; i++) {
-        const Baton__TaskRecord *r = piece->chunk->tasks[i];
-        piece->specs[i] = spec_read(piece, &r->spec);
-        ok = piece->specs[i] && task_is_sane(r, piece->specs[i]);
-    }
-    return ok;
+    piece->chunk = unpack_own(&piece->arena, &baton__snapshot_chunk__descriptor, n_others, others);
+    return piece->chunk && pos == bytes;
 }
 
 bool
@@ -119,7 +171,7 @@ core_piece_read_facts(struct core_piece *piece, uint32_t n, const uint8_t *facts
         return false; /* each has a length */
     }
     piece->facts = arena_alloc(&piece->arena, n * sizeof *piece->facts);
-    piece->specs = arena_calloc(&piece->arena, n, sizeof *piece->specs);
+    piece->added = arena_calloc(&piece->arena, n, sizeof *piece->added);
     size_t pos = 0;
     bool ok = true;
     for (uint32_t i = 0; i < n && ok; i++) {
@@ -132,8 +184,8 @@ core_piece_read_facts(struct core_piece *piece, uint32_t n, const uint8_t *facts
                                        facts + pos);
         ok = fact && fact->at >= 0 && fact->at <= TIME_MS_MAX;
         if (ok && fact->what_case == BATON__FACT__WHAT_ADDED) {
-            piece->specs[i] = spec_read(piece, &fact->added->spec);
-            ok = piece->specs[i] != NULL;
+            piece->added[i] = spec_read(piece, &fact->added->spec);
+            ok = piece->added[i] != NULL;
         }
         piece->facts[i] = fact;
         pos += length;

@@ -4,15 +4,40 @@
 
 #include "broker/core/core.h"
 
+/* A task as the snapshot has it: what every one has, and, of those that have more, the whole. */
+struct piece_task {
+    const char *id, *project, *actor;
+    const uint8_t *spec; /* packed */
+    size_t spec_bytes;
+    uint64_t key;
+    int64_t created_at, anchor, ready_at;
+    uint8_t state, reason;
+    uint8_t role, priority; /* when there is no `description` */
+    /* Both or none. */
+    const Baton__TaskRecord *record;
+    const Baton__Spec *description;
+};
+
 struct core_piece {
     struct arena arena;          /* of all that follows */
-    Baton__SnapshotChunk *chunk; /* NULL: it holds facts */
+    Baton__SnapshotChunk *chunk; /* without its tasks; NULL: it holds facts */
+    struct piece_task *tasks;
+    size_t n_tasks;
     Baton__Fact **facts;
+    Baton__Spec **added; /* the description that the fact adds; NULL: it adds none */
     uint32_t n_facts;
-    Baton__Spec **specs; /* of the chunk's tasks; of those facts that add one (NULL: the others) */
+    struct piece_said { /* by the task before: mostly said again */
+        const char *project, *actor, *role;
+        int role_number;
+    } said;
 };
 
 void piece_init(struct core_piece *piece);
 void piece_fini(struct core_piece *piece);
+
+/* Reads a packed record, if it and its description say no more than most do; else nothing is said
+ * of it. `record` stays where it is. */
+bool piece_read_plain(struct core_piece *piece, const uint8_t *record, size_t bytes,
+                      struct piece_task *ret);
 
 #endif

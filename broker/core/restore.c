@@ -126,52 +126,52 @@ course_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
     }
 }
 
-/* A task that was read and is not made yet. */
-struct reading {
-    const Baton__TaskRecord *record;
-    const Baton__Spec *spec;
-    uint32_t project;
-    uint32_t hash;
-};
-
+/* What few tasks have. */
 static bool
-task_restore(struct core *core, const struct reading *reading)
+whole_restore(struct core *core, struct task *task, const Baton__TaskRecord *r,
+              const Baton__Spec *spec)
 {
-    const Baton__TaskRecord *r = reading->record;
-    const Baton__Spec *spec = reading->spec;
-    if (r->key > core->seq || task_by_key(core, r->key) ||
-        task_find_hashed(core, reading->hash, reading->project, spec->id)) {
-        return false;
-    }
-    struct task *task = task_new(core, reading->project, reading->hash);
-    task_set_spec(core, task, spec->id, r->spec.data, r->spec.len);
-    task->key = r->key;
-    task->state = (uint8_t)r->state;
-    task->reason = (uint8_t)r->reason;
-    task->created_at = r->created_at;
-    task->anchor = r->anchor;
-    task->ready_at = r->ready_at;
     course_restore(core, task, r);
     task_wait_for(core, task, r->next_at);
     task->backoff = r->backoff;
     task->held = r->held;
-    task->actor = actor_take(core, r->actor);
-    index64_put(&core->by_key, task->key, task->slot);
     task->has_after = spec->n_after > 0;
     task_index_spec(core, task, spec);
     task->brief = attempts_are_brief(r);
     if (ext_needed(r, task->brief)) {
         ext_restore(core, task, r);
     }
+    return (task->state == PARKED) == (r->waits_for[0] != 0) &&
+           (!task_has_lease(task) || run_restore(core, task, r, spec));
+}
+
+static bool
+task_restore(struct core *core, const struct piece_task *from, uint32_t project, uint32_t hash)
+{
+    if (from->key > core->seq || task_find_hashed(core, hash, project, from->id)) {
+        return false;
+    }
+    struct task *task = task_new(core, project, hash);
+    task_set_spec(core, task, from->id, from->spec, from->spec_bytes);
+    task->key = from->key;
+    task->state = from->state;
+    task->reason = from->reason;
+    task->created_at = from->created_at;
+    task->anchor = from->anchor;
+    task->ready_at = from->ready_at;
+    task->actor = actor_take(core, from->actor);
+    task->role = from->role;
+    task->priority = from->priority;
+    if (index64_put(&core->by_key, task->key, task->slot) ||
+        (from->record && !whole_restore(core, task, from->record, from->description))) {
+        return false;
+    }
     core->unsorted |= core->last && task_at(core, core->last)->key > task->key;
     all_list_add(core, task);
     core->n_tasks++;
     core->projects[task->project]->counts[task->role].by_state[task->state]++;
     core->projects[task->project]->n_live += task_is_live(task);
-    if ((task->state == PARKED) != (r->waits_for[0] != 0)) {
-        return false;
-    }
-    return !task_has_lease(task) || run_restore(core, task, r, spec);
+    return true;
 }
 
 /* Some are hashed before the first of them is made: the index of names is as large as a cache is
@@ -180,22 +180,17 @@ static bool
 tasks_restore(struct core *core, const struct core_piece *piece)
 {
     enum { TOGETHER = 16 };
-    struct reading readings[TOGETHER];
-    Baton__TaskRecord *const *records = piece->chunk->tasks;
-    size_t n = piece->chunk->n_tasks;
+    uint32_t projects[TOGETHER], hashes[TOGETHER];
     bool ok = true;
-    for (size_t i = 0; ok && i < n; i += TOGETHER) {
-        size_t some = MIN(n - i, (size_t)TOGETHER);
+    for (size_t i = 0; ok && i < piece->n_tasks; i += TOGETHER) {
+        const struct piece_task *tasks = piece->tasks + i;
+        size_t some = MIN(piece->n_tasks - i, (size_t)TOGETHER);
         for (size_t k = 0; k < some; k++) {
-            const Baton__Spec *spec = piece->specs[i + k];
-            uint32_t project = project_make(core, spec->project);
-            readings[k] = (struct reading){.record = records[i + k],
-                                           .spec = spec,
-                                           .project = project,
-                                           .hash = task_hash(core, project, spec->id)};
+            projects[k] = project_make(core, tasks[k].project);
+            hashes[k] = task_hash(core, projects[k], tasks[k].id);
         }
         for (size_t k = 0; ok && k < some; k++) {
-            ok = task_restore(core, &readings[k]);
+            ok = task_restore(core, &tasks[k], projects[k], hashes[k]);
         }
     }
     return ok;
@@ -470,7 +465,7 @@ core_replay_piece(struct core *core, uint64_t seq, const struct core_piece *piec
             core->seq = seq - 1; /* a gap that the store vouches for: core_skip_to */
         }
         if (ok) {
-            struct adding adding = {.spec = piece->specs[i]};
+            struct adding adding = {.spec = piece->added[i]};
             core->adding = adding.spec ? &adding : NULL;
             evolve(core, fact, seq + i, out);
             core->adding = NULL;
