@@ -11,6 +11,7 @@
 #include "broker/front/gc.h"
 
 #include "broker/front/assign.h"
+#include "broker/front/cpus.h"
 #include "broker/front/exporting.h"
 #include "broker/front/listen.h"
 #include "broker/front/recover.h"
@@ -54,9 +55,22 @@ struct loop {
     bool is_not_reading; /* the disk is behind: no messages are taken */
     int64_t not_reading_since;
     int64_t tick_at; /* the core's clockwork stands still until then */
+    struct placement placement;
+    struct cpus cpus;
+    int64_t lay_down_us;   /* when the wait of this turn began; 0: it was only a look */
+    uint64_t timed_ticket; /* of the batch whose commit is being timed; 0: of none */
+    int64_t timed_since_us;
     int n_stop_signals;
     int64_t stopping_since_us;
 };
+
+static int64_t
+boot_now_us(void)
+{
+    int64_t wall_us, boot_us;
+    clock_read_system(&wall_us, &boot_us);
+    return boot_us;
+}
 
 /* ---- waiting ---- */
 
@@ -101,6 +115,7 @@ wait(struct loop *loop, bool *ret_signal, bool *ret_store)
     int n_items = loop->is_not_reading || front->is_stopping ? 2 : 3;
     long timeout_ms = wait_ms(loop);
     loop->planned_us = timeout_ms * 1000;
+    loop->lay_down_us = timeout_ms > 0 ? boot_now_us() : 0;
     int n = zmq_poll(items, n_items, timeout_ms);
     CHECK(n >= 0 || errno == EINTR);
     *ret_store = n > 0 && (items[0].revents & ZMQ_POLLIN);
@@ -230,14 +245,6 @@ tick(struct loop *loop)
 
 /* ---- messages ---- */
 
-static int64_t
-boot_now_us(void)
-{
-    int64_t wall_us, boot_us;
-    clock_read_system(&wall_us, &boot_us);
-    return boot_us;
-}
-
 static void
 drain_router(struct loop *loop)
 {
@@ -345,6 +352,38 @@ open_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* ---- processors ---- */
+
+/* Moves the threads to where it pays, by what this turn has shown. */
+static void
+place_threads(struct loop *loop)
+{
+    struct placement *placement = &loop->placement;
+    int64_t slept_us = loop->lay_down_us ? loop->boot_us - loop->lay_down_us : 0;
+    placement_slept(placement, slept_us, loop->boot_us);
+    if (loop->timed_ticket && store_durable(loop->front.store) >= loop->timed_ticket) {
+        placement_commit(placement, loop->boot_us - loop->timed_since_us);
+        loop->timed_ticket = 0;
+    }
+    if (placement->seat != loop->cpus.seat) {
+        loop->timed_ticket = 0;
+        if (!cpus_move(&loop->cpus, placement->seat)) {
+            (void)cpus_move(&loop->cpus, PLACEMENT_APART);
+            placement_init(placement, 1, loop->boot_us);
+        }
+    }
+}
+
+/* From the beginning of the turn that hands a batch over to that of the turn that hears of it. */
+static void
+time_commit(struct loop *loop, uint64_t ticket_before)
+{
+    if (!loop->timed_ticket && loop->front.ticket != ticket_before) {
+        loop->timed_ticket = loop->front.ticket;
+        loop->timed_since_us = loop->boot_us;
+    }
+}
+
 /* ---- the turn ---- */
 
 /* Takes the store's word that something changed. -1: go on; else the exit status. */
@@ -414,6 +453,7 @@ turn(struct loop *loop)
     bool has_signal, has_news;
     wait(loop, &has_signal, &has_news);
     read_clock(loop);
+    place_threads(loop);
     if (has_signal) {
         take_signals(loop);
     }
@@ -431,7 +471,9 @@ turn(struct loop *loop)
     assign_run(front);
     exporting_run(front);
     admission_look(front);
+    uint64_t ticket = front->ticket;
     turn_end(front);
+    time_commit(loop, ticket);
     arena_reset(&front->arena);
     front_count(front, COUNT_TURNS, 1);
     notify_watchdog(loop->boot_us);
@@ -538,6 +580,8 @@ start(struct loop *loop, char *error, size_t error_room)
     }
     exporting_begin(front);
     loop->boot_us = boot_now_us();
+    cpus_init(&loop->cpus);
+    placement_init(&loop->placement, loop->cpus.n, loop->boot_us);
     front->recovery_us = loop->boot_us - began_us;
     turn_end(front); /* the new epoch */
     log_event(LOG_LEVEL_NOTICE, "broker.serving", "version=%s epoch=%llu endpoint=%s data=%s",

@@ -207,6 +207,8 @@ static void *
 finisher_main(void *arg)
 {
     struct backup *backup = arg;
+    /* It would inherit where its maker runs just now, and has work for a processor of its own. */
+    (void)sched_setaffinity(0, sizeof backup->store->cpus, &backup->store->cpus);
     if (complete_copy(backup) && sync_copy(backup)) {
         (void)name_copy(backup);
     }

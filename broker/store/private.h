@@ -11,6 +11,7 @@
 #include "common/buf.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sqlite3.h>
 #include <sys/types.h>
 
@@ -163,6 +164,7 @@ struct store {
     bool started;
     enum wal_state wal_state; /* as found */
     pthread_t thread;
+    cpu_set_t cpus; /* of the thread when it began: those that it makes get them; none: not known */
     int event_fd;
     ino_t inode; /* of the file that was opened; 0: not looked at yet */
 

@@ -48,6 +48,8 @@ enum store_status {
 
 struct store;
 
+#define STORE_THREAD_NAME "disk" /* as tools show it */
+
 /* Opens or creates DIR/baton.db (and DIR itself, mode 0700). On failure *ret_store is NULL and
  * `error` has a sentence that says what to do. Quick-checks the database. */
 enum store_status store_open(const char *dir, struct store **ret_store, char *error,

@@ -269,6 +269,8 @@ void *
 thread_main(void *arg)
 {
     struct store *store = arg;
+    CHECK(pthread_setname_np(pthread_self(), STORE_THREAD_NAME) == 0);
+    (void)sched_getaffinity(0, sizeof store->cpus, &store->cpus);
     for (;;) {
         struct round round;
         round_take(store, &round);

@@ -1,6 +1,7 @@
 """batond as a daemon: what it tells the service manager, signals, exit statuses, modes of its sockets,
 and that nobody pays for its own slowness."""
 
+import itertools
 import os
 import pathlib
 import shutil
@@ -203,6 +204,73 @@ class Slowness(SystemTest):
             self.assertEqual(answer.submitted.created, 5, answer)
         worker.credit(0)  # the session lives
         self.assertGreater(client.counter("turns_not_reading"), 0)
+
+
+def processors(pid):
+    """Those that each of the broker's own three threads may run on, by the thread's name."""
+    found = {}
+    for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        lines = dict(line.split(":\t", 1) for line in (thread / "status").read_text().splitlines() if ":\t" in line)
+        if lines["Name"] in ("batond", "disk", "ZMQbg/IO/0"):
+            found[lines["Name"]] = lines["Cpus_allowed_list"]
+    return found
+
+
+class Processors(SystemTest):
+    """The broker's threads share a processor at low load, and only then."""
+
+    def trickle(self, client, condition):
+        """Tasks one by one, each after the commit of the one before it, until the condition holds."""
+
+        def step():
+            client.submit([task.Spec(id=f"t{next(self.numbers)}", role="backend")])
+            return condition()
+
+        return wait_until("the threads moved", step, 60)
+
+    def setUp(self):
+        super().setUp()
+        self.numbers = itertools.count()
+
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "needs two processors")
+    def test_together_at_low_load_apart_under_load(self):
+        broker = self.broker()
+        client = self.client(broker)
+
+        def places():
+            return processors(broker.process.pid)
+
+        all_of_them = places()
+        self.assertEqual(sorted(all_of_them), ["ZMQbg/IO/0", "batond", "disk"])
+        self.assertEqual(len(set(all_of_them.values())), 1)
+
+        def is_together():
+            where = set(places().values())
+            return len(where) == 1 and where.pop().isdigit()
+
+        self.trickle(client, is_together)
+
+        client.submit([task.Spec(id=f"long{i}", role="backend") for i in range(1000)])
+
+        def is_apart_after_a_flood():
+            # Of questions: nothing is committed, so they do not move because another place is tried.
+            for _ in range(200):
+                client.send(wire.ToBroker(id=client.new_id(), list=wire.List()))
+            client.ping()
+            client.answers.clear()
+            return places() == all_of_them
+
+        wait_until("the threads are apart", is_apart_after_a_flood, 60)
+        self.trickle(client, is_together)
+
+    def test_only_where_it_was_started(self):
+        cpu = str(min(os.sched_getaffinity(0)))
+        broker = self.broker(start=False)
+        broker.start(prefix=("taskset", "-c", cpu))
+        client = self.client(broker)
+        for _ in range(200):
+            client.submit([task.Spec(id=f"t{next(self.numbers)}", role="backend")])
+        self.assertEqual(set(processors(broker.process.pid).values()), {cpu})
 
 
 if __name__ == "__main__":
