@@ -114,7 +114,7 @@ open_file(int kind, const char *name)
     dir = help_dir();
     database = help_path(dir, "file");
     path = help_path(dir, name);
-    help_write(database, NULL, 0); /* a log takes its rights from it */
+    help_write(database, (const uint8_t *)"", 0); /* a log takes its rights from it */
     sqlite3_file *file = xcalloc(1, (size_t)vfs->szOsFile);
     /* SQLite's own layer looks for settings behind the name. */
     char *settings = xcalloc(1, strlen(path) + 10);
