@@ -158,20 +158,9 @@ lease_set_name(struct lease *lease, const struct field *project, const struct fi
 }
 
 static uint8_t *
-put(uint8_t *at, uint64_t value)
-{
-    while (value >= 0x80) {
-        *at++ = (uint8_t)(value | 0x80);
-        value >>= 7;
-    }
-    *at++ = (uint8_t)value;
-    return at;
-}
-
-static uint8_t *
 put_bytes(uint8_t *at, unsigned tag, const void *p, size_t bytes)
 {
-    at = put(put(at, tag), bytes);
+    at = varint_put(varint_put(at, tag), bytes);
     memcpy(at, p, bytes);
     return at + bytes;
 }
@@ -181,9 +170,9 @@ static void
 say_flag(struct buf *body, uint64_t token, unsigned tag)
 {
     uint8_t *at = body->data + body->bytes;
-    at = put(put(at, REPORT_LINES), 1 + varint_bytes(token) + 2);
-    at = put(put(at, LINE_TOKEN), token);
-    at = put(put(at, tag), 1);
+    at = varint_put(varint_put(at, REPORT_LINES), 1 + varint_bytes(token) + 2);
+    at = varint_put(varint_put(at, LINE_TOKEN), token);
+    at = varint_put(varint_put(at, tag), 1);
     body->bytes = (size_t)(at - body->data);
 }
 
@@ -204,8 +193,8 @@ say_message(struct buf *body, uint64_t token, unsigned tag, const uint8_t *p, si
                 handoff->handoff_bytes;
     }
     uint8_t *at = body->data + body->bytes;
-    at = put(put(at, REPORT_LINES), line);
-    at = put(put(at, LINE_TOKEN), token);
+    at = varint_put(varint_put(at, REPORT_LINES), line);
+    at = varint_put(varint_put(at, LINE_TOKEN), token);
     at = put_bytes(at, tag, p, bytes);
     if (handoff) {
         at = put_bytes(at, LINE_HANDOFF, handoff->handoff, handoff->handoff_bytes);
@@ -261,8 +250,8 @@ report_frame(uint64_t id, const struct buf *body, zmq_msg_t *ret_frame)
 {
     uint8_t head[HEAD_BYTES_MAX];
     memcpy(head, frame_preamble, PREAMBLE_BYTES);
-    uint8_t *at = put(put(head + PREAMBLE_BYTES, TO_BROKER_ID), id);
-    at = put(put(at, TO_BROKER_REPORT), body->bytes);
+    uint8_t *at = varint_put(varint_put(head + PREAMBLE_BYTES, TO_BROKER_ID), id);
+    at = varint_put(varint_put(at, TO_BROKER_REPORT), body->bytes);
     size_t head_bytes = (size_t)(at - head);
     if (zmq_msg_init_size(ret_frame, head_bytes + body->bytes) < 0) {
         return false;

@@ -104,6 +104,9 @@ struct varint
 varint_get_long(const uint8_t *at, const uint8_t *end, size_t bytes_max)
 {
     size_t left = (size_t)(end - at);
+    if (left >= 2 && at[1] < 0x80 && bytes_max >= 2) { /* lengths and tags are rarely longer */
+        return (struct varint){(uint64_t)at[1] << 7 | (at[0] & 0x7f), at + 2};
+    }
     uint64_t word;
     if (left >= sizeof word) {
         memcpy(&word, at, sizeof word); /* little-endian, as this machine */
