@@ -49,8 +49,7 @@ void submission_pack(const struct submission *s, size_t i);
 
 /* Ids for those that have none, each its own: neither in the store nor in the submission. */
 void submission_make_ids(const struct submission *s);
-/* Hashes of all names, before the first of them is looked for: what that needs of memory comes
- * meanwhile. */
+/* The hash of each name and the number of its project, for all that follows. */
 void submission_hash_names(const struct submission *s);
 /* After that: no id is there twice; fills in `names`. */
 Baton__Code submission_check_twice(struct submission *s);

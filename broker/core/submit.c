@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+/* So many tasks before its name is looked for, its places in the indexes come to the cache. */
+enum { PLAN_AHEAD = 16, EMIT_AHEAD = 8 };
+
 const char *
 submission_place(const struct submission *s, size_t i)
 {
@@ -65,6 +68,9 @@ check_each(struct submission *s)
     Baton__Code code = submission_check_twice(s);
     code = code ? code : attach(s);
     for (size_t i = 0; i < s->n && code == BATON__CODE__CODE_OK; i++) {
+        if (i + PLAN_AHEAD < s->n) {
+            identity_fetch(s->core, s->plans[i + PLAN_AHEAD].identity);
+        }
         code = submission_check_fits(s, i);
         if (code == BATON__CODE__CODE_OK) {
             code = submission_plan(s, i);
@@ -236,6 +242,9 @@ core_submit(struct core *core, struct core_request *request, const Baton__Submit
     if (!submit->dry_run) {
         resources_emit(core, request, submit->resources, submit->n_resources);
         for (size_t i = 0; i < s.n; i++) {
+            if (i + EMIT_AHEAD < s.n) {
+                slotset_fetch(&core->by_id, (uint32_t)s.plans[i + EMIT_AHEAD].identity.lo);
+            }
             emit_task(&s, i);
         }
         carried_emit(core, request, submit);

@@ -104,7 +104,6 @@ submission_hash_names(const struct submission *s)
         struct plan *plan = &s->plans[i];
         plan->project = project_find(core, spec->project);
         plan->identity = identity_of(core, spec->project, spec->id);
-        identity_fetch(core, plan->identity);
     }
 }
 
