@@ -197,13 +197,15 @@ evolve_attempt_ended(struct core *core, const Baton__Fact *fact, struct core_out
     CHECK(task && !state_is_terminal(task->state));
     snapshot_keep(core, task);
     attempts_end(core, task, ended, fact->at);
-    if (ended->result) {
+    if (ended->result && ended->result->n_measures) {
         measures_take(core, task, ended->result->measures, ended->result->n_measures, out,
                       fact->at);
     }
     struct course *course = task_course(core, task);
     if (course->run) {
-        budgets_end(core, task, ended->result ? ended->result->outcome : 0, out, fact->at);
+        if (course->run->n_holds) {
+            budgets_end(core, task, ended->result ? ended->result->outcome : 0, out, fact->at);
+        }
         bool unclean = ended->lost || ended->unclean;
         tally_end(core, task, ended, fact->at);
         lease_close(core, task, unclean, fact->at);

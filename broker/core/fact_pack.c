@@ -112,7 +112,7 @@ pack_added(struct buf *facts, const Baton__Fact *fact, size_t actor_bytes)
 void
 fact_pack(struct buf *facts, const Baton__Fact *fact)
 {
-    size_t actor_bytes = strlen(fact->actor);
+    size_t actor_bytes = fact->actor[0] ? strlen(fact->actor) : 0;
     if (fact->what_case == BATON__FACT__WHAT_ADDED) {
         pack_added(facts, fact, actor_bytes);
         return;

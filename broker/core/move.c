@@ -77,14 +77,16 @@ task_move(struct core *core, struct task *task, unsigned to, unsigned reason, st
     if (task->ext && task->ext->notice) {
         settle_add(core, task);
     }
-    ended_list_update(core, task);
+    if (state_is_terminal(from) || state_is_terminal(to)) {
+        ended_list_update(core, task);
+    }
     timer_update(core, task);
     more->from = from;
     event_task(core, out, at, BATON__EVENT__KIND__TASK, task, more);
     bool reaches_dependents = state_is_terminal(from) != state_is_terminal(to) ||
                               (to == RUNNING && from != RUNNING) || from == UNKNOWN ||
                               (state_is_terminal(to) && from != to);
-    if (reaches_dependents) {
+    if (reaches_dependents && task->edges->n_outs) {
         edges_update_outs(core, task, from == UNKNOWN, out, at);
     }
     if (was_live != task_is_live(task) && from != UNKNOWN) {

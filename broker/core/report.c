@@ -6,14 +6,20 @@
 
 #include <string.h>
 
+/* The task's timer is to be updated. */
+static void
+run_renew(const struct core_request *request, struct run *run, int64_t extend_ms)
+{
+    int64_t ms = extend_ms > 0 ? MIN(extend_ms, DURATION_MS_MAX) : run->lease_ms;
+    run->lease_until = request->now + ms;
+    run->suspect = false;
+}
+
 void
 lease_renew(struct core *core, const struct core_request *request, struct task *task,
             int64_t extend_ms)
 {
-    struct run *run = task->course->run;
-    int64_t ms = extend_ms > 0 ? MIN(extend_ms, DURATION_MS_MAX) : run->lease_ms;
-    run->lease_until = request->now + ms;
-    run->suspect = false;
+    run_renew(request, task->course->run, extend_ms);
     timer_update(core, task);
 }
 
@@ -188,6 +194,19 @@ report_result(struct core *core, struct core_request *request, struct task *task
     answer_line(ret, BATON__CODE__CODE_OK, task, "");
 }
 
+/* Said again, it does not shorten what was asked for since. */
+static void
+report_started(struct core *core, struct core_request *request, struct task *task)
+{
+    struct run *run = task->course->run;
+    run_renew(request, run, MAX(run->lease_ms, run->lease_until - request->now));
+    if (task->state == LEASED) {
+        emit_started(core, request, task); /* its move updates the timer */
+    } else {
+        timer_update(core, task);
+    }
+}
+
 static void
 report_progress(struct core *core, struct core_request *request, struct task *task,
                 const Baton__Line *line, Baton__LineReply *ret)
@@ -262,13 +281,7 @@ core_report_line(struct core *core, struct core_request *request, uint32_t worke
     }
     switch (line->what_case) {
     case BATON__LINE__WHAT_STARTED:
-        if (task->state == LEASED) {
-            emit_started(core, request, task);
-        }
-        /* Said again, it does not shorten what was asked for since. */
-        lease_renew(
-            core, request, task,
-            MAX(task->course->run->lease_ms, task->course->run->lease_until - request->now));
+        report_started(core, request, task);
         answer_line(ret, BATON__CODE__CODE_OK, task, "");
         break;
     case BATON__LINE__WHAT_BEAT:
