@@ -126,6 +126,8 @@ course_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
     }
 }
 
+enum { TOGETHER = 16 }; /* tasks that are hashed before the first of them is looked for */
+
 /* What few tasks have. */
 static bool
 whole_restore(struct core *core, struct task *task, const Baton__TaskRecord *r,
@@ -179,7 +181,6 @@ task_restore(struct core *core, const struct piece_task *from, uint32_t project,
 static bool
 tasks_restore(struct core *core, const struct core_piece *piece)
 {
-    enum { TOGETHER = 16 };
     uint32_t projects[TOGETHER], hashes[TOGETHER];
     bool ok = true;
     for (size_t i = 0; ok && i < piece->n_tasks; i += TOGETHER) {
@@ -449,14 +450,32 @@ core_link(struct core *core)
     free(some);
 }
 
+/* What the facts from `first` on add, hashed as tasks_restore does. A project that only comes with
+ * one of them is not known yet: then its fact hashes. */
+static void
+adding_prepare(const struct core *core, const struct core_piece *piece, uint32_t first,
+               struct adding addings[TOGETHER])
+{
+    for (uint32_t i = first; i < MIN(piece->n_facts, first + TOGETHER); i++) {
+        const Baton__Spec *spec = piece->added[i];
+        uint32_t project = spec ? project_find(core, spec->project) : 0;
+        addings[i - first] = (struct adding){
+            .spec = spec, .hash = project ? task_hash(core, project, spec->id) : 0};
+    }
+}
+
 bool
 core_replay_piece(struct core *core, uint64_t seq, const struct core_piece *piece,
                   struct core_out *out)
 {
     core_link(core);
+    struct adding addings[TOGETHER];
     bool ok = true;
     for (uint32_t i = 0; i < piece->n_facts && ok; i++) {
         const Baton__Fact *fact = piece->facts[i];
+        if (i % TOGETHER == 0) {
+            adding_prepare(core, piece, i, addings);
+        }
         if (seq + i <= core->seq) {
             continue;
         }
@@ -465,8 +484,8 @@ core_replay_piece(struct core *core, uint64_t seq, const struct core_piece *piec
             core->seq = seq - 1; /* a gap that the store vouches for: core_skip_to */
         }
         if (ok) {
-            struct adding adding = {.spec = piece->added[i]};
-            core->adding = adding.spec ? &adding : NULL;
+            const struct adding *adding = &addings[i % TOGETHER];
+            core->adding = adding->spec ? adding : NULL;
             evolve(core, fact, seq + i, out);
             core->adding = NULL;
         }
