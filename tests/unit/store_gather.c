@@ -19,7 +19,7 @@
 
 enum { STEPS = 30000, FILE_MAX = 600 << 10, PAGE = 4096 };
 
-static char *dir, *database, *path;
+static char *dir, *database, *path, *name_and_settings;
 
 struct model {
     sqlite3_file *file;
@@ -116,12 +116,11 @@ open_file(int kind, const char *name)
     path = help_path(dir, name);
     help_write(database, (const uint8_t *)"", 0); /* a log takes its rights from it */
     sqlite3_file *file = xcalloc(1, (size_t)vfs->szOsFile);
-    /* SQLite's own layer looks for settings behind the name. */
-    char *settings = xcalloc(1, strlen(path) + 10);
-    memcpy(settings, path, strlen(path));
+    /* SQLite's own layer looks for settings behind the name, as long as the file is open. */
+    name_and_settings = xcalloc(1, strlen(path) + 10);
+    memcpy(name_and_settings, path, strlen(path));
     int flags = kind | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    assert_int_equal(vfs->xOpen(vfs, settings, file, flags, NULL), SQLITE_OK);
-    free(settings);
+    assert_int_equal(vfs->xOpen(vfs, name_and_settings, file, flags, NULL), SQLITE_OK);
     return file;
 }
 
@@ -130,6 +129,7 @@ close_file(sqlite3_file *file)
 {
     assert_int_equal(file->pMethods->xClose(file), 0);
     free(file);
+    free(name_and_settings);
     free(path);
     free(database);
     help_remove(dir);
