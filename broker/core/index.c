@@ -41,6 +41,14 @@ index64_get(const struct index64 *index, uint64_t key)
     return block->base ? block->values[key % INDEX64_BLOCK] : 0;
 }
 
+void
+index64_fetch(const struct index64 *index, uint64_t key)
+{
+    if (index->room) {
+        __builtin_prefetch(&index->blocks[spread(base_of(key)) & (index->room - 1)]);
+    }
+}
+
 static void
 index64_grow(struct index64 *index)
 {

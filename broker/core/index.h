@@ -25,6 +25,8 @@ uint32_t index64_get(const struct index64 *index, uint64_t key); /* 0: not there
 /* Replaces, and returns, what was there; 0: nothing. */
 uint32_t index64_put(struct index64 *index, uint64_t key, uint32_t value);
 void index64_remove(struct index64 *index, uint64_t key);
+/* It will be looked up soon: its place comes to the cache meanwhile. */
+void index64_fetch(const struct index64 *index, uint64_t key);
 void index64_fini(struct index64 *index);
 
 /* A set of slots found by a hash; the owner compares those whose hash is the same. Slot 0 can't be
@@ -42,7 +44,7 @@ typedef bool slotset_equal_fn(const void *context, uint32_t slot);
 
 uint32_t slotset_find(const struct slotset *set, uint32_t hash, slotset_equal_fn *equal,
                       const void *context);
-/* It will be looked up soon: the place comes to the cache meanwhile. */
+/* As index64_fetch. */
 static inline void
 slotset_fetch(const struct slotset *set, uint32_t hash)
 {
