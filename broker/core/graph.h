@@ -76,8 +76,9 @@ void order_spread(struct core *core, struct task *task);
 /* The task is live now, or no longer: what it depends on follows. */
 void order_enter(struct core *core, struct task *task);
 void order_leave(struct core *core, struct task *task);
-/* All live tasks anew, after a snapshot was loaded. */
-void order_all(struct core *core);
+/* After a snapshot was loaded: a task without edges; all those with edges, of which some live. */
+void order_alone(struct core *core, struct task *task);
+void order_all(struct core *core, struct task *const *tasks, uint32_t n);
 /* At the first time ready. */
 void order_anchor(struct core *core, struct task *task, int64_t now);
 void order_terms(const struct core *core, const struct task *task, int64_t *ret_floor,

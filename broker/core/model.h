@@ -313,6 +313,7 @@ struct core {
 
     bool linked;   /* edges stand (false while a snapshot is being loaded) */
     bool unsorted; /* … and its tasks do not come by key: core_link */
+    bool related;  /* … and some of them may have to do with others */
     struct snapshot_run snapshot;
 };
 

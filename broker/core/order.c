@@ -247,20 +247,25 @@ order_leave(struct core *core, struct task *task)
     }
 }
 
+void
+order_alone(struct core *core, struct task *task)
+{
+    CHECK(task->edges == &edges_none);
+    refresh(core, task);
+}
+
 /* From the tasks without live dependents upwards: each when all its dependents are done (Kahn). */
 void
-order_all(struct core *core)
+order_all(struct core *core, struct task *const *tasks, uint32_t n)
 {
     uint32_t *left = xcalloc(core->n_slots, sizeof *left);
     core->n_stack = 0;
-    for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
-        struct task *task = task_at(core, slot);
-        if (task_is_live(task) && task->edges == &edges_none) {
-            refresh(core, task);
-        } else if (task_is_live(task)) {
-            left[slot] = task->n_live_outs;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct task *task = tasks[i];
+        if (task_is_live(task)) {
+            left[task->slot] = task->n_live_outs;
             if (task->n_live_outs == 0) {
-                stack_push(core, slot);
+                stack_push(core, task->slot);
             }
         }
     }

@@ -133,6 +133,7 @@ static bool
 whole_restore(struct core *core, struct task *task, const Baton__TaskRecord *r,
               const Baton__Spec *spec)
 {
+    core->related = true;
     course_restore(core, task, r);
     task_wait_for(core, task, r->next_at);
     task->backoff = r->backoff;
@@ -412,6 +413,21 @@ relations_link(struct core *core, struct task *task)
     }
 }
 
+/* Where it stands, once its order is known. */
+static void
+place_link(struct core *core, struct task *task, struct task **ended, uint32_t *n_ended)
+{
+    if (task->state == READY) {
+        queue_enter(core, task);
+    } else if (state_is_terminal(task->state)) {
+        ended[(*n_ended)++] = task;
+    }
+    if (task->course->run && task->ext) {
+        resource_take(core, task->ext->claims, task->ext->n_claims);
+    }
+    timer_update(core, task);
+}
+
 /* Edges need both ends, and those may stand in any chunks: so edges, counters, order and queues are
  * made when all are there. */
 void
@@ -421,33 +437,37 @@ core_link(struct core *core)
         return;
     }
     core->linked = true;
-    struct task **some = xcalloc(core->n_tasks, sizeof(struct task *));
+    struct task **linked = xcalloc(core->n_tasks, sizeof(struct task *));
+    struct task **ended = xcalloc(core->n_tasks, sizeof(struct task *));
+    uint32_t n_linked = 0, n_ended = 0;
     if (core->unsorted) {
-        list_sort(core, some);
+        list_sort(core, linked);
     }
-    for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
+    for (uint32_t slot = core->related ? core->first : 0; slot; slot = task_at(core, slot)->next) {
         relations_link(core, task_at(core, slot));
     }
     board_link(core);
-    order_all(core);
-    uint32_t n_ended = 0;
     for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {
         struct task *task = task_at(core, slot);
-        if (task->state == READY) {
-            queue_enter(core, task);
-        } else if (state_is_terminal(task->state)) {
-            some[n_ended++] = task;
+        if (task->edges != &edges_none) {
+            linked[n_linked++] = task;
+            continue;
         }
-        if (task->course->run && task->ext) {
-            resource_take(core, task->ext->claims, task->ext->n_claims);
+        if (task_is_live(task)) {
+            order_alone(core, task);
         }
-        timer_update(core, task);
+        place_link(core, task, ended, &n_ended);
     }
-    sort_if_needed(some, n_ended, compare_ended);
+    order_all(core, linked, n_linked);
+    for (uint32_t i = 0; i < n_linked; i++) {
+        place_link(core, linked[i], ended, &n_ended);
+    }
+    sort_if_needed(ended, n_ended, compare_ended);
     for (uint32_t i = 0; i < n_ended; i++) {
-        ended_list_update(core, some[i]);
+        ended_list_update(core, ended[i]);
     }
-    free(some);
+    free(linked);
+    free(ended);
 }
 
 /* What the facts from `first` on add, hashed as tasks_restore does. A project that only comes with
