@@ -32,6 +32,8 @@
 
 struct core;
 
+enum { FACT_HEAD_BYTES_MAX = 96 }; /* longer names of actors are copied without */
+
 /* Defaults and limits that an operator may set. Zeroed fields get the value in brackets. */
 struct core_config {
     int64_t lease_ms;         /* of a worker's lease [5 min] */
@@ -92,7 +94,7 @@ void core_out_fini(struct core_out *out);
 void core_event_next(const struct core *core, const uint8_t *events, size_t *pos, uint64_t number,
                      struct buf *packed);
 
-/* One request: what comes in with it, and where its results go. */
+/* One request: what comes in with it, and where its results go. The rest is zeroed. */
 struct core_request {
     int64_t now;           /* broker time in ms; never falls */
     uint64_t seed;         /* randomness for this request */
@@ -102,7 +104,13 @@ struct core_request {
     const uint8_t *packed; /* the verb's message as it came, if packing gives these bytes … */
     size_t packed_bytes;   /* … else 0. Only core_submit looks, to pack less */
     struct core_out *out;
-    Baton__Error error; /* set (texts in the arena) when a verb returns other than OK */
+    Baton__Error error;    /* set (texts in the arena) when a verb returns other than OK */
+    struct fact_head {     /* the core's own: what its facts begin with, packed */
+        const char *actor; /* whose it is; NULL: nobody's yet */
+        int64_t at;
+        size_t bytes;
+        uint8_t data[FACT_HEAD_BYTES_MAX];
+    } head;
 };
 
 /* ---- verbs: each returns BATON__CODE__CODE_OK or the code also in request->error; refused means

@@ -127,7 +127,7 @@ append(struct core *core, struct core_request *request, Baton__Fact *fact)
     if (out->n_facts++ == 0) {
         out->first_seq = seq;
     }
-    fact_pack(&out->facts, fact);
+    fact_pack(&out->facts, fact, &request->head);
     evolve(core, fact, seq, out);
     return seq;
 }

@@ -7,8 +7,8 @@
 
 /* ---- fact_pack.c ---- */
 
-/* Appends its length and the packed fact. */
-void fact_pack(struct buf *facts, const Baton__Fact *fact);
+/* Appends its length and the packed fact. `head` is zeroed, or of facts of the same request. */
+void fact_pack(struct buf *facts, const Baton__Fact *fact, struct fact_head *head);
 
 /* ---- lists.c ---- */
 

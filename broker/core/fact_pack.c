@@ -85,23 +85,41 @@ put_what(uint8_t *p, const Baton__Fact *fact)
     }
 }
 
-static uint8_t *
-put_head(uint8_t *p, const Baton__Fact *fact, size_t actor_bytes)
+/* The facts of a request have its time and its actor: packed once for all of them. False: there is
+ * no room for such an actor. */
+static bool
+head_make(struct fact_head *head, const Baton__Fact *fact)
 {
-    return pack_text(pack_number(p, 1, (uint64_t)fact->at), 2, fact->actor, actor_bytes);
+    if (head->actor == fact->actor && head->at == fact->at) {
+        return true;
+    }
+    size_t actor_bytes = fact->actor[0] ? strlen(fact->actor) : 0;
+    if (actor_bytes > FACT_HEAD_BYTES_MAX - 2 * PACK_HEAD_BYTES_MAX) {
+        return false;
+    }
+    uint8_t *p = pack_number(head->data, 1, (uint64_t)fact->at);
+    p = pack_text(p, 2, fact->actor, actor_bytes);
+    head->bytes = (size_t)(p - head->data);
+    head->actor = fact->actor;
+    head->at = fact->at;
+    return true;
+}
+
+static inline uint8_t *
+put_head(uint8_t *p, const struct fact_head *head)
+{
+    return pack_copy(p, (const char *)head->data, head->bytes);
 }
 
 /* A description is longer than one byte of length says, so all lengths are known before. */
 static void
-pack_added(struct buf *facts, const Baton__Fact *fact, size_t actor_bytes)
+pack_added(struct buf *facts, const Baton__Added *added, const struct fact_head *head)
 {
-    const Baton__Added *added = fact->added;
     size_t bytes = pack_text_bytes(added->spec.len) + pack_number_bytes(added->parent) +
                    pack_number_bytes(added->depth);
-    size_t all = pack_number_bytes((uint64_t)fact->at) + pack_text_bytes(actor_bytes) + 1 +
-                 varint_bytes(bytes) + bytes;
+    size_t all = head->bytes + 1 + varint_bytes(bytes) + bytes;
     uint8_t *p = varint_put(buf_reserve(facts, VARINT_BYTES_MAX + all), all);
-    p = put_head(p, fact, actor_bytes);
+    p = put_head(p, head);
     p = varint_put(varint_put(p, BATON__FACT__WHAT_ADDED << 3 | PART), bytes);
     p = pack_text(p, 1, (const char *)added->spec.data, added->spec.len);
     p = pack_number(p, 2, added->parent);
@@ -110,16 +128,19 @@ pack_added(struct buf *facts, const Baton__Fact *fact, size_t actor_bytes)
 }
 
 void
-fact_pack(struct buf *facts, const Baton__Fact *fact)
+fact_pack(struct buf *facts, const Baton__Fact *fact, struct fact_head *head)
 {
-    size_t actor_bytes = fact->actor[0] ? strlen(fact->actor) : 0;
+    if (!head_make(head, fact)) {
+        pack_sized(facts, &fact->base);
+        return;
+    }
     if (fact->what_case == BATON__FACT__WHAT_ADDED) {
-        pack_added(facts, fact, actor_bytes);
+        pack_added(facts, fact->added, head);
         return;
     }
     size_t begin = facts->bytes;
-    uint8_t *p = buf_reserve(facts, 1 + FIELDS_MAX * PACK_HEAD_BYTES_MAX + actor_bytes);
-    uint8_t *what = part_begin(put_head(p + 1, fact, actor_bytes), fact->what_case);
+    uint8_t *p = buf_reserve(facts, 1 + FACT_HEAD_BYTES_MAX + FIELDS_MAX * PACK_HEAD_BYTES_MAX);
+    uint8_t *what = part_begin(put_head(p + 1, head), fact->what_case);
     uint8_t *end = put_what(what, fact);
     if (!end) {
         pack_sized(facts, &fact->base);

@@ -19,7 +19,13 @@ assert_packs_alike(struct filling *f, const Baton__Fact *fact)
     baton__fact__pack(fact, expected);
     struct buf facts = {0};
     buf_add_text(&facts, "x");
-    fact_pack(&facts, fact);
+    struct fact_head head = {0};
+    fact_pack(&facts, fact, &head);
+    size_t once = facts.bytes - 1;
+    fact_pack(&facts, fact, &head); /* the same request's next one */
+    assert_int_equal(facts.bytes, 1 + 2 * once);
+    assert_memory_equal(facts.data + 1, facts.data + 1 + once, once);
+    facts.bytes -= once;
     uint64_t length;
     size_t pos = 1;
     assert_true(varint_read(facts.data, facts.bytes, &pos, &length));
