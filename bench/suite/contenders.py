@@ -85,9 +85,9 @@ def baton_load(place, server, verb):
     return [f"{place.binaries}/baton-bench", verb, "--endpoint", server.endpoint, *BATON_TUNING.get(verb, [])]
 
 
-def baton():
+def baton(*arguments):
     return Contender("Baton", "fsync before every answer", "only",
-                     lambda place, directory: servers.Batond(directory, place.binaries), baton_load,
+                     lambda place, directory: servers.Batond(directory, place.binaries, *arguments), baton_load,
                      {"enqueue": 300000, "consume": 300000, "both": 300000, "latency": 1000, "chain": 1000, "layers": 10000,
                       "memory": 1000000})
 

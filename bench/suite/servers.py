@@ -109,13 +109,14 @@ class Server:
 
 
 class Batond(Server):
-    def __init__(self, directory, binaries):
+    def __init__(self, directory, binaries, *arguments):
         self.binaries = binaries
+        self.arguments = arguments
         super().__init__(directory)
         self.endpoint = f"ipc://{directory}/s"
 
     def command(self):
-        return [f"{self.binaries}/batond", "--data", f"{self.directory}/data", "--listen", self.endpoint]
+        return [f"{self.binaries}/batond", "--data", f"{self.directory}/data", "--listen", self.endpoint, *self.arguments]
 
     def is_up(self):
         with socket.socket(socket.AF_UNIX) as probe:
