@@ -46,7 +46,7 @@ add_double(struct buf *buf, const struct layout_field *field, const void *at)
     memcpy(&value, at, sizeof value);
     if (value != 0 && buf_has_room(buf, PACK_HEAD_BYTES_MAX)) {
         uint8_t *p = varint_put(buf->data + buf->bytes,
-                                (uint64_t)field->number << 3 | FIELD_EIGHT_BYTES);
+                                FIELD_TAG(field->number, FIELD_EIGHT_BYTES));
         memcpy(p, at, sizeof value); /* little-endian, as this machine */
         buf->bytes = (size_t)(p + sizeof value - buf->data);
     }
@@ -66,7 +66,7 @@ static void
 add_bytes(struct buf *buf, const struct layout_field *field, const void *data, size_t bytes)
 {
     if (buf_has_room(buf, PACK_HEAD_BYTES_MAX + bytes)) {
-        uint8_t *p = varint_put(buf->data + buf->bytes, (uint64_t)field->number << 3 | FIELD_SIZED);
+        uint8_t *p = varint_put(buf->data + buf->bytes, FIELD_TAG(field->number, FIELD_SIZED));
         p = pack_copy(varint_put(p, bytes), bytes ? data : "", bytes);
         buf->bytes = (size_t)(p - buf->data);
     }
@@ -89,7 +89,7 @@ add_structs(struct buf *buf, const struct layout_field *field, struct list struc
 {
     const char *at = structs.at;
     for (size_t i = 0; i < structs.n && buf_has_room(buf, PACK_HEAD_BYTES_MAX); i++) {
-        uint8_t *p = varint_put(buf->data + buf->bytes, (uint64_t)field->number << 3 | FIELD_SIZED);
+        uint8_t *p = varint_put(buf->data + buf->bytes, FIELD_TAG(field->number, FIELD_SIZED));
         buf->bytes = (size_t)(p - buf->data);
         size_t begin = buf->bytes++;
         layout_pack(buf, field->inner, at + i * field->inner->bytes, ret_wrong);

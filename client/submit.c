@@ -13,8 +13,8 @@ struct submission {
 
 enum {
     SPEC_BYTES_USUAL = 192,
-    SUBMIT_TAG = 12 << 3 | 2, /* Submit in ToBroker */
-    TASKS_TAG = 1 << 3 | 2,   /* its first field, before the rest */
+    SUBMIT_TAG = FIELD_TAG(12, FIELD_SIZED), /* Submit in ToBroker */
+    TASKS_TAG = FIELD_TAG(1, FIELD_SIZED),   /* its first field, before the rest */
 };
 
 /* A length is written where one byte was left for it, or what is behind it moves. */

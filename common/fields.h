@@ -1,4 +1,5 @@
-/* A look at the fields of a packed protobuf message without unpacking it. Pure. */
+/* The wire format of protobuf, and a look at the fields of a packed message without unpacking it.
+ * Pure. */
 #ifndef BATON_COMMON_FIELDS_H
 #define BATON_COMMON_FIELDS_H
 
@@ -14,6 +15,8 @@ enum field_wire_type {
     FIELD_SIZED = 2,
     FIELD_FOUR_BYTES = 5,
 };
+/* What stands before each field. */
+#define FIELD_TAG(number, wire_type) ((unsigned)(number) << 3 | (unsigned)(wire_type))
 
 struct field {
     uint32_t number;

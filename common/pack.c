@@ -6,8 +6,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { VARINT = 0, EIGHT_BYTES = 1, SIZED = 2 };
-
 _Static_assert(PACK_HEAD_BYTES_MAX == sizeof(((struct shape_field *)0)->tag) + VARINT_BYTES_MAX,
                "tags are of other sizes");
 
@@ -215,7 +213,7 @@ pack_fields(struct buf *buf, const struct shape *shape, const ProtobufCMessage *
     buf->bytes = (size_t)(p - buf->data);
     for (unsigned i = 0; i < message->n_unknown_fields; i++) {
         const ProtobufCMessageUnknownField *unknown = &message->unknown_fields[i];
-        buf_add_varint(buf, unknown->tag << 3 | unknown->wire_type);
+        buf_add_varint(buf, FIELD_TAG(unknown->tag, unknown->wire_type));
         buf_add(buf, unknown->data, unknown->len);
     }
 }
@@ -239,7 +237,7 @@ pack_sized(struct buf *buf, const ProtobufCMessage *message)
 void
 pack_field(struct buf *buf, unsigned number, const ProtobufCMessage *message)
 {
-    buf_add_varint(buf, number << 3 | SIZED);
+    buf_add_varint(buf, FIELD_TAG(number, FIELD_SIZED));
     pack_sized(buf, message);
 }
 

@@ -4,6 +4,7 @@
 #define BATON_COMMON_PACK_H
 
 #include "common/buf.h"
+#include "common/fields.h"
 
 #include <protobuf-c/protobuf-c.h>
 #include <string.h>
@@ -45,7 +46,7 @@ enum { PACK_HEAD_BYTES_MAX = 2 + VARINT_BYTES_MAX };
 static inline uint8_t *
 pack_number(uint8_t *p, unsigned field, uint64_t value)
 {
-    return value ? varint_put(varint_put(p, field << 3), value) : p;
+    return value ? varint_put(varint_put(p, FIELD_TAG(field, FIELD_VARINT)), value) : p;
 }
 
 /* A sint32 as a number. */
@@ -61,7 +62,7 @@ pack_text(uint8_t *p, unsigned field, const char *text, size_t bytes)
     if (bytes == 0) {
         return p;
     }
-    return pack_copy(varint_put(varint_put(p, field << 3 | 2), bytes), text, bytes);
+    return pack_copy(varint_put(varint_put(p, FIELD_TAG(field, FIELD_SIZED)), bytes), text, bytes);
 }
 
 static inline size_t
@@ -89,7 +90,7 @@ pack_fixed64(uint8_t *p, unsigned field, uint64_t value)
     if (value == 0) {
         return p;
     }
-    p = varint_put(p, field << 3 | 1);
+    p = varint_put(p, FIELD_TAG(field, FIELD_EIGHT_BYTES));
     memcpy(p, &value, sizeof value); /* little-endian, as this machine */
     return p + sizeof value;
 }

@@ -2,6 +2,7 @@
 
 #include "common/buf.h"
 #include "common/check.h"
+#include "common/fields.h"
 
 #include <pthread.h>
 #include <stdalign.h>
@@ -116,8 +117,9 @@ field_of(const ProtobufCFieldDescriptor *field)
     made.span = value_max(made.type) - made.least;
     bool is_packed = made.is_repeated && made.is_packed;
     uint8_t tag[VARINT_BYTES_MAX];
-    made.tag_bytes = (uint8_t)(varint_put(tag, field->id << 3 | (is_packed ? 2 : made.wire_type)) -
-                               tag);
+    made.tag_bytes =
+        (uint8_t)(varint_put(tag, FIELD_TAG(field->id, is_packed ? FIELD_SIZED : made.wire_type)) -
+                  tag);
     CHECK(made.tag_bytes <= sizeof made.tag);
     memcpy(made.tag, tag, made.tag_bytes);
     return made;

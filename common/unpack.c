@@ -2,13 +2,14 @@
 
 #include "common/buf.h"
 #include "common/check.h"
+#include "common/fields.h"
 #include "common/shape.h"
 #include "common/text.h"
 
 #include <limits.h>
 #include <string.h>
 
-enum { VARINT = 0, EIGHT_BYTES = 1, SIZED = 2, FOUR_BYTES = 5, LENGTH_BYTES_MAX = 5, ROOM_MIN = 2 };
+enum { LENGTH_BYTES_MAX = 5, ROOM_MIN = 2 };
 
 /* What is left to read of one message. */
 struct reader {
@@ -18,8 +19,8 @@ struct reader {
 /* One field as it stands there. */
 struct piece {
     const uint8_t *begin; /* behind the tag */
-    uint64_t value;       /* VARINT; SIZED: its length; EIGHT_BYTES: these */
-    const uint8_t *data;  /* all but VARINT */
+    uint64_t value;       /* FIELD_VARINT; FIELD_SIZED: its length; FIELD_EIGHT_BYTES: these */
+    const uint8_t *data;  /* all but FIELD_VARINT */
     size_t bytes;
 };
 
@@ -69,13 +70,13 @@ read_piece(struct unpack *unpack, struct reader *reader, unsigned wire_type, str
 {
     *piece = (struct piece){.begin = reader->at};
     switch (wire_type) {
-    case VARINT:
+    case FIELD_VARINT:
         return read_varint(unpack, reader, 10, &piece->value);
-    case EIGHT_BYTES:
-    case FOUR_BYTES:
-        piece->bytes = piece->value = wire_type == EIGHT_BYTES ? 8 : 4;
+    case FIELD_EIGHT_BYTES:
+    case FIELD_FOUR_BYTES:
+        piece->bytes = piece->value = wire_type == FIELD_EIGHT_BYTES ? 8 : 4;
         break;
-    case SIZED:
+    case FIELD_SIZED:
         if (!read_varint(unpack, reader, LENGTH_BYTES_MAX, &piece->value)) {
             return false;
         }
@@ -88,7 +89,7 @@ read_piece(struct unpack *unpack, struct reader *reader, unsigned wire_type, str
         return false;
     }
     piece->data = reader->at;
-    if (wire_type == EIGHT_BYTES) {
+    if (wire_type == FIELD_EIGHT_BYTES) {
         memcpy(&piece->value, piece->data, 8);
     }
     reader->at += piece->bytes;
@@ -255,7 +256,7 @@ put_field(struct unpack *unpack, const struct shape_field *field, unsigned wire_
           struct piece piece, char *message)
 {
     if (wire_type != field->wire_type) {
-        return field->is_repeated && wire_type == SIZED &&
+        return field->is_repeated && wire_type == FIELD_SIZED &&
                add_elements(unpack, field, piece, message);
     }
     look_at_value(unpack, field, piece);

@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* A packed Result that says DONE and nothing else. */
-static const uint8_t result_done[] = {1 << 3, BATON__OUTCOME__OUTCOME_DONE};
+static const uint8_t result_done[] = {FIELD_TAG(1, FIELD_VARINT), BATON__OUTCOME__OUTCOME_DONE};
 
 Baton__AttemptRecord
 attempts_brief(const struct core *core, const struct task *task)

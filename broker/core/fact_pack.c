@@ -8,7 +8,6 @@
 #include <string.h>
 
 enum {
-    PART = 2,        /* wire type of what has a length */
     FIELDS_MAX = 16, /* of a fact that is packed by hand, with those in it and in its result */
 };
 
@@ -16,7 +15,7 @@ enum {
 static inline uint8_t *
 part_begin(uint8_t *p, unsigned field)
 {
-    return varint_put(p, field << 3 | PART) + 1;
+    return varint_put(p, FIELD_TAG(field, FIELD_SIZED)) + 1;
 }
 
 static inline void
@@ -120,7 +119,7 @@ pack_added(struct buf *facts, const Baton__Added *added, const struct fact_head 
     size_t all = head->bytes + 1 + varint_bytes(bytes) + bytes;
     uint8_t *p = varint_put(buf_reserve(facts, VARINT_BYTES_MAX + all), all);
     p = put_head(p, head);
-    p = varint_put(varint_put(p, BATON__FACT__WHAT_ADDED << 3 | PART), bytes);
+    p = varint_put(varint_put(p, FIELD_TAG(BATON__FACT__WHAT_ADDED, FIELD_SIZED)), bytes);
     p = pack_text(p, 1, (const char *)added->spec.data, added->spec.len);
     p = pack_number(p, 2, added->parent);
     p = pack_number(p, 3, added->depth);

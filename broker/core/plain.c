@@ -8,37 +8,35 @@
 
 #include <string.h>
 
-/* Numbers of fields and their wire types, as tags. */
-#define TAG(number, wire_type) ((number) << 3 | (wire_type))
 enum {
-    KEY = TAG(1, FIELD_VARINT),
-    SPEC = TAG(2, FIELD_SIZED),
-    STATE = TAG(3, FIELD_VARINT),
-    REASON = TAG(4, FIELD_VARINT),
-    CREATED_AT = TAG(10, FIELD_VARINT),
-    ANCHOR = TAG(11, FIELD_VARINT),
-    READY_AT = TAG(12, FIELD_VARINT),
-    ACTOR = TAG(31, FIELD_SIZED),
+    KEY = FIELD_TAG(1, FIELD_VARINT),
+    SPEC = FIELD_TAG(2, FIELD_SIZED),
+    STATE = FIELD_TAG(3, FIELD_VARINT),
+    REASON = FIELD_TAG(4, FIELD_VARINT),
+    CREATED_AT = FIELD_TAG(10, FIELD_VARINT),
+    ANCHOR = FIELD_TAG(11, FIELD_VARINT),
+    READY_AT = FIELD_TAG(12, FIELD_VARINT),
+    ACTOR = FIELD_TAG(31, FIELD_SIZED),
 };
 enum {
-    ID = TAG(1, FIELD_SIZED),
-    PROJECT = TAG(2, FIELD_SIZED),
-    ROLE = TAG(3, FIELD_SIZED),
-    TITLE = TAG(4, FIELD_SIZED),
-    PRIORITY = TAG(5, FIELD_VARINT),
-    COMMAND = TAG(20, FIELD_SIZED),
-    PROMPT = TAG(21, FIELD_SIZED),
-    PAYLOAD = TAG(22, FIELD_SIZED),
-    ENV = TAG(23, FIELD_SIZED),
-    WORKDIR = TAG(24, FIELD_SIZED),
-    CHECK_ARGV = TAG(25, FIELD_SIZED),
+    ID = FIELD_TAG(1, FIELD_SIZED),
+    PROJECT = FIELD_TAG(2, FIELD_SIZED),
+    ROLE = FIELD_TAG(3, FIELD_SIZED),
+    TITLE = FIELD_TAG(4, FIELD_SIZED),
+    PRIORITY = FIELD_TAG(5, FIELD_VARINT),
+    COMMAND = FIELD_TAG(20, FIELD_SIZED),
+    PROMPT = FIELD_TAG(21, FIELD_SIZED),
+    PAYLOAD = FIELD_TAG(22, FIELD_SIZED),
+    ENV = FIELD_TAG(23, FIELD_SIZED),
+    WORKDIR = FIELD_TAG(24, FIELD_SIZED),
+    CHECK_ARGV = FIELD_TAG(25, FIELD_SIZED),
 };
 enum { TAG_AND_LENGTH_MAX = 5 }; /* what every reader takes */
 
 static unsigned
 tag_of(const struct field *field)
 {
-    return field->number << 3 | field->wire_type;
+    return FIELD_TAG(field->number, field->wire_type);
 }
 
 static const char *

@@ -37,7 +37,7 @@ add_text(struct buf *buf, unsigned field, const char *s)
 static size_t
 begin_message(struct buf *buf, unsigned field)
 {
-    uint8_t *p = varint_put(buf_reserve(buf, PACK_HEAD_BYTES_MAX), field << 3 | 2);
+    uint8_t *p = varint_put(buf_reserve(buf, PACK_HEAD_BYTES_MAX), FIELD_TAG(field, FIELD_SIZED));
     end_at(buf, p + 1);
     return buf->bytes - 1;
 }
@@ -90,7 +90,7 @@ add_said(const struct task *task, const struct task_ext *ext, struct buf *buf)
     p = pack_number(p, 22, (uint64_t)ext->progress_at);
     p = pack_number(p, 23, (uint64_t)ext->next_update_at);
     if (result) { /* said although it may be empty */
-        p = varint_put(varint_put(p, 24 << 3 | 2), bytes);
+        p = varint_put(varint_put(p, FIELD_TAG(24, FIELD_SIZED)), bytes);
         memcpy(p, result, bytes);
         p += bytes;
     }

@@ -34,7 +34,7 @@ enum { FIELD_HEADER = 1, FIELD_TASK = 2, FIELD_TOMBSTONE = 3, FIELD_ANSWER = 4, 
 static void
 chunk_add_task(const struct core *core, struct buf *chunk, const struct task *task)
 {
-    buf_add_varint(chunk, FIELD_TASK << 3 | 2);
+    buf_add_varint(chunk, FIELD_TAG(FIELD_TASK, FIELD_SIZED));
     buf_reserve(chunk, 1);
     size_t begin = chunk->bytes++;
     task_record_pack(core, task, false, chunk);
@@ -270,7 +270,7 @@ chunk_add_tombstone(struct buf *chunk, const struct tombstone *tombstone)
 {
     enum { TOMBSTONE_FIELDS = 4 };
     uint8_t *p = buf_reserve(chunk, (1 + TOMBSTONE_FIELDS) * PACK_HEAD_BYTES_MAX);
-    uint8_t *begin = p = varint_put(p, FIELD_TOMBSTONE << 3 | 2) + 1;
+    uint8_t *begin = p = varint_put(p, FIELD_TAG(FIELD_TOMBSTONE, FIELD_SIZED)) + 1;
     p = pack_fixed64(p, 1, tombstone->hash_hi);
     p = pack_fixed64(p, 2, tombstone->hash_lo);
     p = pack_number(p, 3, tombstone->key);

@@ -57,7 +57,11 @@ core_configure(struct core *core, const struct core_config *config)
 /* ---- tasks ---- */
 
 /* Tags of the fields of a packed Spec that the task says beside it. */
-enum { SPEC_ID = 1 << 3 | 2, SPEC_PROJECT = 2 << 3 | 2, SPEC_ROLE = 3 << 3 | 2 };
+enum {
+    SPEC_ID = FIELD_TAG(1, FIELD_SIZED),
+    SPEC_PROJECT = FIELD_TAG(2, FIELD_SIZED),
+    SPEC_ROLE = FIELD_TAG(3, FIELD_SIZED)
+};
 
 const struct course course_none = {.effective = NEVER, .timer_at = NEVER};
 const struct edges edges_none = {0};

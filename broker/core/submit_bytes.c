@@ -15,7 +15,6 @@ enum {
     SPEC_ROLE = 3,
     SPEC_TITLE = 4,
     SPEC_PRIORITY = 5,
-    TEXT = 2, /* wire type; a priority's is 0 */
 };
 
 /* The tasks come first. When they are as many as were unpacked, each is the one at its place. */
@@ -40,7 +39,7 @@ submission_find_bytes(const struct submission *s)
 static inline size_t
 behind(ProtobufCBinaryData packed, size_t at, unsigned field)
 {
-    if (at >= packed.len || packed.data[at] != (field << 3 | TEXT)) {
+    if (at >= packed.len || packed.data[at] != FIELD_TAG(field, FIELD_SIZED)) {
         return at;
     }
     const uint8_t *end = packed.data + packed.len;
@@ -63,7 +62,8 @@ complete(const struct submission *s, size_t i)
     size_t project_end = behind(*packed, id_end, SPEC_PROJECT);
     size_t title_end = behind(*packed, behind(*packed, project_end, SPEC_ROLE), SPEC_TITLE);
     bool says_project = project_end > id_end;
-    bool says_priority = title_end < packed->len && packed->data[title_end] == SPEC_PRIORITY << 3;
+    bool says_priority = title_end < packed->len &&
+                         packed->data[title_end] == FIELD_TAG(SPEC_PRIORITY, FIELD_VARINT);
     size_t project_bytes = says_project ? 0 : strlen(spec->project);
     const char *from = (const char *)packed->data;
     uint8_t *data = arena_alloc(s->request->arena,

@@ -2,12 +2,13 @@
 
 #include "common/alloc.h"
 #include "common/check.h"
+#include "common/fields.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* Tags of EventBatch in proto/wire.proto. */
-enum { TAG_EVENTS = 1 << 3 | 2, TAG_NEWEST = 2 << 3 | 0 };
+enum { TAG_EVENTS = FIELD_TAG(1, FIELD_SIZED), TAG_NEWEST = FIELD_TAG(2, FIELD_VARINT) };
 
 void
 window_init(struct window *window, const struct core *core)

@@ -11,9 +11,9 @@
 #include <xxhash.h>
 
 enum {
-    OP_NUMBER_MIN = 10,        /* fields of ToBroker from here on are operations */
-    TAG_ID = 1 << 3 | 0,       /* of FromBroker and of ToBroker */
-    TAG_REPLAYED = 3 << 3 | 0, /* of FromBroker */
+    OP_NUMBER_MIN = 10,                        /* fields of ToBroker from here on are operations */
+    TAG_ID = FIELD_TAG(1, FIELD_VARINT),       /* of FromBroker and of ToBroker */
+    TAG_REPLAYED = FIELD_TAG(3, FIELD_VARINT), /* of FromBroker */
     HEAD_BYTES_MAX = WIRE_PREAMBLE_BYTES + 1 + 10 + 2,
 };
 

@@ -5,9 +5,8 @@
 #include <string.h>
 
 enum {
-    SIZED = 2,
-    TAG_ELEMENT = 1 << 3 | SIZED, /* of Assign and of Reported */
-    ASSIGNMENT_FIELDS = 8,        /* that are packed here */
+    TAG_ELEMENT = FIELD_TAG(1, FIELD_SIZED), /* of Assign and of Reported */
+    ASSIGNMENT_FIELDS = 8,                   /* that are packed here */
     LINE_FIELDS = 5,
     /* Bytes that lengths will have, most often: elsewise what they are of is moved. */
     OP_LENGTH = 3,
@@ -145,7 +144,7 @@ work_pack(struct buf *frame, const Baton__FromBroker *message)
     }
     size_t before = frame->bytes;
     uint8_t *p = buf_reserve(frame, PACK_HEAD_BYTES_MAX);
-    p = varint_put(p, message->op_case << 3 | SIZED);
+    p = varint_put(p, FIELD_TAG(message->op_case, FIELD_SIZED));
     size_t begin = length_begin(frame, p, OP_LENGTH);
     if (is_assign ? !pack_assign(frame, message->assign)
                   : !pack_reported(frame, message->reported)) {

@@ -1,34 +1,26 @@
 #include "broker/front/work_wire.h"
 
+#include "common/fields.h"
 #include "common/limits.h"
 
 enum {
-    NUMBER = 0,
-    SIZED = 2,
-    TAG_ID = 1 << 3 | NUMBER,
-    TAG_REPORT = BATON__TO_BROKER__OP_REPORT << 3 | SIZED,
-    TAG_LINE = 1 << 3 | SIZED,
-    TAG_TOKEN = 1 << 3 | NUMBER,
-    TAG_STARTED = BATON__LINE__WHAT_STARTED << 3 | NUMBER,
-    TAG_BEAT = BATON__LINE__WHAT_BEAT << 3 | NUMBER,
-    TAG_RESULT = BATON__LINE__WHAT_RESULT << 3 | SIZED,
-    TAG_OUTCOME = 1 << 3 | NUMBER,
+    TAG_ID = FIELD_TAG(1, FIELD_VARINT),
+    TAG_REPORT = FIELD_TAG(BATON__TO_BROKER__OP_REPORT, FIELD_SIZED),
+    TAG_LINE = FIELD_TAG(1, FIELD_SIZED),
+    TAG_TOKEN = FIELD_TAG(1, FIELD_VARINT),
+    TAG_STARTED = FIELD_TAG(BATON__LINE__WHAT_STARTED, FIELD_VARINT),
+    TAG_BEAT = FIELD_TAG(BATON__LINE__WHAT_BEAT, FIELD_VARINT),
+    TAG_RESULT = FIELD_TAG(BATON__LINE__WHAT_RESULT, FIELD_SIZED),
+    TAG_OUTCOME = FIELD_TAG(1, FIELD_VARINT),
 };
 
 /* Reads a varint; NULL: it is cut or too long. */
 static inline const uint8_t *
 get_varint(const uint8_t *p, const uint8_t *end, uint64_t *ret)
 {
-    uint64_t value = 0;
-    for (unsigned shift = 0; p < end && shift < 64; shift += 7) {
-        uint8_t b = *p++;
-        value |= (uint64_t)(b & 0x7f) << shift;
-        if (b < 0x80) {
-            *ret = value;
-            return p;
-        }
-    }
-    return NULL;
+    struct varint varint = varint_get(p, end, VARINT_BYTES_MAX);
+    *ret = varint.value;
+    return varint.behind;
 }
 
 /* One length, and what has it. NULL: it is cut. */
