@@ -83,8 +83,9 @@ hint_of(baton_status status)
         return "try again later; `baton status` says what is wrong";
     case BATON_MALFORMED:
     case BATON_HELLO_FIRST:
-    case BATON_INTERNAL:
         return "this is a bug in Baton; please report it with the broker's log";
+    case BATON_INTERNAL: /* its store could not read or write */
+        return "the broker could not do it; its log says why, and `baton status` what is wrong now";
     default:
         return "";
     }

@@ -53,8 +53,15 @@ class Events(SystemTest):
             ],
         )
         self.assertEqual((events[0].title, events[0].role), ("Title", "backend"))
-        self.assertEqual((events[1].token, events[1].worker), (assignment.token, "w"))
+        self.assertEqual((events[1].token, events[1].worker, events[1].attempt), (assignment.token, "w", 1))
         self.assertGreater(feed.from_feed, 0, "everything came by catching up, nothing by the feed")
+
+    def test_why_and_by_whom_a_task_changed(self):
+        feed = self.feed(self.b)
+        self.c.submit([spec("a")])
+        self.c.change(wire.Change.HOLD, ["a"], reason="not yet")
+        held = [e for e in self.until(feed, "a", task.STATE_WAITING) if e.kind == wire.Event.TASK][-1]
+        self.assertEqual((held.reason, held.text, held.actor), (task.REASON_HELD, "not yet", self.c.actor))
 
     def test_numbers_have_no_gaps(self):
         feed = self.feed(self.b, after=0)

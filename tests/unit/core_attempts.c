@@ -134,6 +134,34 @@ test_words_are_kept(void **unused)
     bench_fini(&b);
 }
 
+/* Done after all: why it was to stop is no reason any more. */
+static void
+test_done_while_being_stopped_has_no_reason(void **unused)
+{
+    (void)unused;
+    struct bench b;
+    bench_init(&b);
+    Baton__Spec *spec = bench_spec(&b, "a", "infra");
+    spec->max_runtime_ms = 1000;
+    assert_int_equal(bench_add(&b, spec), 0);
+    uint64_t token = bench_take(&b, "infra");
+    Baton__Line line = BATON__LINE__INIT;
+    Baton__LineReply reply;
+    line.token = token;
+    line.what_case = BATON__LINE__WHAT_STARTED;
+    line.started = true;
+    core_report_line(b.core, &b.request, 0, &line, &reply);
+    b.request.now += 60 * 1000;
+    core_tick(b.core, &b.request);
+    assert_int_equal(view_of(&b, "a").state, BATON__TASK_STATE__STATE_CANCELLING);
+    assert_string_not_equal(view_of(&b, "a").reason_text, "");
+    assert_int_equal(bench_end(&b, token, BATON__OUTCOME__OUTCOME_DONE), BATON__CODE__CODE_OK);
+    Baton__TaskView view = view_of(&b, "a");
+    assert_int_equal(view.state, BATON__TASK_STATE__STATE_DONE);
+    assert_string_equal(view.reason_text, "");
+    bench_fini(&b);
+}
+
 static void
 test_another_end_of_what_is_done_is_an_orphan(void **unused)
 {
@@ -203,6 +231,7 @@ main(void)
         cmocka_unit_test(test_one_that_said_nothing_but_done_is_seen_like_any_other),
         cmocka_unit_test(test_what_is_done_again_has_both_attempts),
         cmocka_unit_test(test_words_are_kept),
+        cmocka_unit_test(test_done_while_being_stopped_has_no_reason),
         cmocka_unit_test(test_another_end_of_what_is_done_is_an_orphan),
         cmocka_unit_test(test_the_archive_has_it_too),
         cmocka_unit_test(test_dependents_hear_of_it),
