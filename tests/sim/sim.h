@@ -288,15 +288,23 @@ void handoff_check_given_to_role(struct world *w, int t, const Baton__Assignment
 /* ---- check.c ---- */
 /* Takes in the events that came out and compares all tasks that changed. */
 void check_step(struct world *w);
-/* A chunk of a snapshot: is each record packed as it should be? */
-void check_chunk(struct world *w, const struct buf *chunk);
 void check_all(struct world *w);
+/* One event, by what it says. */
+void check_event(struct world *w, const Baton__Event *e);
 void check_code(struct world *w, codes expected, Baton__Code code);
 /* A refused request left nothing behind. */
 void check_refused(struct world *w);
 void check_why(struct world *w, int t);
 void check_task(struct world *w, int t);
 bool check_in_flux(const struct world *w, int t);
+
+/* ---- check_bytes.c ---- */
+/* The events and the facts of the step, and a record for the archive. */
+void check_events(struct world *w);
+void check_facts(struct world *w);
+void check_put(struct world *w, const struct core_put *put, const uint8_t *data);
+/* A chunk of a snapshot: is each record packed as it should be? */
+void check_chunk(struct world *w, const struct buf *chunk);
 /* Those that were kept, before their core goes. */
 void check_kept_events(struct world *w);
 void check_replayed_events(struct world *w, const struct core *core, const struct core_out *out);

@@ -6,7 +6,7 @@ if(TARGET baton_core)
     ${sim}/board.c ${sim}/lock.c ${sim}/board_handoff.c ${sim}/board_signal.c ${sim}/board_role.c ${sim}/board_decision.c ${sim}/board_incident.c ${sim}/board_status.c ${sim}/model_board.c
     ${sim}/measure.c ${sim}/budget.c ${sim}/board_schedule.c
     ${sim}/board_reservation.c
-    ${sim}/check.c ${sim}/exhaust.c ${sim}/shrink.c ${sim}/trace.c
+    ${sim}/check.c ${sim}/check_bytes.c ${sim}/exhaust.c ${sim}/shrink.c ${sim}/trace.c
     ${sim}/model.c ${sim}/model_order.c ${sim}/model_submit.c ${sim}/model_work.c ${sim}/model_change.c)
   target_link_libraries(baton-sim PRIVATE baton_core baton_common baton_proto PkgConfig::xxhash baton_flags)
   target_compile_options(baton-sim PRIVATE -Wno-switch-enum)
