@@ -1,9 +1,9 @@
 #include "allocations.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 _Thread_local long allocations_left = -1;
+_Thread_local bool allocations_fail_once;
 
 void *__real_malloc(size_t bytes);
 void *__real_calloc(size_t n, size_t bytes);
@@ -15,7 +15,10 @@ void *__wrap_realloc(void *p, size_t bytes);
 static bool
 refused(void)
 {
-    return allocations_left == 0 || (allocations_left > 0 && --allocations_left == 0);
+    if (allocations_left == 0) {
+        return !allocations_fail_once;
+    }
+    return allocations_left > 0 && --allocations_left == 0;
 }
 
 void *
