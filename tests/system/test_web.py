@@ -209,10 +209,18 @@ class Metrics(SystemTest):
     def test_the_documents_table_is_the_truth(self):
         web = Web(self, self.busy_broker())
         page = (pathlib.Path(__file__).parents[2] / "docs/operate.md").read_text()
-        told = re.findall(r"(?m)^\| `((?:baton|process)_\w+)`", page)
-        said = re.findall(r"(?m)^# TYPE (\w+) ", web.get("/metrics")[2])
+        told = dict(re.findall(r"(?m)^\| `((?:baton|process)_\w+)` \| ([\w, ]*)\|", page))
+        text = web.get("/metrics")[2]
+        said = re.findall(r"(?m)^# TYPE (\w+) ", text)
         self.assertEqual(len(said), len(set(said)))
         self.assertEqual(sorted(told), sorted(said))
+        labelled = 0
+        for name, labels in re.findall(r"(?m)^(\w+)(?:\{(.*)\})? \S+$", text):
+            family = name if name in told else re.sub("_(bucket|sum|count)$", "", name)
+            names = set(re.findall(r'(\w+)="', labels)) - {"le"}
+            self.assertEqual(names, set(re.findall(r"\w+", told[family])), name)
+            labelled += len(names)
+        self.assertGreater(labelled, 100)
 
 
 class Strangers(SystemTest):
