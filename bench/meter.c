@@ -1,11 +1,15 @@
 /* Clock, percentiles, options and output of the load generators: see meter.h. */
 #include "bench/meter.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <getopt.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +28,42 @@ now_ns(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int
+dial(const char *endpoint)
+{
+    if (endpoint[0] == '/') {
+        struct sockaddr_un path = {.sun_family = AF_UNIX};
+        snprintf(path.sun_path, sizeof path.sun_path, "%s", endpoint);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connect(fd, (struct sockaddr *)&path, sizeof path) == 0) {
+            return fd;
+        }
+        close(fd);
+        return -1;
+    }
+    struct sockaddr_in port = {.sin_family = AF_INET,
+                               .sin_port = htons((uint16_t)atoi(endpoint)),
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (connect(fd, (struct sockaddr *)&port, sizeof port) == 0) {
+        return fd;
+    }
+    close(fd);
+    return -1;
+}
+
+int
+dial_until(const char *endpoint)
+{
+    int fd = -1;
+    for (int64_t until = now_ns() + 120000000000; fd < 0; usleep(1000)) {
+        fd = dial(endpoint);
+        need(fd >= 0 || now_ns() < until, endpoint, "nobody listens there");
+    }
+    return fd;
 }
 
 void *

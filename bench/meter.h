@@ -17,6 +17,10 @@ void need(bool ok, const char *what, const char *why);
 /* CLOCK_MONOTONIC, the same in all processes. */
 int64_t now_ns(void);
 
+/* A connection to the path of a socket, or to a port; tries each millisecond until somebody
+ * listens. */
+int dial_until(const char *endpoint);
+
 void *alloc(size_t n, size_t bytes); /* zeroed; never NULL */
 
 struct options {

@@ -1,52 +1,20 @@
 /* Sockets and buffers of a connection to a peer: see wire.h. */
 #include "bench/peers/wire.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { READ_BYTES = 128 * 1024, WAIT_US = 20000 };
 
-static int
-dial(const char *endpoint)
-{
-    if (endpoint[0] == '/') {
-        struct sockaddr_un path = {.sun_family = AF_UNIX};
-        snprintf(path.sun_path, sizeof path.sun_path, "%s", endpoint);
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (connect(fd, (struct sockaddr *)&path, sizeof path) == 0) {
-            return fd;
-        }
-        close(fd);
-        return -1;
-    }
-    struct sockaddr_in port = {.sin_family = AF_INET,
-                               .sin_port = htons((uint16_t)atoi(endpoint)),
-                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (connect(fd, (struct sockaddr *)&port, sizeof port) == 0) {
-        return fd;
-    }
-    close(fd);
-    return -1;
-}
-
 void
 wire_open(struct wire *wire, const struct options *options)
 {
-    *wire = (struct wire){.fd = -1};
-    for (int64_t until = now_ns() + 120000000000; wire->fd < 0; usleep(1000)) {
-        wire->fd = dial(options->endpoint);
-        need(wire->fd >= 0 || now_ns() < until, options->endpoint, "nobody listens there");
-    }
+    *wire = (struct wire){.fd = dial_until(options->endpoint)};
     /* One system call to wait and read: they are what is dear here. */
     struct timeval wait = {.tv_usec = WAIT_US};
     setsockopt(wire->fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
