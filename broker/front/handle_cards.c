@@ -120,7 +120,7 @@ take_records(struct store_op *op, const struct store_answer *answer)
             return true;
         }
     }
-    cards->is_exhausted = answer->n_records == 0;
+    cards->is_exhausted = !answer->has_more;
     cards->n_pages++;
     return cards->is_exhausted || cards->n_pages >= SCAN_PAGES_MAX;
 }

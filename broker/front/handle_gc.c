@@ -126,7 +126,7 @@ gc_continue(struct front *front, struct store_op *op, const struct store_answer 
         (op->gc.archive == STORE_CARDS ? look_at_card : look_at)(front, op, &answer->records[i]);
         op->gc.scanned = answer->records[i].key;
     }
-    if (answer->n_records > 0) {
+    if (answer->has_more) {
         scan_on(front, op);
     } else if (op->gc.archive == STORE_TASKS) {
         op->gc.archive = STORE_CARDS;

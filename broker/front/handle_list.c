@@ -195,7 +195,7 @@ take_records(struct front *front, struct store_op *op, const struct store_answer
             return true;
         }
     }
-    list->is_exhausted = answer->n_records < SCAN_RECORDS;
+    list->is_exhausted = !answer->has_more;
     list->n_pages++;
     return list->is_exhausted || list->n_pages >= SCAN_PAGES_MAX;
 }

@@ -241,7 +241,9 @@ archive_scan(const struct store *store, const struct archive_query *query,
         rc = take_run(s, query, list);
         s->rc = rc ? s->rc : sqlite3_step(s->rows);
     }
-    list_cut(list, is_full ? n : list_n_below(list, UINT64_MAX, query, &is_full));
+    n = is_full ? n : list_n_below(list, UINT64_MAX, query, &is_full);
+    list->has_more = n < list->n || rows.rc == SQLITE_ROW || runs.rc == SQLITE_ROW;
+    list_cut(list, n);
     sqlite3_reset(rows.rows);
     sqlite3_reset(runs.rows);
     rc = rc || rows.rc == SQLITE_ROW || rows.rc == SQLITE_DONE ? rc : rows.rc;
@@ -263,6 +265,7 @@ archive_answer(const struct store *store, const struct question *question,
     if (!rc) {
         answer->records = list.records;
         answer->n_records = list.n;
+        answer->has_more = list.has_more;
         return;
     }
     if (list.bad_last && list.bad_first != list.bad_last) {

@@ -332,6 +332,7 @@ struct archive_query {
 struct archive_list {
     struct store_record *records; /* owned, as what hangs on them */
     size_t n, room, bytes;
+    bool has_more;                /* behind these, up to the end of what was asked for */
     uint64_t bad_first, bad_last; /* SQLITE_CORRUPT: the row that is damaged; 0: SQLite says so */
 };
 /* Writes what the entries have for the archives; inside a transaction. */

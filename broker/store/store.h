@@ -161,7 +161,7 @@ const char *store_error(struct store *store, enum store_status *ret_status);
 void store_read_archive(struct store *store, enum store_archive archive, uint64_t key,
                         uint64_t cookie);
 /* Up to `limit` records with keys above `after`, in order of keys; fewer when they are large (an
- * answer ends with the record that passes 16 MiB). None: there are no more. */
+ * answer ends with the record that passes 16 MiB): whether that was all is said by `has_more`. */
 void store_scan_archive(struct store *store, enum store_archive archive, uint64_t after,
                         uint32_t limit, uint64_t cookie);
 /* A consistent copy, complete in itself, checked and synced, at a path that must not exist (nor
@@ -181,6 +181,7 @@ struct store_answer {
         size_t bytes;
     } * records;      /* malloced, the caller's; store_answer_fini frees all */
     size_t n_records; /* RECORD: 0 (not there) or 1 */
+    bool has_more;    /* SCAN: there are records behind these */
     uint64_t bytes;   /* BACKUP: size of the copy */
     char error[256];
 };

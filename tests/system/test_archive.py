@@ -70,6 +70,28 @@ class Archive(SystemTest):
         self.assertEqual([v.spec.id for v in self.list().tasks], IDS)
 
 
+class Large(SystemTest):
+    """The store answers with 16 MiB at most: fewer records than it was asked for."""
+
+    def test_a_page_of_large_records_is_not_taken_for_the_last(self):
+        b = self.broker(args=["--hot-ended", "1", "--keep-ended", "1ms"])
+        c = self.client(b)
+        large = [f"l{i:03}" for i in range(200)]
+        c.submit([task.Spec(id=id, role="backend") for id in large])
+        c.submit([task.Spec(id=id, role="infra") for id in ("small", "last")])
+        for role, document in (("backend", b"x" * 100_000), ("infra", b"")):
+            while taken := c.take([role], max=16, worker="w"):
+                for assignment in taken:
+                    c.finish(assignment.token, document=document)
+        wait_until("tasks in the archive", lambda: c.status().n_archived == 201)
+        # It stands behind what one answer of the store has room for.
+        listed = self.baton(b, "list", "--archived", "--role", "infra").lines()
+        self.assertEqual([line["id"] for line in listed], ["small", "last"])
+        listed = self.baton(b, "list", "--archived", "--role", "backend").lines()
+        self.assertEqual([line["id"] for line in listed], large)
+        self.assertEqual(self.baton(b, "gc").json()["n_purged"], 201)
+
+
 class Gc(SystemTest):
     def setUp(self):
         super().setUp()
