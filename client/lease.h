@@ -26,8 +26,8 @@ struct lease {
     size_t line_bytes; /* of `line` */
     size_t progress_bytes;
     size_t name_bytes;      /* with both NULs */
-    int64_t lease_ms;       /* its length */
-    int64_t beat_at;        /* when it is to be renewed */
+    int64_t lease_ms;       /* its length; 0: it had ended when its result was reported */
+    int64_t beat_at;        /* when it is to be renewed, as long as it has no result */
     int64_t said_at;        /* when the result was last sent */
     uint64_t result_id;     /* of the first Report of this session with the result; 0: none yet */
     unsigned before_result; /* other lines about it in that very Report */

@@ -85,6 +85,15 @@ session_hold(struct baton_worker *w, uint64_t token, int64_t lease_ms, int64_t n
     return lease;
 }
 
+void
+session_report(struct baton_worker *w, struct lease *lease)
+{
+    leases_queue(&w->leases, lease);
+    w->n_unreported++;
+    /* As of the last step, which may be a while ago: then it is looked at once too often. */
+    w->scan_at = MIN(w->scan_at, w->stepped_at + RESEND_MS);
+}
+
 /* Sends Hello with all that is held. */
 static bool
 greet(struct baton_worker *w, int64_t now)

@@ -90,5 +90,7 @@ int64_t session_wake_at(struct baton_worker *w);
 void session_bye(struct baton_worker *w);
 /* The lease of this token from `now` on; NULL: no memory. */
 struct lease *session_hold(struct baton_worker *w, uint64_t token, int64_t lease_ms, int64_t now);
+/* Its result, which it has now, is said, and again until it is acknowledged. */
+void session_report(struct baton_worker *w, struct lease *lease);
 
 #endif

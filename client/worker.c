@@ -457,18 +457,16 @@ baton_worker_report(baton_worker *w, uint64_t token, const struct baton_result *
     }
     bool is_new = !lease;
     if (!lease) {
-        /* From an earlier life of this process, or ended by now: the broker will say. */
-        lease = session_hold(w, token, 0, clock_ms());
+        /* From an earlier life of this process, or ended by now: the broker will say. Its length is
+         * not known, nor needed: what has ended is not renewed. */
+        lease = leases_add(&w->leases, token);
     }
     if (!lease) {
         return fault_set(&w->fault, BATON_NO_MEMORY, "no memory for a result");
     }
     baton_status status = lease_set_result(lease, result, &w->packed, &w->fault);
     if (!status) {
-        leases_queue(&w->leases, lease);
-        w->n_unreported++;
-        /* As of the last step, which may be a while ago: then it is looked at once too often. */
-        w->scan_at = MIN(w->scan_at, w->stepped_at + lease->lease_ms / 3);
+        session_report(w, lease);
     } else if (is_new) {
         leases_end(&w->leases, lease); /* as if nothing had been said */
     }

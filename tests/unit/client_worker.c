@@ -525,6 +525,34 @@ test_leases_are_renewed_together_until_the_end_is_reported(void **state)
     heard_free(report);
 }
 
+/* However long the lease, and also when it has ended long ago. */
+static void
+test_a_result_is_looked_at_again_soon(void **state)
+{
+    enum { SOON_MS = 5000 };
+    struct pair *p = *state;
+    p->fake.heartbeat_ms = 60000;
+    p->lease_ms = 3600 * 1000;
+    for (int is_held = 0; is_held < 2; is_held++) {
+        p->worker = worker_new(p, NULL, 0);
+        greet(p, 1);
+        if (is_held) {
+            assign(p, 7, 7);
+            take_assigned(p, 7);
+        }
+        nothing(p);
+        assert_true(baton_worker_timeout_ms(p->worker) > SOON_MS);
+        report_done(p, 7);
+        struct heard *report = hear(p, BATON__TO_BROKER__OP_REPORT);
+        nothing(p);
+        assert_in_range(baton_worker_timeout_ms(p->worker), 0, SOON_MS);
+        answer(p, report, BATON__CODE__CODE_OK);
+        next(p, BATON_WORK_REPORTED);
+        heard_free(report);
+        baton_worker_close(&p->worker, 0, true);
+    }
+}
+
 static void
 test_close_says_bye_unless_the_leases_are_kept(void **state)
 {
@@ -560,6 +588,7 @@ main(void)
         TEST(test_the_descriptor_tells_and_stays_the_same),
         TEST(test_a_worker_that_hears_nothing_pings_and_then_greets_anew),
         TEST(test_leases_are_renewed_together_until_the_end_is_reported),
+        TEST(test_a_result_is_looked_at_again_soon),
         TEST(test_close_says_bye_unless_the_leases_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
