@@ -1,4 +1,4 @@
-/* Completion scripts, made from the table of verbs. */
+/* Completion scripts of the shells. */
 #ifndef BATON_CTL_COMPLETE_SHELL_H
 #define BATON_CTL_COMPLETE_SHELL_H
 

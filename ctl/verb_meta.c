@@ -1,4 +1,5 @@
 /* baton help, version, completion: about the command itself. */
+#include "ctl/complete.h"
 #include "ctl/complete_shell.h"
 #include "ctl/options.h"
 #include "ctl/verbs.h"
@@ -84,6 +85,10 @@ int
 verb_completion(struct ctl *ctl, int argc, char **argv)
 {
     static const struct option options[] = {{0}};
+    if (argc > 1 && strcmp(argv[1], "words") == 0) {
+        return complete_words(ctl, argc - 2,
+                              (const char *const *)argv + 2); /* none of those options is ours */
+    }
     if (ctl_getopt(ctl, argc, argv, "", options) != -1) {
         return ctl->status;
     }

@@ -36,7 +36,7 @@
 #define SPEC                                                                                       \
     "  --role R          infra, backend, frontend, realtime, integration, testing\n"               \
     "  --title TEXT      one line for people\n"                                                    \
-    "  --priority P      critical, high, medium, low\n"                                            \
+    "  --priority X      critical, high, medium, low\n"                                            \
     "  --deadline T      2025-08-12, 2025-08-12T18:00Z, +2h\n"                                     \
     "  --on-deadline X   nothing, expire, cancel, escalate\n"                                      \
     "  --not-before T    earliest start\n"                                                         \
@@ -58,7 +58,7 @@
     "  --preemptible yes|no  no: makes way for no incident\n"
 
 #define PLAN                                                                                       \
-    "  --format F        baton, wfformat, beads, edges, jobs, groups, lines; else by content\n"    \
+    "  --format X        baton, wfformat, beads, edges, jobs, groups, lines; else by content\n"    \
     "  --role R          of tasks without one: a role, or spread over the six\n"                   \
     "  --role-map FILE   lines PATTERN ROLE, asked first\n"                                        \
     "  --dangling X      tasks that a data format does not have: wait, drop, error\n"              \
@@ -76,7 +76,7 @@ static const char apply_usage[] = "FILE… [OPTION…]\n"
 static const char check_usage[] = "FILE… [OPTION…]\n" PLAN;
 
 static const char add_usage[] =
-    "[ID] --role R [OPTION…] [-- COMMAND…]\n" SPEC
+    "[NEW-ID] --role R [OPTION…] [-- COMMAND…]\n" SPEC
     "  --check LINE      shell line that proves the task done by ending with 0\n"
     "  --env N=V         for the agent; again for more\n"
     "  --workdir DIR     below the worker's own\n"
@@ -92,7 +92,7 @@ static const char add_usage[] =
     "Prints the id. Inside an agent (BATON_TOKEN) the task becomes its child.";
 
 static const char wait_usage[] =
-    "ID…|--all|--project P [OPTION…]\n"
+    "ID… | --all | --project P [OPTION…]\n"
     "  --for X           done (default), terminal, started, state=STATE\n"
     "  --any             one of them is enough\n"
     "  --timeout D       give up with status 75\n" FILTER
@@ -105,12 +105,14 @@ static const char set_usage[] =
     "  --reason TEXT     for the journal\n"
     "\"none\" as value empties a deadline, a start, dependencies, resources, labels.";
 
-static const char scope_usage[] = "--broker | --role R | --project P | --resource N | --worker W\n"
-                                  "| --submitter NAME (what that actor added)\n"
-                                  "  --until T         ends by itself\n"
-                                  "  --reason TEXT     for the journal and for others\n"
-                                  "  --force           a worker that has never been here, too\n"
-                                  "Running work goes on.";
+static const char scope_usage[] =
+    "--broker | --role R | --project P | --resource NAME | --worker W\n"
+    "| --submitter NAME [OPTION…]\n"
+    "  --submitter NAME  what that actor added\n"
+    "  --until T         ends by itself\n"
+    "  --reason TEXT     for the journal and for others\n"
+    "  --force           a worker that has never been here, too\n"
+    "Running work goes on.";
 
 static const char graph_usage[] =
     "[text|mermaid|dot] [OPTION…]\n"
@@ -120,7 +122,7 @@ static const char graph_usage[] =
     "  --around ID       both\n"
     "  --depth N         that many steps at most\n"
     "  --limit N         draw N tasks at most (mermaid: 500; 0: all)\n"
-    "  --format F        the same as the argument\n"
+    "  --format X        the same as the argument: text, mermaid, dot\n"
     "  --archived        and those that left the memory\n" FILTER;
 
 static const char take_usage[] = "--role R [OPTION…]\n"
@@ -161,7 +163,7 @@ static const char blocker_usage[] =
     "  --role R          everything of a role,\n"
     "  --whole-project   or everything of the project; an agent's own task by itself\n"
     "  --text TEXT       more about it\n"
-    "  --severity P      P0, P1, P2, P3\n"
+    "  --severity X      P0, P1, P2, P3\n"
     "  --owner NAME      who is to clear it: a role or a person\n"
     "  --due T           by when (in 4h)\n"
     "list:\n"
@@ -210,7 +212,8 @@ static const char reserve_usage[] =
     "ends with the agent's lease.";
 
 static const char schedule_usage[] =
-    "set NAME --when RULE | list | show N | next N | run N | pause N | resume N | remove N\n"
+    "set NAME --when RULE | list | show NAME | next NAME | run NAME\n"
+    "| pause NAME [REASON] | resume NAME | remove NAME\n"
     "set (changes it if it is there):\n"
     "  --when RULE       \"0 9 * * 1-5\" (cron), \"every 4h\", \"daily 9:00\", \"weekdays 9 AM\",\n"
     "                    \"weekly Monday 10:00\", \"monthly 1 9:00\", \"hourly\"\n"
@@ -221,7 +224,7 @@ static const char schedule_usage[] =
     "  --jitter D        each comes later by at most so much\n"
     "  --start T  --end T\n"
     "  --within D        deadline of each occurrence, from its time\n"
-    "  --report NAME     what is due then, for whoever watches: daily, weekly, success,\n"
+    "  --report X        what is due then, for whoever watches: daily, weekly, success,\n"
     "                    milestones, final\n"
     "  --dry-run         show when it would come next, and change nothing\n"
     "  --text TEXT  --env N=V  --workdir DIR\n" SPEC
@@ -230,7 +233,7 @@ static const char schedule_usage[] =
     "  --number N  --from T\n"
     "run (now, or what came due in a time):\n"
     "  --from T  --to T\n"
-    "pause N [REASON]:\n"
+    "pause:\n"
     "  --until T         ends by itself";
 
 static const char incident_usage[] =
@@ -244,7 +247,8 @@ static const char incident_usage[] =
     "acknowledge:\n"
     "  --role R          only for this role; an agent for its own\n"
     "amend:\n"
-    "  --severity P  --title TEXT  --text TEXT\n"
+    "  --severity X      P0, P1, P2, P3\n"
+    "  --title TEXT  --text TEXT\n"
     "resolve:\n"
     "  --follow-up ID    a task that comes of it; again for more\n"
     "list:\n"
@@ -337,7 +341,7 @@ const struct verb verbs[] = {
     {"ping", verb_ping, "Operators", "Is the broker there?", ""},
     {"web", verb_web, "Operators", "Serve health and metrics over HTTP, to this machine",
      "[OPTION…]\n"
-     "  --listen A        127.0.0.1:9464, or another port of the loopback; port 0: a free one\n"
+     "  --listen ADDRESS  127.0.0.1:9464, or another port of the loopback; port 0: a free one\n"
      "Prints its address. / lists what there is; /metrics is for Prometheus."},
     {"backup", verb_backup, "Operators", "Copy the store while the broker runs",
      "PATH\nThe broker writes it, on its own machine; nothing may be there yet."},
@@ -434,7 +438,9 @@ const struct verb verbs[] = {
      "The token of BATON_TOKEN, if none is given; it renews nothing.\n"
      "Status 0: yes; 1: no. For hooks and scripts that must not run for a task that was given "
      "away."},
-    {"completion", verb_completion, "Other", "Print completion for a shell", "bash|zsh|fish"},
+    {"completion", verb_completion, "Other", "Print completion for a shell",
+     "bash|zsh|fish | words [WORD…]\n"
+     "words: what may stand in place of the last WORD behind `baton`; the scripts ask it."},
     {"help", verb_help, "Other", "Say how a verb is written", "[VERB]"},
     {"version", verb_version, "Other", "Print the version", ""},
     {0},

@@ -64,7 +64,8 @@ struct verb {
     int (*run)(struct ctl *ctl, int argc, char **argv);
     const char *group; /* heading in the overview */
     const char *help;  /* one line */
-    const char *usage; /* what follows the name: arguments and options, then one line each */
+    const char *usage; /* what follows the name: arguments and options, then one line each. It is
+                          a grammar too, for completion: ctl/usage.h, ctl/complete.c */
 };
 
 /* All, ended by a name of NULL. */

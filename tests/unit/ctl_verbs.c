@@ -1,5 +1,4 @@
 /* Verbs as they are typed, as far as they get without a broker. */
-#include "ctl/complete_shell.h"
 #include "ctl/options.h"
 #include "ctl_bench.h"
 
@@ -155,23 +154,6 @@ test_no_hint_proposes_destruction(void **state)
 }
 
 static void
-test_completion_knows_every_verb(void **state)
-{
-    (void)state;
-    static const char *const shells[] = {"bash", "zsh", "fish"};
-    for (size_t i = 0; i < ARRAY_LEN(shells); i++) {
-        struct bench bench;
-        bench_init(&bench);
-        assert_true(complete_shell_print(&bench.ctl, shells[i]));
-        for (const struct verb *verb = verbs; verb->name; verb++) {
-            assert_non_null(strstr(bench_out(&bench), verb->name));
-        }
-        assert_non_null(strstr(bench_out(&bench), "list --ids"));
-        bench_fini(&bench);
-    }
-}
-
-static void
 test_help_as_json_lists_the_verbs(void **state)
 {
     (void)state;
@@ -201,7 +183,6 @@ main(void)
         cmocka_unit_test_setup(test_a_broker_that_is_away_is_69, set_up),
         cmocka_unit_test_setup(test_a_wrong_environment_is_78, set_up),
         cmocka_unit_test_setup(test_no_hint_proposes_destruction, set_up),
-        cmocka_unit_test_setup(test_completion_knows_every_verb, set_up),
         cmocka_unit_test_setup(test_help_as_json_lists_the_verbs, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
