@@ -158,6 +158,38 @@ view_past(const struct core *core, struct arena *arena, const struct task *task,
     }
 }
 
+static int
+compare_keys(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Whoever waits for it, once with however many conditions, in the order of keys. Of very many only
+ * some are looked at: of the others each condition counts. */
+static void
+view_dependents(const struct core *core, struct arena *arena, const struct task *task,
+                Baton__TaskView *ret)
+{
+    enum { LOOKS_MAX = 20 * 1000 };
+    size_t n = MIN(task->edges->n_outs, (uint32_t)LOOKS_MAX);
+    uint64_t *keys = arena_alloc(arena, n * sizeof *keys);
+    for (size_t i = 0; i < n; i++) {
+        keys[i] = task_at(core, task->edges->outs[i].succ)->key;
+    }
+    qsort(keys, n, sizeof *keys, compare_keys);
+    ret->dependents = arena_alloc(arena, MIN(n, (size_t)NAMED_MAX) * sizeof *ret->dependents);
+    ret->dependents_total = task->edges->n_outs;
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && keys[i] == keys[i - 1]) {
+            ret->dependents_total--;
+        } else if (ret->n_dependents < NAMED_MAX) {
+            ret->dependents[ret->n_dependents++] = ref_make(arena, core,
+                                                            task_by_key(core, keys[i]));
+        }
+    }
+}
+
 void
 view_make(const struct core *core, struct core_request *request, const struct task *task,
           bool whole, bool dependents, Baton__TaskView *ret)
@@ -186,18 +218,12 @@ view_make(const struct core *core, struct core_request *request, const struct ta
     ret->latest_start = task_is_live(task) && task->course->effective != NEVER ? latest_start(task)
                                                                                : 0;
     ret->n_unmet = task->edges->n_pending + task->edges->n_broken + task->edges->n_abort;
-    ret->dependents_total = task->edges->n_outs;
     if (task->ext) {
         view_ext(core, arena, task, whole, ret);
     }
     view_past(core, arena, task, whole, ret);
     if (dependents) {
-        size_t n = MIN(task->edges->n_outs, (uint32_t)NAMED_MAX);
-        ret->dependents = arena_alloc(arena, n * sizeof *ret->dependents);
-        for (size_t i = 0; i < n; i++) {
-            ret->dependents[ret->n_dependents++] = ref_make(
-                arena, core, task_at(core, task->edges->outs[i].succ));
-        }
+        view_dependents(core, arena, task, ret);
     }
 }
 

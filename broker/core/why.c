@@ -19,25 +19,88 @@ struct why {
 static Baton__Cause *
 add(struct why *w, unsigned reason, const char *who, const char *text)
 {
-    if (w->ret->n_causes == CAUSES_MAX) {
-        return w->ret->causes[CAUSES_MAX - 1];
-    }
     Baton__Cause *cause = arena_alloc(w->request->arena, sizeof *cause);
     baton__cause__init(cause);
     cause->reason = (Baton__Reason)reason;
     cause->who = (char *)(uintptr_t)who;
     cause->text = (char *)(uintptr_t)text;
-    w->ret->causes[w->ret->n_causes++] = cause;
+    if (w->ret->n_causes < CAUSES_MAX) {
+        w->ret->causes[w->ret->n_causes++] = cause;
+    }
     return cause;
 }
 
 #define SAY(...) arena_printf(w->request->arena, __VA_ARGS__)
 
+static bool
+is_ignored(const struct edge_in *edge)
+{
+    return edge->state == EDGE_BROKEN && edge->policy == BATON__POLICY__POLICY_IGNORE;
+}
+
+/* An edge of a group is a cause only in what the group as a whole waits for: a group that is met
+ * waits for nothing, and one of which something can still be met does not suffer from what can't.
+ */
+static bool
+is_cause(const struct task *task, const struct edge_in *edge)
+{
+    if (edge->any == 0) {
+        return edge->state != EDGE_MET && !is_ignored(edge);
+    }
+    bool met = false, pending = false, ignored = false;
+    for (uint32_t i = 0; i < task->edges->n_ins; i++) {
+        if (task->edges->ins[i].any == edge->any) {
+            met |= task->edges->ins[i].state == EDGE_MET;
+            pending |= task->edges->ins[i].state == EDGE_PENDING;
+            ignored |= is_ignored(&task->edges->ins[i]);
+        }
+    }
+    met |= ignored && !pending;
+    return !met && edge->state == (pending ? EDGE_PENDING : EDGE_BROKEN);
+}
+
+/* A task may want several things of another one, in one group or in none: they are one cause. What
+ * is in the archive is not known to be the same. */
+static bool
+is_same_cause(const struct task *task, const struct edge_in *a, const struct edge_in *b)
+{
+    bool same = a->is_gate ? b->is_gate && task->ext->gates[a->out_pos].gate ==
+                                               task->ext->gates[b->out_pos].gate
+                           : a->pred && a->pred == b->pred;
+    return same && a->any == b->any && a->state == b->state && is_cause(task, b);
+}
+
+static bool
+is_told(const struct task *task, uint32_t in_pos)
+{
+    const struct edge_in *ins = task->edges->ins;
+    uint32_t i = 0;
+    while (i < in_pos && !is_same_cause(task, &ins[in_pos], &ins[i])) {
+        i++;
+    }
+    return i < in_pos;
+}
+
+/* "be done and start": all that the task wants of the other. */
 static const char *
-condition_words(unsigned condition)
+condition_words(const struct why *w, const struct edge_in *edge)
 {
     static const char *const words[] = {"be done", "end", "fail", "start"};
-    return words[condition];
+    bool wanted[sizeof words / sizeof *words] = {false};
+    wanted[edge->condition] = true;
+    for (uint32_t i = 0; i < w->task->edges->n_ins; i++) {
+        const struct edge_in *other = &w->task->edges->ins[i];
+        wanted[other->condition] |= is_same_cause(w->task, edge, other);
+    }
+    const char *all = NULL;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (wanted[i]) {
+            all = all ? SAY("%s %s %s", all, edge->any || edge->state == EDGE_BROKEN ? "or" : "and",
+                            words[i])
+                      : words[i];
+        }
+    }
+    return all;
 }
 
 /* A signal or decision that is not in force. */
@@ -69,9 +132,7 @@ static void
 why_edge(struct why *w, const struct edge_in *edge)
 {
     if (edge->is_gate) {
-        if (edge->state == EDGE_PENDING) {
-            why_gate(w, edge);
-        }
+        why_gate(w, edge);
         return;
     }
     const struct task *pred = edge->pred ? task_at(w->core, edge->pred) : NULL;
@@ -81,41 +142,18 @@ why_edge(struct why *w, const struct edge_in *edge)
                     SAY("waits for %s, which is not known yet", pred->id));
     } else if (edge->state == EDGE_PENDING) {
         cause = add(w, BATON__REASON__REASON_DEPS, "the worker of that task",
-                    SAY("waits for %s to %s; it is %s%s", pred->id,
-                        condition_words(edge->condition), state_name(pred->state),
-                        edge->any ? " (one of several would do)" : ""));
-    } else if (edge->state == EDGE_BROKEN && edge->policy != BATON__POLICY__POLICY_IGNORE) {
-        cause = add(w, BATON__REASON__REASON_UPSTREAM_FAILED,
-                    "an operator, by a retry of that task",
-                    pred ? SAY("%s is %s, so it can't %s any more", pred->id,
-                               state_name(pred->state), condition_words(edge->condition))
-                         : SAY("a task in the archive can't %s any more",
-                               condition_words(edge->condition)));
+                    SAY("waits for %s to %s; it is %s%s", pred->id, condition_words(w, edge),
+                        state_name(pred->state), edge->any ? " (one of several would do)" : ""));
     } else {
-        return;
+        cause = add(
+            w, BATON__REASON__REASON_UPSTREAM_FAILED, "an operator, by a retry of that task",
+            pred ? SAY("%s is %s, so it can't %s any more", pred->id, state_name(pred->state),
+                       condition_words(w, edge))
+                 : SAY("a task in the archive can't %s any more", condition_words(w, edge)));
     }
     if (pred) {
         cause->task = ref_make(w->request->arena, w->core, pred);
     }
-}
-
-/* An edge of a group is a cause only in what the group as a whole waits for: a group that is met
- * waits for nothing, and one of which something can still be met does not suffer from what can't.
- */
-static bool
-is_cause(const struct task *task, const struct edge_in *edge)
-{
-    if (edge->any == 0) {
-        return edge->state != EDGE_MET;
-    }
-    bool met = false, pending = false;
-    for (uint32_t i = 0; i < task->edges->n_ins; i++) {
-        if (task->edges->ins[i].any == edge->any) {
-            met |= task->edges->ins[i].state == EDGE_MET;
-            pending |= task->edges->ins[i].state == EDGE_PENDING;
-        }
-    }
-    return !met && edge->state == (pending ? EDGE_PENDING : EDGE_BROKEN);
 }
 
 /* An open blocker; `what` is blocked by it. */
@@ -202,9 +240,10 @@ why_waiting(struct why *w)
     if (!edges_are_clear(task)) {
         /* What can't be met any more first: somebody must act on it. */
         for (unsigned state = EDGE_BROKEN + 1; state-- > 0;) {
-            for (uint32_t i = 0; i < task->edges->n_ins; i++) {
-                if (task->edges->ins[i].state == state && is_cause(task, &task->edges->ins[i])) {
-                    why_edge(w, &task->edges->ins[i]);
+            for (uint32_t i = 0; i < task->edges->n_ins && w->ret->n_causes < CAUSES_MAX; i++) {
+                const struct edge_in *edge = &task->edges->ins[i];
+                if (edge->state == state && is_cause(task, edge) && !is_told(task, i)) {
+                    why_edge(w, edge);
                 }
             }
         }

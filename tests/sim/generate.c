@@ -166,10 +166,21 @@ generate_edges(struct world *w, struct m_spec *spec, int n)
     for (int i = 0; i < n && spec->n_edges < M_EDGES_MAX; i++) {
         struct m_edge edge;
         generate_edge(w, spec->project, &edge);
+        if (spec->n_edges > 0 && edge.id < M_GATE_FIRST && pick(w, 12) == 0) {
+            /* Something more of a task that it waits for already. */
+            const struct m_edge *other = &spec->edges[pick(w, (uint64_t)spec->n_edges)];
+            if (other->id < M_GATE_FIRST) {
+                edge.id = other->id;
+                edge.project = other->project;
+                edge.condition = (int8_t)pick(w, 4);
+            }
+        }
         make_answerable(w, &edge);
         bool again = false;
         for (int k = 0; k < spec->n_edges; k++) {
-            again |= spec->edges[k].id == edge.id && spec->edges[k].project == edge.project;
+            const struct m_edge *other = &spec->edges[k];
+            again |= other->id == edge.id && other->project == edge.project &&
+                     other->condition == edge.condition && other->any == edge.any;
         }
         if (!again) {
             spec->edges[spec->n_edges++] = edge;

@@ -143,6 +143,68 @@ true_reasons(struct world *w, int t)
     }
 }
 
+static bool
+is_edge_to(struct world *w, const struct m_edge *edge, const Baton__Ref *ref)
+{
+    const Baton__Ref *to = message_ref(w, edge->project, edge->id);
+    const char *project = to->project[0] ? to->project : "default";
+    return strcmp(to->id, ref->id) == 0 && strcmp(project, ref->project) == 0;
+}
+
+/* However much it wants of another task, that is one cause: one for each group that it is in. */
+static void
+check_told_once(struct world *w, int t, const Baton__Explained *explained)
+{
+    const struct m_spec *spec = &w->m->task[t].spec;
+    for (size_t i = 0; i < explained->n_causes; i++) {
+        const Baton__Ref *ref = explained->causes[i]->task;
+        if (w->m->state[t] != WAITING || !ref) {
+            continue;
+        }
+        int told = 0, groups = 0;
+        for (size_t j = 0; j < explained->n_causes; j++) {
+            const Baton__Ref *other = explained->causes[j]->task;
+            told += other && strcmp(other->id, ref->id) == 0 &&
+                    strcmp(other->project, ref->project) == 0;
+        }
+        for (int k = 0; k < spec->n_edges; k++) {
+            bool is_new = is_edge_to(w, &spec->edges[k], ref);
+            for (int l = 0; l < k && is_new; l++) {
+                is_new = spec->edges[l].any != spec->edges[k].any ||
+                         !is_edge_to(w, &spec->edges[l], ref);
+            }
+            groups += is_new;
+        }
+        if (told > groups) {
+            sim_fail(w, "why %s: %s is named %d times, for %d", w->names[w->m->task[t].id], ref->id,
+                     told, groups);
+        }
+    }
+}
+
+/* Whoever waits for it, each once. */
+static void
+check_dependents(struct world *w, int t, const Baton__TaskView *view)
+{
+    const struct model *m = w->m;
+    uint32_t n = 0;
+    for (int d = 0; d < m->n_tasks; d++) {
+        const struct m_spec *spec = &m->task[d].spec;
+        bool waits = false;
+        if (check_in_flux(w, d)) {
+            return;
+        }
+        for (int k = 0; k < spec->n_edges && !m->task[d].archived && !waits; k++) {
+            waits = model_find(m, spec->edges[k].project, spec->edges[k].id) == t;
+        }
+        n += waits;
+    }
+    if (view->dependents_total != n || view->n_dependents != n) {
+        sim_fail(w, "%s has %u dependents, %zu of them named, instead of %u",
+                 w->names[w->m->task[t].id], view->dependents_total, view->n_dependents, n);
+    }
+}
+
 void
 check_why(struct world *w, int t)
 {
@@ -159,9 +221,11 @@ check_why(struct world *w, int t)
     }
     check_code(w, CODE(OK), code);
     trace_message(w, "  why", &explained.base);
+    check_dependents(w, t, explained.task);
     if (!model_is_live(m, t) || check_in_flux(w, t)) {
         return;
     }
+    check_told_once(w, t, &explained);
     reasons truth = true_reasons(w, t);
     if (explained.n_causes == 0) {
         sim_fail(w, "why %s: no cause is named, but there is %s", ref->id,
