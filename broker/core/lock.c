@@ -11,6 +11,7 @@
 #include "common/alloc.h"
 #include "common/path_name.h"
 #include "common/text.h"
+#include "common/units.h"
 
 #include <string.h>
 
@@ -175,6 +176,16 @@ is_waited_for(const struct task *task, const Baton__Claim *wanted,
     return false;
 }
 
+/* " until TIME", or "" when nobody has said until when. */
+static const char *
+until_text(struct core_request *request, const Baton__Card *card)
+{
+    char time[64];
+    return card->due_at ? arena_printf(request->arena, " until %s",
+                                       time_format(card->due_at, time, sizeof time))
+                        : "";
+}
+
 const char *
 claim_holders_text(const struct core *core, struct core_request *request,
                    const Baton__Claim *wanted)
@@ -185,15 +196,18 @@ claim_holders_text(const struct core *core, struct core_request *request,
     Baton__Claim claim = *wanted;
     name_holders(core, request, NULL, &claim, &ret);
     for (size_t i = 0; i < MIN(ret.n_holders, (size_t)SHOWN); i++, comma = ", ") {
-        text = arena_printf(request->arena, "%s%s%s", text, comma, ret.holders[i]->id);
+        const Baton__Ref *ref = ret.holders[i];
+        bool is_default = !ref->project[0] || strcmp(ref->project, "default") == 0;
+        text = arena_printf(request->arena, "%s%s%s%s%s", text, comma,
+                            is_default ? "" : ref->project, is_default ? "" : "//", ref->id);
     }
     uint32_t slot = 0;
     const Baton__Card *card;
     for (int i = 0; i < SHOWN && (card = reservation_next(core, &slot, wanted));
          i++, comma = ", ") {
-        text = arena_printf(request->arena, "%s%sreservation #%llu of %s", text, comma,
+        text = arena_printf(request->arena, "%s%sreservation #%llu of %s%s", text, comma,
                             (unsigned long long)card->number,
-                            card->owner[0] ? card->owner : card->by);
+                            card->owner[0] ? card->owner : card->by, until_text(request, card));
     }
     return *text ? text : ret.lingering ? "a worker that was lost" : "others";
 }

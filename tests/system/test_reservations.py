@@ -57,6 +57,11 @@ class Reservations(BrokerTest):
         self.no(65, "held by api", "reserve", "path:src/**")
         number = self.ok("reserve", "staging").json()["number"]
         self.no(65, f"reservation #{number}", "reserve", "gpu", "staging")
+        self.no(65, "a task that claims it does", "reserve", "staging")
+        until = self.ok("reserve", "prod", "--owner", "ann", "--for", "2h").json()["number"]
+        self.no(65, f"reservation #{until} of ann until 2025-08-12T10:0", "reserve", "prod")
+        self.lease("shop//api", "--resource", "cart")
+        self.no(65, "held by shop//api", "reserve", "cart")
         self.ok("reserve", "gpu")  # the refused one took nothing
         self.ok("complete", "--token", token)
         self.ok("reserve", "path:src/**", "--shared")
