@@ -201,16 +201,21 @@ verb_of(baton_card_kind kind)
     }
 }
 
-/* Of a card that is there no more, or in no state for it: where to look. NULL: as of tasks. */
+/* Of a card that is there no more, or in no state for it: where to look; of a resource that is
+ * held: how to wait. NULL: as of tasks. */
 static const char *
-hint_of(const struct baton_post *post, baton_status status, char hint[128])
+hint_of(const struct baton_post *post, baton_status status, char hint[256])
 {
     bool names_a_card = post->verb != BATON_CARD_RAISE && post->verb != BATON_CARD_SET;
+    if (post->card.kind == BATON_CARD_RESERVATION && status == BATON_CONFLICT) {
+        return "this does not wait: a task that claims it does (`baton add --resource NAME`); or "
+               "`baton pause --resource NAME`, and reserve it when they have ended";
+    }
     if (!names_a_card || post->card.n_items > 0 ||
         (status != BATON_NOT_FOUND && status != BATON_ILLEGAL_TRANSITION)) {
         return NULL;
     }
-    snprintf(hint, 128, "`baton %s list` shows them; `baton help %s` says how to see ended ones",
+    snprintf(hint, 256, "`baton %s list` shows them; `baton help %s` says how to see ended ones",
              verb_of(post->card.kind), verb_of(post->card.kind));
     return hint;
 }
@@ -269,7 +274,7 @@ card_post(struct ctl *ctl, struct baton_post *post)
     baton_posted *posted = NULL;
     baton_status answer = baton_post(ctl->baton, post, &posted);
     if (answer != BATON_OK) {
-        char hint[128];
+        char hint[256];
         return ctl_fail_status_hint(ctl, answer, hint_of(post, answer, hint));
     }
     const struct baton_card *card = &posted->card;
@@ -467,27 +472,4 @@ card_list_verb(struct ctl *ctl, baton_card_kind kind, unsigned takes, int argc, 
     }
     filter.archived = !filter.open;
     return card_list(ctl, &filter);
-}
-
-/* ---- words after the verb ---- */
-
-int
-card_command(struct ctl *ctl, int argc, char **argv, const struct card_command *commands)
-{
-    char words[256] = "";
-    for (size_t i = 0; commands[i].word; i++) {
-        if (argc > 1 && strcmp(argv[1], commands[i].word) == 0) {
-            return commands[i].run(ctl, argc - 1, argv + 1);
-        }
-        size_t used = strlen(words);
-        snprintf(words + used, sizeof words - used, "%s%s", i ? ", " : "", commands[i].word);
-    }
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        optind = 1;
-        static const struct option none[] = {{0}};
-        (void)ctl_getopt(ctl, argc, argv, "", none);
-        return ctl->status;
-    }
-    return argc > 1 ? ctl_usage(ctl, "%s is not one of %s", argv[1], words)
-                    : ctl_usage(ctl, "say one of %s", words);
 }

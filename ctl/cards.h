@@ -2,6 +2,7 @@
 #ifndef BATON_CTL_CARDS_H
 #define BATON_CTL_CARDS_H
 
+#include "ctl/command.h"
 #include "ctl/verbs.h"
 
 /* "12" or "#12": the number of a card. False: reported; return ctl->status. */
@@ -40,13 +41,5 @@ int card_show(struct ctl *ctl, baton_card_kind kind, uint64_t number);
 
 /* Prints all cards of this name and kind, oldest first; CTL_NO when there are none. */
 int card_show_named(struct ctl *ctl, baton_card_kind kind, const char *name);
-
-/* The function of `verb WORD …` for the first argument; the rest is argv + 1. */
-struct card_command {
-    const char *word;
-    int (*run)(struct ctl *ctl, int argc, char **argv);
-};
-/* Runs the one that argv[1] names; `commands` ends with a word of NULL. */
-int card_command(struct ctl *ctl, int argc, char **argv, const struct card_command *commands);
 
 #endif

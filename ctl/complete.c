@@ -169,14 +169,6 @@ offer_options(const struct place *place)
 
 /* ---- the words before it ---- */
 
-static bool
-find_option(const struct place *place, const char *word, struct usage_option *ret)
-{
-    struct span name = {word, strcspn(word, "=")};
-    return (place->verb && usage_find_option(place->verb->usage, name, ret)) ||
-           usage_find_option(global_usage, name, ret);
-}
-
 /* The broker and the project that the line itself names are asked. */
 static void
 take_global(struct ctl *ctl, const struct usage_option *option, const char *value)
@@ -196,7 +188,7 @@ take_global(struct ctl *ctl, const struct usage_option *option, const char *valu
 static bool
 take_option(struct place *place, const char *const *words, int n, int *i, struct usage_option *ret)
 {
-    if (!find_option(place, words[*i], ret) || ret->value.bytes == 0) {
+    if (!options_find(place->verb, words[*i], ret) || ret->value.bytes == 0) {
         return true;
     }
     const char *equals = strchr(words[*i], '=');
@@ -231,7 +223,7 @@ complete_words(struct ctl *ctl, int n, const char *const *words)
         }
     }
     const char *equals = strchr(place.begun, '=');
-    if (place.begun[0] == '-' && equals && find_option(&place, place.begun, &option)) {
+    if (place.begun[0] == '-' && equals && options_find(place.verb, place.begun, &option)) {
         place.before = (struct span){place.begun, (size_t)(equals + 1 - place.begun)};
         place.begun = equals + 1;
         offer_token(&place, option.value, &option);

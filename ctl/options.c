@@ -45,6 +45,14 @@ options_print_help(struct ctl *ctl, const struct verb *verb)
               verb->usage, verb->help, global_usage);
 }
 
+bool
+options_find(const struct verb *verb, const char *word, struct usage_option *ret)
+{
+    struct span name = {word, strcspn(word, "=")};
+    return (verb && usage_find_option(verb->usage, name, ret)) ||
+           usage_find_option(global_usage, name, ret);
+}
+
 /* Takes one global option. -1: go on, else the status to leave with. */
 static int
 take_global(struct ctl *ctl, int option, const char *value)

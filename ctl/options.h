@@ -2,6 +2,7 @@
 #ifndef BATON_CTL_OPTIONS_H
 #define BATON_CTL_OPTIONS_H
 
+#include "ctl/usage.h"
 #include "ctl/verbs.h"
 
 /* Values of the global options, outside of what verbs use. */
@@ -23,6 +24,10 @@ extern const struct option global_options[];
 
 /* Their lines of help. */
 extern const char global_usage[];
+
+/* The option that a word ("--role", "--role=x") is, as it is told of the verb (NULL: of none) or of
+ * all. */
+bool options_find(const struct verb *verb, const char *word, struct usage_option *ret);
 
 /* Takes the global options that stand before the verb. -1: the rest begins at optind; else the exit
  * status to leave with (help and version are done already). */

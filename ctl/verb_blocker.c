@@ -151,7 +151,7 @@ blocker_show(struct ctl *ctl, int argc, char **argv)
 int
 verb_blocker(struct ctl *ctl, int argc, char **argv)
 {
-    static const struct card_command commands[] = {
+    static const struct command commands[] = {
         {"raise", blocker_raise},
         {"list", blocker_list},
         {"show", blocker_show},
@@ -160,5 +160,5 @@ verb_blocker(struct ctl *ctl, int argc, char **argv)
         {"withdraw", blocker_withdraw},
         {NULL, NULL},
     };
-    return card_command(ctl, argc, argv, commands);
+    return command_run(ctl, argc, argv, commands);
 }

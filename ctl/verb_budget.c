@@ -273,9 +273,9 @@ budget_show(struct ctl *ctl, int argc, char **argv)
 int
 verb_budget(struct ctl *ctl, int argc, char **argv)
 {
-    static const struct card_command commands[] = {
+    static const struct command commands[] = {
         {"set", budget_set},       {"list", budget_list}, {"show", budget_show},
         {"remove", budget_remove}, {NULL, NULL},
     };
-    return card_command(ctl, argc, argv, commands);
+    return command_run(ctl, argc, argv, commands);
 }

@@ -246,7 +246,7 @@ decision_show(struct ctl *ctl, int argc, char **argv)
 int
 verb_decision(struct ctl *ctl, int argc, char **argv)
 {
-    static const struct card_command commands[] = {
+    static const struct command commands[] = {
         {"propose", decision_propose},
         {"review", decision_review},
         {"decide", decision_decide},
@@ -255,5 +255,5 @@ verb_decision(struct ctl *ctl, int argc, char **argv)
         {"show", decision_show},
         {NULL, NULL},
     };
-    return card_command(ctl, argc, argv, commands);
+    return command_run(ctl, argc, argv, commands);
 }

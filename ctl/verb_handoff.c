@@ -169,9 +169,9 @@ handoff_show(struct ctl *ctl, int argc, char **argv)
 int
 verb_handoff(struct ctl *ctl, int argc, char **argv)
 {
-    static const struct card_command commands[] = {
+    static const struct command commands[] = {
         {"give", handoff_give},     {"list", handoff_list},     {"show", handoff_show},
         {"accept", handoff_accept}, {"reject", handoff_reject}, {NULL, NULL},
     };
-    return card_command(ctl, argc, argv, commands);
+    return command_run(ctl, argc, argv, commands);
 }

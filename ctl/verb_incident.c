@@ -242,7 +242,7 @@ incident_postmortem(struct ctl *ctl, int argc, char **argv)
 int
 verb_incident(struct ctl *ctl, int argc, char **argv)
 {
-    static const struct card_command commands[] = {
+    static const struct command commands[] = {
         {"open", incident_open},
         {"acknowledge", incident_acknowledge},
         {"amend", incident_amend},
@@ -252,5 +252,5 @@ verb_incident(struct ctl *ctl, int argc, char **argv)
         {"postmortem", incident_postmortem},
         {NULL, NULL},
     };
-    return card_command(ctl, argc, argv, commands);
+    return command_run(ctl, argc, argv, commands);
 }

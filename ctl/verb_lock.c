@@ -3,6 +3,7 @@
 #include "ctl/lock_form.h"
 
 #include "ctl/agent.h"
+#include "ctl/command.h"
 #include "ctl/ref.h"
 #include "ctl/task_json.h"
 #include "ctl/verbs.h"
@@ -144,26 +145,36 @@ run(struct ctl *ctl, int argc, char **argv, enum baton_lock_verb verb)
     return ask(ctl, &lock, wait_ms);
 }
 
+static int
+lock_try(struct ctl *ctl, int argc, char **argv)
+{
+    return run(ctl, argc, argv, BATON_LOCK_TRY);
+}
+
+static int
+lock_wait(struct ctl *ctl, int argc, char **argv)
+{
+    return run(ctl, argc, argv, BATON_LOCK_WAIT);
+}
+
+static int
+lock_release(struct ctl *ctl, int argc, char **argv)
+{
+    return run(ctl, argc, argv, BATON_LOCK_RELEASE);
+}
+
+static int
+lock_check(struct ctl *ctl, int argc, char **argv)
+{
+    return run(ctl, argc, argv, BATON_LOCK_CHECK);
+}
+
 int
 verb_lock(struct ctl *ctl, int argc, char **argv)
 {
-    static const struct {
-        const char *word;
-        enum baton_lock_verb verb;
-    } words[] = {
-        {"try", BATON_LOCK_TRY},
-        {"wait", BATON_LOCK_WAIT},
-        {"release", BATON_LOCK_RELEASE},
-        {"check", BATON_LOCK_CHECK},
+    static const struct command commands[] = {
+        {"try", lock_try},     {"wait", lock_wait}, {"release", lock_release},
+        {"check", lock_check}, {NULL, NULL},
     };
-    for (size_t i = 0; argc > 1 && i < ARRAY_LEN(words); i++) {
-        if (strcmp(argv[1], words[i].word) == 0) {
-            return run(ctl, argc - 1, argv + 1, words[i].verb);
-        }
-    }
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        (void)ctl_getopt(ctl, argc, argv, "", options);
-        return ctl->status;
-    }
-    return ctl_usage(ctl, "say one of try, wait, release, check");
+    return command_run(ctl, argc, argv, commands);
 }

@@ -1,4 +1,5 @@
 /* baton project: a project as a plan; it is shown, closed to new tasks, opened again. */
+#include "ctl/command.h"
 #include "ctl/say.h"
 #include "ctl/verbs.h"
 
@@ -40,30 +41,21 @@ ctl_project_json(const struct baton_project_status *project)
 static bool
 read_command_line(struct form *form, struct ctl *ctl, int argc, char **argv)
 {
-    static const char *const words[] = {[BATON_PROJECT_SHOW] = "show",
-                                        [BATON_PROJECT_CLOSE] = "close",
-                                        [BATON_PROJECT_OPEN] = "open"};
     for (int option; (option = ctl_getopt(ctl, argc, argv, "", options)) != -1;) {
         if (option == '?') {
             return false;
         }
         form->reason = optarg;
     }
-    int n = argc - optind;
-    size_t verb = 0;
-    while (n > 0 && verb < ARRAY_LEN(words) && strcmp(words[verb], argv[optind]) != 0) {
-        verb++;
-    }
-    if (n < 1 || n > 2 || verb == ARRAY_LEN(words)) {
-        ctl_usage(ctl, "write show, close or open, and a project");
+    if (argc - optind > 1) {
+        ctl_usage(ctl, "one project at a time");
         return false;
     }
-    if (n < 2 && !ctl->project_given) {
-        ctl_usage(ctl, "which project? Name it: `baton project %s NAME`", words[verb]);
+    if (optind == argc && !ctl->project_given) {
+        ctl_usage(ctl, "which project? Name it: `baton project %s NAME`", argv[0]);
         return false;
     }
-    form->verb = (enum baton_project_verb)verb;
-    form->name = n == 2 ? argv[optind + 1] : ctl->project;
+    form->name = optind < argc ? argv[optind] : ctl->project;
     return true;
 }
 
@@ -101,10 +93,10 @@ tell(struct ctl *ctl, const struct form *form, const baton_project_reply *reply)
     }
 }
 
-int
-verb_project(struct ctl *ctl, int argc, char **argv)
+static int
+run(struct ctl *ctl, int argc, char **argv, enum baton_project_verb verb)
 {
-    struct form form = {0};
+    struct form form = {.verb = verb};
     if (!read_command_line(&form, ctl, argc, argv)) {
         return ctl->status;
     }
@@ -124,4 +116,34 @@ verb_project(struct ctl *ctl, int argc, char **argv)
     tell(ctl, &form, reply);
     baton_project_reply_free(reply);
     return CTL_YES;
+}
+
+static int
+project_show(struct ctl *ctl, int argc, char **argv)
+{
+    return run(ctl, argc, argv, BATON_PROJECT_SHOW);
+}
+
+static int
+project_close(struct ctl *ctl, int argc, char **argv)
+{
+    return run(ctl, argc, argv, BATON_PROJECT_CLOSE);
+}
+
+static int
+project_open(struct ctl *ctl, int argc, char **argv)
+{
+    return run(ctl, argc, argv, BATON_PROJECT_OPEN);
+}
+
+int
+verb_project(struct ctl *ctl, int argc, char **argv)
+{
+    static const struct command commands[] = {
+        {"show", project_show},
+        {"close", project_close},
+        {"open", project_open},
+        {NULL, NULL},
+    };
+    return command_run(ctl, argc, argv, commands);
 }

@@ -211,14 +211,11 @@ reserve_check(struct ctl *ctl, int argc, char **argv)
 int
 verb_reserve(struct ctl *ctl, int argc, char **argv)
 {
-    static const struct card_command commands[] = {
+    static const struct command commands[] = {
         {"make", reserve_make},   {"list", reserve_list},       {"show", reserve_show},
         {"check", reserve_check}, {"release", reserve_release}, {NULL, NULL},
     };
-    for (size_t i = 0; argc > 1 && commands[i].word; i++) {
-        if (strcmp(argv[1], commands[i].word) == 0) {
-            return card_command(ctl, argc, argv, commands);
-        }
-    }
-    return reserve_make(ctl, argc, argv); /* `baton reserve NAME…` */
+    const struct command *command = command_find(ctl, argc, argv, commands);
+    return command ? command->run(ctl, argc - 1, argv + 1)
+                   : reserve_make(ctl, argc, argv); /* `baton reserve NAME…` */
 }

@@ -67,10 +67,10 @@ rules_remove(struct ctl *ctl, int argc, char **argv)
 int
 verb_rules(struct ctl *ctl, int argc, char **argv)
 {
-    static const struct card_command commands[] = {
+    static const struct command commands[] = {
         {"list", rules_list},
         {"remove", rules_remove},
         {NULL, NULL},
     };
-    return card_command(ctl, argc, argv, commands);
+    return command_run(ctl, argc, argv, commands);
 }

@@ -465,10 +465,10 @@ schedule_run(struct ctl *ctl, int argc, char **argv)
 int
 verb_schedule(struct ctl *ctl, int argc, char **argv)
 {
-    static const struct card_command commands[] = {
+    static const struct command commands[] = {
         {"set", schedule_set},     {"list", schedule_list},     {"show", schedule_show},
         {"pause", schedule_pause}, {"resume", schedule_resume}, {"remove", schedule_remove},
         {"run", schedule_run},     {"next", schedule_next},     {NULL, NULL},
     };
-    return card_command(ctl, argc, argv, commands);
+    return command_run(ctl, argc, argv, commands);
 }

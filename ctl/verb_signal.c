@@ -57,11 +57,11 @@ signal_list(struct ctl *ctl, int argc, char **argv)
 int
 verb_signal(struct ctl *ctl, int argc, char **argv)
 {
-    static const struct card_command commands[] = {
+    static const struct command commands[] = {
         {"raise", signal_raise},
         {"withdraw", signal_withdraw},
         {"list", signal_list},
         {NULL, NULL},
     };
-    return card_command(ctl, argc, argv, commands);
+    return command_run(ctl, argc, argv, commands);
 }

@@ -452,7 +452,8 @@ status_set(struct ctl *ctl, int argc, char **argv)
 int
 verb_status(struct ctl *ctl, int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "set") == 0) {
+    static const struct command commands[] = {{"set", status_set}, {NULL, NULL}};
+    if (command_find(ctl, argc, argv, commands)) {
         return status_set(ctl, argc - 1, argv + 1);
     }
     if (ctl_getopt(ctl, argc, argv, "", options) != -1) {

@@ -208,8 +208,8 @@ static const char reserve_usage[] =
     "  --names           names of resources instead of paths\n"
     "  --token T         which task asks (BATON_TOKEN)\n"
     "Status 0: all are free, or the asker's own; 1: some are not, and whose.\n"
-    "Nobody is given what is reserved; what is held can't be reserved. Made by an agent, it\n"
-    "ends with the agent's lease.";
+    "Nobody is given what is reserved; what is held can't be reserved: to wait, add a task that\n"
+    "claims it. Made by an agent, it ends with the agent's lease.";
 
 static const char schedule_usage[] =
     "set NAME --when RULE | list | show NAME | next NAME | run NAME\n"

@@ -127,6 +127,23 @@ test_a_wrong_environment_is_78(void **state)
     expect(WORDS("ping"), CTL_CONFIG, "carrier-pigeon");
 }
 
+static void
+test_options_may_stand_before_the_word(void **state)
+{
+    (void)state;
+    expect(WORDS("blocker", "--quiet", "--project", "show", "take"), CTL_USAGE, "which blocker");
+    expect(WORDS("blocker", "--owner", "list", "take"), CTL_USAGE, "which blocker");
+    expect(WORDS("blocker", "--owner=list", "take"), CTL_USAGE, "which blocker");
+    expect(WORDS("lock", "--amount", "2", "try"), CTL_USAGE, "which lock");
+    expect(WORDS("project", "--reason", "x", "close", "a", "b"), CTL_USAGE, "one project");
+    expect(WORDS("status", "--quiet", "set"), CTL_USAGE, "whose status");
+    expect(WORDS("reserve", "--quiet", "show"), CTL_USAGE, "which reservation");
+    expect(WORDS("blocker", "--quiet"), CTL_USAGE, "say one of raise, list");
+    expect(WORDS("blocker", "--quiet", "nonsense"), CTL_USAGE, "nonsense is not one of raise");
+    expect(WORDS("lock", "nonsense", "x"), CTL_USAGE, "nonsense is not one of try, wait");
+    expect(WORDS("project", "nonsense"), CTL_USAGE, "nonsense is not one of show, close, open");
+}
+
 /* Who reads an error and does what it says must not lose anything. */
 static void
 test_no_hint_proposes_destruction(void **state)
@@ -179,6 +196,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_the_table_is_whole, set_up),
         cmocka_unit_test_setup(test_wrong_command_lines_are_refused, set_up),
+        cmocka_unit_test_setup(test_options_may_stand_before_the_word, set_up),
         cmocka_unit_test_setup(test_many_tasks_need_two_words, set_up),
         cmocka_unit_test_setup(test_a_broker_that_is_away_is_69, set_up),
         cmocka_unit_test_setup(test_a_wrong_environment_is_78, set_up),
