@@ -148,13 +148,20 @@ measure_many(struct store *store, uint64_t *seq, uint32_t n_facts, double second
 static void *
 room_new(void)
 {
-    return NULL; /* nothing is kept */
+    return xcalloc(1, sizeof(struct buf));
 }
 
 static void
 room_free(void *room)
 {
-    (void)room;
+    buf_fini(room);
+    free(room);
+}
+
+static uint8_t *
+room_bytes(void *room, size_t bytes)
+{
+    return buf_reserve(room, bytes);
 }
 
 static bool
@@ -193,6 +200,7 @@ start(const char *dir, uint64_t wal_bound, char *error, size_t room)
     struct store *store;
     struct store_loader loader = {.room_new = room_new,
                                   .room_free = room_free,
+                                  .room_bytes = room_bytes,
                                   .read_chunk = read_chunk,
                                   .read_facts = read_facts,
                                   .chunk = take_chunk,

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BYTES_KEPT = 4 << 20 };
+
 void
 piece_init(struct core_piece *piece)
 {
@@ -22,6 +24,7 @@ void
 piece_fini(struct core_piece *piece)
 {
     arena_fini(&piece->arena);
+    buf_fini(&piece->bytes);
 }
 
 struct core_piece *
@@ -39,6 +42,15 @@ core_piece_free(struct core_piece *piece)
         piece_fini(piece);
         free(piece);
     }
+}
+
+uint8_t *
+core_piece_bytes(struct core_piece *piece, size_t bytes)
+{
+    if (piece->bytes.room > BYTES_KEPT) {
+        buf_fini(&piece->bytes); /* most are smaller */
+    }
+    return buf_reserve(&piece->bytes, MAX(bytes, 1));
 }
 
 static void
@@ -141,11 +153,10 @@ bool
 core_piece_read_chunk(struct core_piece *piece, const uint8_t *data, size_t bytes)
 {
     piece_clear(piece);
-    const uint8_t *all = arena_memdup(&piece->arena, data, bytes);
     piece->tasks = arena_alloc(&piece->arena, tasks_count(data, bytes) * sizeof *piece->tasks);
     uint8_t *others = NULL;
     size_t n_others = 0, pos = 0;
-    for (struct field field; field_next(all, bytes, &pos, &field);) {
+    for (struct field field; field_next(data, bytes, &pos, &field);) {
         if (!is_task(&field)) {
             others = others ? others : arena_alloc(&piece->arena, bytes);
             memcpy(others + n_others, field.whole, field.whole_bytes);

@@ -19,6 +19,7 @@ struct piece_task {
 };
 
 struct core_piece {
+    struct buf bytes;            /* what was to be read, if it was put here */
     struct arena arena;          /* of all that follows */
     Baton__SnapshotChunk *chunk; /* without its tasks; NULL: it holds facts */
     struct piece_task *tasks;

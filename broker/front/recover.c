@@ -14,6 +14,9 @@ struct recovery {
     struct front *front;
     uint64_t n_facts;
     uint64_t n_chunks;
+    bool is_sound;
+    char *error;
+    size_t error_room;
 };
 
 static void *
@@ -26,6 +29,12 @@ static void
 piece_free(void *piece)
 {
     core_piece_free(piece);
+}
+
+static uint8_t *
+piece_bytes(void *piece, size_t bytes)
+{
+    return core_piece_bytes(piece, bytes);
 }
 
 static bool
@@ -67,6 +76,14 @@ take_batch(void *context, uint64_t seq, uint32_t n, void *piece)
     return true;
 }
 
+static void
+check_core(void *context)
+{
+    struct recovery *recovery = context;
+    recovery->is_sound = core_recovered(recovery->front->core, recovery->error,
+                                        recovery->error_room);
+}
+
 static int
 exit_status_of(enum store_status status)
 {
@@ -102,21 +119,24 @@ make_parents(const char *path)
 }
 
 static int
-load(struct recovery *recovery, char *error, size_t error_room)
+load(struct recovery *recovery)
 {
     struct front *front = recovery->front;
     struct store_loader loader = {.room_new = piece_new,
                                   .room_free = piece_free,
+                                  .room_bytes = piece_bytes,
                                   .read_chunk = read_chunk,
                                   .read_facts = read_facts,
                                   .chunk = take_chunk,
                                   .batch = take_batch,
+                                  .whole = check_core,
                                   .context = recovery};
-    enum store_status status = store_load(front->store, &loader, error, error_room);
+    enum store_status status = store_load(front->store, &loader, recovery->error,
+                                          recovery->error_room);
     if (status != STORE_OK) {
         return exit_status_of(status);
     }
-    if (!core_recovered(front->core, error, error_room)) {
+    if (!recovery->is_sound) {
         return EXIT_SOFTWARE;
     }
     window_begin(&front->window, core_event(front->core));
@@ -166,9 +186,9 @@ recover(struct front *front, char *error, size_t error_room)
     front->core = core_new(&config);
     window_init(&front->window, front->core);
 
-    struct recovery recovery = {.front = front};
+    struct recovery recovery = {.front = front, .error = error, .error_room = error_room};
     huge_ahead_begin();
-    int failed = load(&recovery, error, error_room);
+    int failed = load(&recovery);
     huge_ahead_end();
     if (failed >= 0) {
         return failed;

@@ -7,12 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Without reading them; what is no blob never was one of ours. */
+#define BYTES_OF(column) "iif(typeof(" column ")='blob',length(" column "),-1)"
+
 struct loading {
     struct store *store;
     struct ahead ahead;
+    sqlite3_blob *blob;       /* of the table that is being read; NULL: of none yet */
     enum store_status status; /* of the reading */
-    uint64_t expected;        /* seq of the next fact */
-    uint64_t epoch;           /* of the last row */
+    enum store_status check;  /* … and of the b-trees */
+    char check_error[512];
+    uint64_t expected; /* seq of the next fact */
+    uint64_t epoch;    /* of the last row */
     char *error;
     size_t error_room;
 };
@@ -72,28 +78,51 @@ row_is_senseless(const struct loading *l, uint64_t seq)
                           "the facts of journal row %" PRIu64 " make no sense", seq);
 }
 
+/* Reads column `column` of a row of `table` to where it stays: no copy of SQLite's own in between.
+ */
+static int
+read_bytes(struct loading *l, const char *table, const char *column, int64_t rowid, uint8_t *ret,
+           size_t bytes)
+{
+    int rc = l->blob ? sqlite3_blob_reopen(l->blob, rowid)
+                     : sqlite3_blob_open(l->store->db, "main", table, column, rowid, 0, &l->blob);
+    return rc ? rc : sqlite3_blob_read(l->blob, ret, (int)bytes, 0);
+}
+
+static void
+bytes_end(struct loading *l)
+{
+    sqlite3_blob_close(l->blob);
+    l->blob = NULL;
+}
+
 static enum store_status
 read_chunk(struct loading *l, sqlite3_stmt *row, uint64_t number)
 {
     uint64_t id = (uint64_t)sqlite3_column_int64(row, 0);
-    const uint8_t *data = sqlite3_column_blob(row, 2);
-    size_t bytes = (size_t)sqlite3_column_bytes(row, 2);
+    int64_t bytes = sqlite3_column_int64(row, 2);
     if (id != (l->store->snapshot_gen << 32 | number)) {
         return status_corrupt(l->store->path, l->error, l->error_room,
                               "chunk %" PRIu64 " of snapshot %" PRIu64 " is missing", number,
                               l->store->snapshot_gen);
     }
-    if (crc_keyed('s', id, data, bytes) != (uint64_t)sqlite3_column_int64(row, 1)) {
+    struct ahead_piece *piece = ahead_room(&l->ahead, (size_t)MAX(bytes, 0));
+    if (!piece) {
+        return STORE_CORRUPT; /* load says why */
+    }
+    uint8_t *data = l->ahead.loader->room_bytes(piece->room, piece->bytes);
+    int rc = bytes > 0 ? read_bytes(l, "snapshot", "data", (int64_t)id, data, piece->bytes) : 0;
+    if (rc) {
+        return loading_failed(l, rc);
+    }
+    if (bytes < 0 ||
+        crc_keyed('s', id, data, piece->bytes) != (uint64_t)sqlite3_column_int64(row, 1)) {
         return status_corrupt(l->store->path, l->error, l->error_room,
                               "chunk %" PRIu64 " of snapshot %" PRIu64
                               " does not match its checksum",
                               number, l->store->snapshot_gen);
     }
-    struct ahead_piece *piece = ahead_room(&l->ahead, bytes);
-    if (!piece) {
-        return STORE_CORRUPT; /* load says why */
-    }
-    if (!l->ahead.loader->read_chunk(piece->room, data, bytes)) {
+    if (!l->ahead.loader->read_chunk(piece->room, data, piece->bytes)) {
         return chunk_is_senseless(l, number);
     }
     piece->number = number;
@@ -107,9 +136,9 @@ load_snapshot(struct loading *l)
 {
     struct store *store = l->store;
     int rc;
-    sqlite3_stmt *rows = query(store,
-                               "SELECT id,crc,data FROM snapshot WHERE id>=? AND id<? ORDER BY id",
-                               store->snapshot_gen << 32, (store->snapshot_gen + 1) << 32, &rc);
+    sqlite3_stmt *rows = query(
+        store, "SELECT id,crc," BYTES_OF("data") " FROM snapshot WHERE id>=? AND id<? ORDER BY id",
+        store->snapshot_gen << 32, (store->snapshot_gen + 1) << 32, &rc);
     enum store_status status = rc ? loading_failed(l, rc) : STORE_OK;
     uint64_t n = 0;
     while (status == STORE_OK && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
@@ -123,6 +152,7 @@ load_snapshot(struct loading *l)
                                 "snapshot %" PRIu64 " has %" PRIu64 " chunks instead of %" PRIu64,
                                 store->snapshot_gen, n, store->snapshot_chunks);
     }
+    bytes_end(l);
     sqlite3_finalize(rows);
     return status;
 }
@@ -155,17 +185,16 @@ check_jump(struct loading *l, uint64_t seq)
 }
 
 static enum store_status
-check_row(struct loading *l, sqlite3_stmt *row, uint64_t seq, uint32_t n)
+row_is_rotten(const struct loading *l, uint64_t seq)
 {
-    uint64_t epoch = (uint64_t)sqlite3_column_int64(row, 2);
-    const uint8_t *facts = sqlite3_column_blob(row, 4);
-    size_t bytes = (size_t)sqlite3_column_bytes(row, 4);
-    int64_t n_stored = sqlite3_column_int64(row, 1);
-    if (n_stored <= 0 || n_stored > UINT32_MAX ||
-        crc_journal(seq, n, epoch, facts, bytes) != (uint64_t)sqlite3_column_int64(row, 3)) {
-        return status_corrupt(l->store->path, l->error, l->error_room,
-                              "journal row %" PRIu64 " does not match its checksum", seq);
-    }
+    return status_corrupt(l->store->path, l->error, l->error_room,
+                          "journal row %" PRIu64 " does not match its checksum", seq);
+}
+
+/* Does a whole row go on from what was read before it? */
+static enum store_status
+check_place(struct loading *l, uint64_t seq, uint32_t n, uint64_t epoch)
+{
     if (epoch < l->epoch || epoch > l->store->epoch) {
         return status_corrupt(l->store->path, l->error, l->error_room,
                               "journal row %" PRIu64 " has epoch %" PRIu64 " behind epoch %" PRIu64,
@@ -188,24 +217,37 @@ static enum store_status
 read_row(struct loading *l, sqlite3_stmt *row)
 {
     uint64_t seq = (uint64_t)sqlite3_column_int64(row, 0);
-    uint32_t n = (uint32_t)sqlite3_column_int64(row, 1);
-    enum store_status status = check_row(l, row, seq, n);
-    if (status != STORE_OK) {
-        return status;
+    int64_t n = sqlite3_column_int64(row, 1);
+    uint64_t epoch = (uint64_t)sqlite3_column_int64(row, 2);
+    int64_t bytes = sqlite3_column_int64(row, 4);
+    if (n <= 0 || n > UINT32_MAX || bytes < 0) {
+        return row_is_rotten(l, seq);
     }
-    size_t bytes = (size_t)sqlite3_column_bytes(row, 4);
-    struct ahead_piece *piece = ahead_room(&l->ahead, bytes);
+    struct ahead_piece *piece = ahead_room(&l->ahead, (size_t)bytes);
     if (!piece) {
         return STORE_CORRUPT; /* load says why */
     }
-    if (!l->ahead.loader->read_facts(piece->room, n, sqlite3_column_blob(row, 4), bytes)) {
-        return row_is_senseless(l, seq);
+    uint8_t *facts = l->ahead.loader->room_bytes(piece->room, piece->bytes);
+    int rc = bytes > 0 ? read_bytes(l, "journal", "facts", (int64_t)seq, facts, piece->bytes) : 0;
+    if (rc) {
+        return loading_failed(l, rc);
     }
     piece->number = seq;
-    piece->n_facts = n;
+    piece->n_facts = (uint32_t)n;
+    if (crc_journal(seq, piece->n_facts, epoch, facts, piece->bytes) !=
+        (uint64_t)sqlite3_column_int64(row, 3)) {
+        return row_is_rotten(l, seq);
+    }
+    enum store_status status = check_place(l, seq, piece->n_facts, epoch);
+    if (status != STORE_OK) {
+        return status;
+    }
+    if (!l->ahead.loader->read_facts(piece->room, piece->n_facts, facts, piece->bytes)) {
+        return row_is_senseless(l, seq);
+    }
     ahead_put(&l->ahead);
-    l->expected = seq + n;
-    l->store->journal_bytes += bytes;
+    l->expected = seq + piece->n_facts;
+    l->store->journal_bytes += piece->bytes;
     return STORE_OK;
 }
 
@@ -224,8 +266,9 @@ load_journal(struct loading *l)
         return loading_failed(l, rc);
     }
     sqlite3_stmt *rows = query(
-        store, "SELECT seq,n,epoch,crc,facts FROM journal WHERE seq>=? ORDER BY seq", first, 0,
-        &rc);
+        store,
+        "SELECT seq,n,epoch,crc," BYTES_OF("facts") " FROM journal WHERE seq>=? ORDER BY seq",
+        first, 0, &rc);
     enum store_status status = rc ? loading_failed(l, rc) : STORE_OK;
     while (status == STORE_OK && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
         status = read_row(l, rows);
@@ -233,6 +276,7 @@ load_journal(struct loading *l)
     if (status == STORE_OK && rc != SQLITE_DONE) {
         status = loading_failed(l, rc);
     }
+    bytes_end(l);
     sqlite3_finalize(rows);
     return status;
 }
@@ -256,6 +300,9 @@ read_all(void *context)
         l->status = load_journal(l);
     }
     ahead_is_over(&l->ahead);
+    /* While the other one takes the rest. If they are not in order, that is why something was
+     * refused, and nothing that was taken counts. */
+    l->check = schema_check(l->store, l->check_error, sizeof(l->check_error));
     return NULL;
 }
 
@@ -285,7 +332,14 @@ load(struct loading *l, const struct store_loader *loader)
         return thread_refused(l->store, l->error, l->error_room);
     }
     const struct ahead_piece *refused = take_all(&l->ahead);
+    if (!refused && l->status == STORE_OK && loader->whole) {
+        loader->whole(loader->context);
+    }
     ahead_end(&l->ahead);
+    if (l->check != STORE_OK) {
+        snprintf(l->error, l->error_room, "%s", l->check_error);
+        return l->check;
+    }
     return !refused           ? l->status
            : refused->n_facts ? row_is_senseless(l, refused->number)
                               : chunk_is_senseless(l, refused->number);

@@ -48,6 +48,20 @@ count_frames(void *context, sqlite3 *db, const char *name, int frames)
     return SQLITE_OK;
 }
 
+/* Something was refused. If the b-trees are not in order, that is why. */
+static enum store_status
+check_first(struct store *store, enum store_status refused, char *error, size_t error_room)
+{
+    char *why = xstrdup(error);
+    enum store_status status = schema_check(store, error, error_room);
+    if (status == STORE_OK) {
+        snprintf(error, error_room, "%s", why);
+        status = refused;
+    }
+    free(why);
+    return status;
+}
+
 static enum store_status
 open_database(struct store *store, char *error, size_t error_room)
 {
@@ -59,8 +73,8 @@ open_database(struct store *store, char *error, size_t error_room)
     }
     sqlite3_wal_hook(store->db, count_frames, store);
     enum store_status status = schema_verify(store, error, error_room);
-    if (status == STORE_OK) {
-        status = meta_load(store, error, error_room);
+    if (status == STORE_OK && (status = meta_load(store, error, error_room)) != STORE_OK) {
+        status = check_first(store, status, error, error_room);
     }
     if (status == STORE_OK && (rc = schema_prepare(store)) != SQLITE_OK) {
         status = status_explain(store, rc, "open", error, error_room);

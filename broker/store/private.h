@@ -267,8 +267,11 @@ enum store_status schema_create(const char *dir, const char *path, char *error,
                                 size_t error_room) MUST_CHECK;
 /* Settings of the connection. */
 int schema_configure(sqlite3 *db) MUST_CHECK;
-/* Same tables, same roots, b-trees in order. */
+/* Same tables, same roots. */
 enum store_status schema_verify(struct store *store, char *error, size_t error_room) MUST_CHECK;
+/* Are the b-trees in order? All of them, unless that would take long; the rows' checksums are
+ * checked when they are read. */
+enum store_status schema_check(struct store *store, char *error, size_t error_room) MUST_CHECK;
 /* Adds what an older format has not, and makes it ours; inside a transaction. */
 int schema_upgrade(struct store *store) MUST_CHECK;
 /* The statements, but for those of tables that are not there before schema_upgrade; again after it.

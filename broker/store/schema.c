@@ -199,10 +199,8 @@ expected_text(int format)
     return text;
 }
 
-/* The b-trees. All of them, unless that would take long; the rows' checksums are checked when they
- * are read. */
-static enum store_status
-quick_check(struct store *store, char *error, size_t error_room)
+enum store_status
+schema_check(struct store *store, char *error, size_t error_room)
 {
     static const char *const all[] = {"PRAGMA quick_check(1)"};
     static const char *const small[] = {
@@ -285,7 +283,7 @@ schema_verify(struct store *store, char *error, size_t error_room)
         return status_corrupt(store->path, error, error_room,
                               "its tables are not those of format %d", store->format);
     }
-    return quick_check(store, error, error_room);
+    return STORE_OK;
 }
 
 int

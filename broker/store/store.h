@@ -51,7 +51,7 @@ struct store;
 #define STORE_THREAD_NAME "disk" /* as tools show it */
 
 /* Opens or creates DIR/baton.db (and DIR itself, mode 0700). On failure *ret_store is NULL and
- * `error` has a sentence that says what to do. Quick-checks the database. */
+ * `error` has a sentence that says what to do. The b-trees are store_load's to check. */
 enum store_status store_open(const char *dir, struct store **ret_store, char *error,
                              size_t error_room) MUST_CHECK;
 /* Waits for the thread to finish what was submitted, unless the store has failed. NULL is fine. */
@@ -67,12 +67,14 @@ const char *store_path(const struct store *store);
 /* ---- recovery, before store_start ---- */
 
 /* What was read is handed over in rooms, which the loader makes and the store uses again and again.
- * `read_…` puts a chunk or a row into one, on a thread of the store's, ahead of the caller's, which
- * then takes them in order: so it may use nothing else that the loader has. False: what is there
- * makes no sense; the load ends with STORE_CORRUPT. */
+ * `read_…` makes a chunk or a row of the bytes that were put where `room_bytes` said, on a thread
+ * of the store's, ahead of the caller's, which then takes them in order: so these may use nothing
+ * else that the loader has. False: what is there makes no sense; the load ends with STORE_CORRUPT.
+ */
 struct store_loader {
     void *(*room_new)(void);
     void (*room_free)(void *room);
+    uint8_t *(*room_bytes)(void *room, size_t bytes); /* what the room held is gone */
     bool (*read_chunk)(void *room, const uint8_t *data, size_t bytes);
     bool (*read_facts)(void *room, uint32_t n, const uint8_t *facts, size_t bytes);
     /* The chunks of the snapshot in force, in order. */
@@ -82,11 +84,14 @@ struct store_loader {
      * <= its own seq. The first fact ever is 1. `seq` jumps ahead where a restored copy was first
      * started. */
     bool (*batch)(void *context, uint64_t seq, uint32_t n, void *room);
+    /* All was taken. What the loader has to look at then, it does while the store still looks at
+     * its tables, and the load may yet be refused. May be NULL. */
+    void (*whole)(void *context);
     void *context;
 };
 
-/* Verifies every checksum and that sequence numbers have no gap. Once, before store_start; also
- * with nothing to load. */
+/* Verifies every checksum, that sequence numbers have no gap, and SQLite's b-trees. Once, before
+ * store_start; also with nothing to load. */
 enum store_status store_load(struct store *store, const struct store_loader *loader, char *error,
                              size_t error_room) MUST_CHECK;
 

@@ -1,5 +1,6 @@
 /* A load reads ahead of the one who takes: in order, within its bound, and whoever of the two finds
- * what makes no sense, the sentence names that piece and nothing behind it is taken. */
+ * what makes no sense, the sentence names that piece and nothing behind it is taken. The b-trees
+ * are checked at the same time, and what is found there comes before all else. */
 #include "common/alloc.h"
 #include "tests/unit/store_help.h"
 
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 // clang-format on
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +22,7 @@ enum { N_CHUNKS = 30, N_ROWS = 40, N_PIECES = N_CHUNKS + N_ROWS, BIG = 5 << 20 }
 /* Pieces count from 0, chunks first. Rooms are made and read into without a context. */
 static struct {
     int refuse_read, refuse_take; /* -1: none */
-    int n_read, n_taken;
+    int n_read, n_taken, n_whole;
     bool is_overwritten; /* said here, since an assertion is of the test's own thread */
     _Atomic int n_rooms, n_full, n_full_max;
 } load;
@@ -28,6 +30,7 @@ static struct {
 struct room {
     int piece;
     bool is_full;
+    struct buf bytes;
 };
 
 static void *
@@ -37,10 +40,17 @@ room_new(void)
     return xcalloc(1, sizeof(struct room));
 }
 
+static uint8_t *
+room_bytes(void *room, size_t bytes)
+{
+    return buf_reserve(&((struct room *)room)->bytes, bytes);
+}
+
 static void
 room_free(void *room)
 {
     load.n_rooms--;
+    buf_fini(&((struct room *)room)->bytes);
     free(room);
 }
 
@@ -96,6 +106,14 @@ take_batch(void *context, uint64_t seq, uint32_t n, void *room)
     return take_piece(room);
 }
 
+static void
+take_whole(void *context)
+{
+    (void)context;
+    assert_int_equal(load.n_taken, N_PIECES);
+    load.n_whole++;
+}
+
 static int
 setup(void **state)
 {
@@ -130,14 +148,16 @@ load_refusing(const char *dir, int read, int take, char *error, size_t error_roo
 {
     load.refuse_read = read;
     load.refuse_take = take;
-    load.n_read = load.n_taken = 0;
+    load.n_read = load.n_taken = load.n_whole = 0;
     load.n_full = load.n_full_max = 0;
     struct store_loader loader = {.room_new = room_new,
                                   .room_free = room_free,
+                                  .room_bytes = room_bytes,
                                   .read_chunk = read_chunk,
                                   .read_facts = read_facts,
                                   .chunk = take_chunk,
-                                  .batch = take_batch};
+                                  .batch = take_batch,
+                                  .whole = take_whole};
     struct store *store;
     assert_int_equal(store_open(dir, &store, error, error_room), STORE_OK);
     enum store_status status = store_load(store, &loader, error, error_room);
@@ -154,6 +174,7 @@ test_all_is_taken_in_order(void **state)
     assert_int_equal(load.n_read, N_PIECES);
     assert_int_equal(load.n_taken, N_PIECES);
     assert_int_equal(load.n_full, 0);
+    assert_int_equal(load.n_whole, 1);
     assert_true(load.n_full_max <= 8);
     assert_false(load.is_overwritten);
 }
@@ -179,6 +200,7 @@ test_refusal_names_its_piece(void **state)
         assert_non_null(strstr(error, wanted));
         assert_int_equal(load.n_taken, is_read ? piece : piece + 1);
         assert_true(load.n_read <= piece + 1 + 8);
+        assert_int_equal(load.n_whole, 0);
     }
 }
 
@@ -192,6 +214,64 @@ test_earlier_refusal_counts(void **state)
     assert_int_equal(load.n_taken, 3);
 }
 
+enum { FREE_PAGES_END = 39 }; /* in the header: how many pages are free, its last byte */
+
+/* Adds to a byte of the file's header. */
+static void
+header_add(const char *dir, size_t at, int n)
+{
+    char *path = help_path(dir, "baton.db");
+    size_t bytes;
+    uint8_t *data = help_read(path, &bytes);
+    data[at] = (uint8_t)(data[at] + n);
+    help_write(path, data, bytes);
+    free(data);
+    free(path);
+}
+
+/* All can be read, and still SQLite would write over what it takes for free. It does not matter who
+ * else refuses what. */
+static void
+test_b_trees_count_first(void **state)
+{
+    static const int refusals[][2] = {{-1, -1}, {0, -1}, {-1, 0}, {N_PIECES - 1, -1}};
+    header_add(*state, FREE_PAGES_END, 1);
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+        char error[512] = "";
+        assert_int_equal(
+            load_refusing(*state, refusals[i][0], refusals[i][1], error, sizeof(error)),
+            STORE_CORRUPT);
+        assert_non_null(strstr(error, "reelist"));
+        assert_non_null(strstr(error, "restore a backup"));
+        assert_int_equal(load.n_whole, i == 0);
+    }
+    header_add(*state, FREE_PAGES_END, -1);
+    char error[512] = "";
+    assert_int_equal(load_refusing(*state, -1, -1, error, sizeof(error)), STORE_OK);
+}
+
+/* … and so when opening finds a row that is wrong. */
+static void
+test_b_trees_count_before_meta(void **state)
+{
+    char *path = help_path(*state, "baton.db");
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "UPDATE meta SET value='7' WHERE name='epoch'", NULL, NULL, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    free(path);
+    for (int is_damaged = 0; is_damaged < 2; is_damaged++) {
+        header_add(*state, FREE_PAGES_END, is_damaged);
+        char error[512] = "";
+        struct store *store;
+        assert_int_equal(store_open(*state, &store, error, sizeof(error)), STORE_CORRUPT);
+        assert_null(store);
+        assert_non_null(strstr(error, is_damaged ? "reelist" : "meta row 'epoch' is wrong"));
+    }
+}
+
 int
 main(void)
 {
@@ -199,6 +279,8 @@ main(void)
         cmocka_unit_test(test_all_is_taken_in_order),
         cmocka_unit_test(test_refusal_names_its_piece),
         cmocka_unit_test(test_earlier_refusal_counts),
+        cmocka_unit_test(test_b_trees_count_first),
+        cmocka_unit_test(test_b_trees_count_before_meta), /* the last one: it leaves damage */
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -116,11 +116,19 @@ room_free(void *room)
     free(room);
 }
 
+static uint8_t *
+room_bytes(void *room, size_t bytes)
+{
+    buf_clear(room);
+    return buf_reserve(room, bytes);
+}
+
 static bool
 read_chunk(void *room, const uint8_t *data, size_t bytes)
 {
-    buf_clear(room);
-    buf_add(room, data, bytes);
+    struct buf *buf = room;
+    CHECK(data == buf->data);
+    buf->bytes = bytes;
     return true;
 }
 
@@ -161,6 +169,7 @@ help_load(const char *dir, struct store **ret_store, struct found *found, char *
     *found = (struct found){0};
     struct store_loader loader = {.room_new = room_new,
                                   .room_free = room_free,
+                                  .room_bytes = room_bytes,
                                   .read_chunk = read_chunk,
                                   .read_facts = read_facts,
                                   .chunk = take_chunk,
