@@ -115,13 +115,10 @@ arena_printf(struct arena *arena, const char *fmt, ...)
     return s;
 }
 
-void
-arena_reset(struct arena *arena)
+/* Frees all blocks but this one; NULL: all. */
+static void
+keep_only(struct arena *arena, struct arena_block *keep)
 {
-    struct arena_block *keep = arena->first;
-    if (keep && keep->room > KEPT_BYTES_MAX) {
-        keep = NULL;
-    }
     for (struct arena_block *block = arena->first, *next; block; block = next) {
         next = block->next;
         if (block != keep) {
@@ -138,14 +135,28 @@ arena_reset(struct arena *arena)
     arena->failed = false;
 }
 
+/* One block for as much as this time, if it took several: what is given back each time comes from
+ * the system again, page by page. */
+void
+arena_reset(struct arena *arena)
+{
+    struct arena_block *newest = arena->first;
+    size_t room = 0;
+    if (newest && newest->next) {
+        room = BLOCK_BYTES;
+        while (room < arena->used && room < KEPT_BYTES_MAX) {
+            room *= 2;
+        }
+    }
+    bool keep = newest && newest->room >= room && newest->room <= KEPT_BYTES_MAX;
+    keep_only(arena, keep ? newest : NULL);
+    if (room && !keep) {
+        block_add(arena, room);
+    }
+}
+
 void
 arena_fini(struct arena *arena)
 {
-    for (struct arena_block *block = arena->first, *next; block; block = next) {
-        next = block->next;
-        free(block);
-    }
-    arena->first = NULL;
-    arena->at = arena->end = NULL;
-    arena->used = 0;
+    keep_only(arena, NULL);
 }

@@ -44,7 +44,8 @@ void *arena_calloc(struct arena *arena, size_t n, size_t bytes);
 char *arena_strdup(struct arena *arena, const char *s);
 void *arena_memdup(struct arena *arena, const void *p, size_t bytes);
 char *arena_printf(struct arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Everything is gone; one block is kept. Not for one to which memory was lent. */
+/* Everything is gone; room for about as much again is kept, if it is not very much. Not for one to
+ * which memory was lent. */
 void arena_reset(struct arena *arena);
 void arena_fini(struct arena *arena);
 

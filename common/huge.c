@@ -14,7 +14,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { AHEAD_BYTES = 16 * HUGE_BYTES };
+enum {
+    AHEAD_BYTES = 16 * HUGE_BYTES,
+    /* A table of a quarter of a page is looked up as often as a larger one, and grows. */
+    HUGE_TABLE_BYTES_MIN = HUGE_BYTES / 4,
+};
 
 /* A sanitizer watches over malloc's pieces only. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -88,6 +92,16 @@ xmalloc_huge(size_t bytes)
 }
 
 void
+huge_wish(void *p, size_t bytes)
+{
+    uintptr_t begin = ((uintptr_t)p + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
+    uintptr_t end = ((uintptr_t)p + bytes) / HUGE_BYTES * HUGE_BYTES;
+    if (!IS_WATCHED && begin < end) {
+        (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+    }
+}
+
+void
 xfree_huge(void *p, size_t bytes)
 {
     if (IS_WATCHED) {
@@ -102,13 +116,13 @@ xcalloc_huge(size_t n, size_t bytes)
 {
     size_t total;
     CHECK(!__builtin_mul_overflow(n, bytes, &total));
-    return total < HUGE_BYTES ? xcalloc(n, bytes) : xmalloc_huge(total);
+    return total < HUGE_TABLE_BYTES_MIN ? xcalloc(n, bytes) : xmalloc_huge(total);
 }
 
 void
 xfree_table(void *p, size_t n, size_t bytes)
 {
-    if (n * bytes < HUGE_BYTES) {
+    if (n * bytes < HUGE_TABLE_BYTES_MIN) {
         free(p);
     } else {
         xfree_huge(p, n * bytes);

@@ -11,7 +11,11 @@ enum { HUGE_BYTES = 2 * 1024 * 1024 }; /* of a huge page */
 void *xmalloc_huge(size_t bytes);
 void xfree_huge(void *p, size_t bytes); /* as many as were asked for */
 
-/* For what grows into the size of huge pages: xcalloc below that. */
+/* For what malloc gave, and of which perhaps only the first pages will be used: what then lies in
+ * whole huge pages shall be in such. */
+void huge_wish(void *p, size_t bytes);
+
+/* For what grows into the size of huge pages: xcalloc as long as it is small. */
 void *xcalloc_huge(size_t n, size_t bytes);
 void xfree_table(void *p, size_t n, size_t bytes); /* of xcalloc_huge, with the same numbers */
 

@@ -138,7 +138,7 @@ slot_take(struct core *core)
         size_t bytes = CHUNK_TASKS * sizeof(struct task);
         /* The first one may be all that is ever used, and by few. */
         core->chunks[core->n_chunks] = core->n_chunks ? xmalloc_huge(bytes) : xmalloc(bytes);
-        core->n_chunks++;
+        huge_wish(core->chunks[core->n_chunks++], bytes);
     }
     return slot;
 }

@@ -63,7 +63,7 @@ struct front {
     bool is_export_failing;    /* and that was logged */
     struct clock clock;
     struct rng rng;
-    struct arena arena;  /* of the turn */
+    struct arena arena;  /* of the message at hand, or of what else the turn does */
     struct core_out out; /* of the turn */
     struct counters counters;
 

@@ -268,6 +268,8 @@ drain_router(struct loop *loop)
             bytes += message.bytes;
             front_count(front, COUNT_MESSAGES_RECEIVED, 1);
             dispatch_frame(front, message.peer, message.data, message.bytes);
+            /* It is answered: the next one gets the same memory, while it is in the caches. */
+            arena_reset(&front->arena);
             break;
         }
     }

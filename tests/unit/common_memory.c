@@ -116,6 +116,29 @@ test_an_arena_gives_aligned_memory_that_stays(void **state)
 }
 
 /* A request with everything that makes a buffer grow: texts, messages, lists, bytes. */
+/* A message like the one before it takes nothing from the system. */
+static void
+test_an_arena_keeps_room_for_as_much_again(void **state)
+{
+    (void)state;
+    enum { PIECES = 3000, PIECE_BYTES = 1000 };
+    struct arena arena;
+    arena_init(&arena);
+    const struct arena_block *kept = NULL;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < PIECES; i++) {
+            memset(arena_alloc(&arena, PIECE_BYTES), round, PIECE_BYTES);
+        }
+        if (round > 0) {
+            assert_ptr_equal(arena.first, kept);
+        }
+        arena_reset(&arena);
+        assert_non_null(arena.first);
+        kept = arena.first;
+    }
+    arena_fini(&arena);
+}
+
 static Baton__ToBroker *
 large_request(struct arena *arena)
 {
@@ -210,6 +233,7 @@ main(void)
         cmocka_unit_test(test_varints_come_back),
         cmocka_unit_test(test_varints_of_all_lengths),
         cmocka_unit_test(test_an_arena_gives_aligned_memory_that_stays),
+        cmocka_unit_test(test_an_arena_keeps_room_for_as_much_again),
         cmocka_unit_test(test_packing_without_memory_is_known_at_the_end),
         cmocka_unit_test(test_unpacking_without_memory_is_refused),
     };
