@@ -201,6 +201,14 @@ verb_of(baton_card_kind kind)
     }
 }
 
+static const char *
+list_hint(baton_card_kind kind, char hint[256])
+{
+    snprintf(hint, 256, "`baton %s list` shows them; `baton help %s` says how to see ended ones",
+             verb_of(kind), verb_of(kind));
+    return hint;
+}
+
 /* Of a card that is there no more, or in no state for it: where to look; of a resource that is
  * held: how to wait. NULL: as of tasks. */
 static const char *
@@ -211,13 +219,15 @@ hint_of(const struct baton_post *post, baton_status status, char hint[256])
         return "this does not wait: a task that claims it does (`baton add --resource NAME`); or "
                "`baton pause --resource NAME`, and reserve it when they have ended";
     }
+    if (post->card.kind == BATON_CARD_DECISION && status == BATON_DENIED) {
+        return "`--role R` says for whom you speak; `baton decision show NAME` says who is asked "
+               "and who decides, and --force goes past that, on record";
+    }
     if (!names_a_card || post->card.n_items > 0 ||
         (status != BATON_NOT_FOUND && status != BATON_ILLEGAL_TRANSITION)) {
         return NULL;
     }
-    snprintf(hint, 256, "`baton %s list` shows them; `baton help %s` says how to see ended ones",
-             verb_of(post->card.kind), verb_of(post->card.kind));
-    return hint;
+    return list_hint(post->card.kind, hint);
 }
 
 static json_t *
@@ -368,6 +378,11 @@ card_list(struct ctl *ctl, const struct baton_card_filter *filter)
     if (answer != BATON_OK) {
         return ctl_fail_status(ctl, answer);
     }
+    if (listing.n == 0) {
+        ctl_remark(ctl, "there is no %s%s",
+                   filter->n_kinds == 1 ? baton_card_kind_name(filter->kinds[0]) : "rule",
+                   filter->open ? " that is open; --all lists ended ones too" : "");
+    }
     return listing.n ? CTL_YES : CTL_NO;
 }
 
@@ -399,9 +414,12 @@ show(struct ctl *ctl, const struct baton_card_filter *filter, const char *what)
     if (answer != BATON_OK) {
         return ctl_fail_status(ctl, answer);
     }
-    return listing.n ? CTL_YES
-                     : ctl_fail(ctl, CTL_NO, "not_found", NULL, "there is no %s %s",
-                                baton_card_kind_name(filter->kinds[0]), what);
+    if (listing.n) {
+        return CTL_YES;
+    }
+    char hint[256];
+    return ctl_fail(ctl, CTL_NO, "not_found", list_hint(filter->kinds[0], hint),
+                    "there is no %s %s", baton_card_kind_name(filter->kinds[0]), what);
 }
 
 int

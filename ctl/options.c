@@ -41,8 +41,14 @@ const char global_usage[] =
 void
 options_print_help(struct ctl *ctl, const struct verb *verb)
 {
-    ctl_print(ctl, "usage: baton %s %s\n\n%s\n\nOptions of every verb:\n%s", verb->name,
-              verb->usage, verb->help, global_usage);
+    const char *rest = usage_synopsis_end(verb->usage);
+    int bytes = (int)(rest - verb->usage);
+    rest += *rest == '\n';
+    size_t rest_bytes = strlen(rest);
+    rest_bytes -= rest_bytes && rest[rest_bytes - 1] == '\n';
+    ctl_print(ctl, "usage: baton %s%s%.*s\n\n%s\n\n%.*s%sOptions of every verb:\n%s", verb->name,
+              bytes ? " " : "", bytes, verb->usage, verb->help, (int)rest_bytes, rest,
+              rest_bytes ? "\n\n" : "", global_usage);
 }
 
 bool

@@ -85,6 +85,14 @@ usage_next_alternative(const char **at, struct span *ret)
     return true;
 }
 
+const char *
+usage_synopsis_end(const char *usage)
+{
+    for (struct span alternative; usage_next_alternative(&usage, &alternative);) {
+    }
+    return usage;
+}
+
 static struct span
 take_word(struct span *rest)
 {

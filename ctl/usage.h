@@ -32,6 +32,9 @@ bool usage_find_option(const char *usage, struct span name, struct usage_option 
 /* The next alternative of the synopsis; false: no more. Begin with *at the usage. */
 bool usage_next_alternative(const char **at, struct span *ret);
 
+/* What follows the synopsis: its newline, or the end. */
+const char *usage_synopsis_end(const char *usage);
+
 /* The next word or placeholder of an alternative, options and theirs left out; takes it off. */
 bool usage_next_token(struct span *alternative, struct span *ret);
 

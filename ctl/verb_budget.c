@@ -246,8 +246,11 @@ look(struct ctl *ctl, const char *name)
     bool found = list->n_budgets > 0;
     baton_budget_list_free(list);
     if (!found && name) {
-        return ctl_fail(ctl, CTL_NO, "not_found", "", "there is no budget %s in project %s", name,
-                        ctl->project);
+        return ctl_fail(ctl, CTL_NO, "not_found", "`baton budget list` shows them",
+                        "there is no budget %s in project %s", name, ctl->project);
+    }
+    if (!found) {
+        ctl_remark(ctl, "there is no budget; `baton budget set NAME tokens=1000` makes one");
     }
     return found && !(name && spent) ? CTL_YES : CTL_NO;
 }

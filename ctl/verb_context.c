@@ -1,6 +1,7 @@
 /* baton context: the document that an agent gets with a task, for whoever wants to read it. */
 #include "context/prompt.h"
 #include "context/taskfile.h"
+#include "ctl/agent.h"
 #include "ctl/verbs.h"
 
 #include <stdlib.h>
@@ -46,6 +47,41 @@ print_context(struct ctl *ctl, const baton_assignment *task)
     return CTL_YES;
 }
 
+/* The task whose lease the agent has. CTL_YES, or the status to return (reported). */
+static int
+own_task(struct ctl *ctl, struct ctl_ref *ret_ref)
+{
+    const char *id = getenv("BATON_TASK_ID");
+    uint64_t token;
+    if (id && id[0]) {
+        return ctl_take_ref(ctl, id, ret_ref) ? CTL_YES : ctl->status;
+    }
+    if (!agent_token_from_environment(ctl, &token)) {
+        return ctl->status;
+    }
+    if (!token) {
+        return ctl_usage(ctl, "which task? Name one; an agent has its own (BATON_TASK_ID)");
+    }
+    int status = ctl_connect(ctl);
+    if (status != CTL_YES) {
+        return status;
+    }
+    baton_token_view *view = NULL;
+    baton_status answer = baton_check_token(ctl->baton, token, &view);
+    if (answer != BATON_OK) {
+        return ctl_fail_status(ctl, answer);
+    }
+    bool live = view->live;
+    if (live) {
+        snprintf(ret_ref->project, sizeof ret_ref->project, "%s", view->task.project);
+        snprintf(ret_ref->id, sizeof ret_ref->id, "%s", view->task.id);
+    }
+    baton_token_view_free(view);
+    return live ? CTL_YES
+                : ctl_fail(ctl, CTL_NO, "stale_token", "`baton context ID` shows any task",
+                           "BATON_TOKEN is of no task any more");
+}
+
 int
 verb_context(struct ctl *ctl, int argc, char **argv)
 {
@@ -53,15 +89,13 @@ verb_context(struct ctl *ctl, int argc, char **argv)
     if (ctl_getopt(ctl, argc, argv, "", options) != -1) {
         return ctl->status;
     }
-    const char *own = getenv("BATON_TASK_ID");
-    const char *id = optind < argc ? argv[optind] : own && own[0] ? own : NULL;
-    if (!id || argc - optind > 1) {
-        return ctl_usage(ctl, "which task? Name one");
+    if (argc - optind > 1) {
+        return ctl_usage(ctl, "one task at a time");
     }
-    if (!ctl_take_ref(ctl, id, &ref)) {
-        return ctl->status;
-    }
-    int status = ctl_connect(ctl);
+    int status = optind == argc                          ? own_task(ctl, &ref)
+                 : ctl_take_ref(ctl, argv[optind], &ref) ? CTL_YES
+                                                         : ctl->status;
+    status = status == CTL_YES ? ctl_connect(ctl) : status;
     if (status != CTL_YES) {
         return status;
     }

@@ -55,9 +55,14 @@ verb_help(struct ctl *ctl, int argc, char **argv)
         return CTL_YES;
     }
     const struct verb *verb = verb_find(argv[optind]);
+    if (argc - optind > 1) {
+        return ctl_usage(ctl, "one verb at a time");
+    }
     if (!verb) {
+        const struct verb *nearest = verb_nearest(argv[optind]);
         return ctl_fail(ctl, CTL_USAGE, "usage", "`baton help` lists them",
-                        "there is no verb %.80s", argv[optind]);
+                        "there is no verb %.80s%s%s%s", argv[optind], nearest ? "; is " : "",
+                        nearest ? nearest->name : "", nearest ? " meant?" : "");
     }
     options_print_help(ctl, verb);
     return CTL_YES;
@@ -69,6 +74,9 @@ verb_version(struct ctl *ctl, int argc, char **argv)
     static const struct option options[] = {{0}};
     if (argc > 1 && ctl_getopt(ctl, argc, argv, "", options) != -1) {
         return ctl->status;
+    }
+    if (argc > 1 && optind < argc) {
+        return ctl_usage(ctl, "%s was not expected", argv[optind]);
     }
     if (ctl->json) {
         json_t *object = json_object();

@@ -114,6 +114,9 @@ print(struct ctl *ctl, const struct milestones *all, bool barriers)
         table_print(&table, ctl);
     }
     table_fini(&table);
+    if (n == 0) {
+        ctl_remark(ctl, "there is no milestone; a plan has them (`milestone: true`)");
+    }
     return n ? CTL_YES : CTL_NO;
 }
 

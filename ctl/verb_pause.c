@@ -85,7 +85,7 @@ read_command_line(struct baton_pause *pause, struct ctl *ctl, int argc, char **a
         return false;
     }
     if (n_scopes != 1) {
-        ctl_usage(ctl, "say one of --broker, --role R, --project P, --resource N, --worker W, "
+        ctl_usage(ctl, "say one of --broker, --role R, --project P, --resource NAME, --worker W, "
                        "--submitter NAME");
         return false;
     }
@@ -194,6 +194,9 @@ verb_resume(struct ctl *ctl, int argc, char **argv)
     struct baton_pause pause = {.name = "", .resume = true};
     if (!read_command_line(&pause, ctl, argc, argv)) {
         return ctl->status;
+    }
+    if (pause.until || pause.force) {
+        return ctl_usage(ctl, "--until and --force are of `baton pause`: this ends one now");
     }
     return send_pause(ctl, &pause, "resumed");
 }

@@ -301,7 +301,13 @@ schedule_list(struct ctl *ctl, int argc, char **argv)
         table_print(&listing.table, ctl);
     }
     table_fini(&listing.table);
-    return answer != BATON_OK ? ctl_fail_status(ctl, answer) : listing.n ? CTL_YES : CTL_NO;
+    if (answer != BATON_OK) {
+        return ctl_fail_status(ctl, answer);
+    }
+    if (listing.n == 0) {
+        ctl_remark(ctl, "there is no schedule; `baton schedule set NAME --when RULE` makes one");
+    }
+    return listing.n ? CTL_YES : CTL_NO;
 }
 
 static bool
@@ -357,7 +363,8 @@ schedule_show(struct ctl *ctl, int argc, char **argv)
         return ctl_fail_status(ctl, answer);
     }
     return listing.n ? CTL_YES
-                     : ctl_fail(ctl, CTL_NO, "not_found", NULL, "there is no schedule %s", name);
+                     : ctl_fail(ctl, CTL_NO, "not_found", "`baton schedule list` shows them",
+                                "there is no schedule %s in project %s", name, ctl->project);
 }
 
 enum { OPTION_FROM = 256, OPTION_TO, OPTION_N, OPTION_UNTIL };
@@ -393,6 +400,9 @@ schedule_next(struct ctl *ctl, int argc, char **argv)
         return ctl_fail_status(ctl, answer);
     }
     times_print(ctl, times);
+    if (times->n == 0) {
+        ctl_remark(ctl, "it does not come any more");
+    }
     status = times->n ? CTL_YES : CTL_NO;
     baton_timetable_free(times);
     return status;

@@ -36,24 +36,28 @@
 #define SPEC                                                                                       \
     "  --role R          infra, backend, frontend, realtime, integration, testing\n"               \
     "  --title TEXT      one line for people\n"                                                    \
-    "  --priority X      critical, high, medium, low\n"                                            \
+    "  --priority X      critical, high, medium (default), low\n"                                  \
     "  --deadline T      2025-08-12, 2025-08-12T18:00Z, +2h\n"                                     \
-    "  --on-deadline X   nothing, expire, cancel, escalate\n"                                      \
+    "  --on-deadline X   nothing (default), expire, cancel, escalate\n"                            \
     "  --not-before T    earliest start\n"                                                         \
     "  --estimate D      expected run time\n"                                                      \
-    "  --after ID[:CONDITION][:POLICY]  success, finished, failed, started; hold, abort,\n"        \
-    "                    ignore; 'A|B' are alternatives; again for more\n"                         \
+    "  --after ID[:CONDITION][:POLICY]  success (default), finished, failed, started;\n"           \
+    "                    hold (default), abort, ignore; 'A|B' are alternatives; again for more\n"  \
     "                    signal:NAME and decision:NAME wait for a card in force\n"                 \
     "  --resource NAME[=N|:shared]  claims all of it, N units, or a share; again for more.\n"      \
     "                     path:DIR/** or path:FILE reserves that part of the work tree\n"          \
     "  --label N=V       again for more\n"                                                         \
     "  --prompt TEXT     for the agent's standard input; - reads it from ours\n"                   \
     "  --prompt-file F   the same from a file\n"                                                   \
-    "  --max-attempts N  --crash-limit N  --backoff D  --backoff-cap D\n"                          \
-    "  --max-runtime D   longest run (also --timeout-run)\n"                                       \
-    "  --idle D          longest silence of the agent\n"                                           \
-    "  --lease D         --stall D\n"                                                              \
-    "  --approval yes|no done only when somebody has approved it\n"                                \
+    "  --max-attempts N  attempts that may fail (3)\n"                                             \
+    "  --crash-limit N   workers that may be lost with it (3)\n"                                   \
+    "  --backoff D       wait for another attempt, twice as long each time (30s)\n"                \
+    "  --backoff-cap D   longest of these waits (30m)\n"                                           \
+    "  --max-runtime D   longest run (also --timeout-run); else the worker's\n"                    \
+    "  --idle D          longest silence of the agent; else the worker's\n"                        \
+    "  --lease D         its worker may be silent for so long (5m)\n"                              \
+    "  --stall D         so long without progress is told as stalled (20m)\n"                      \
+    "  --approval yes|no done only when somebody has approved it; else as the role says\n"         \
     "  --review-within D how long that may take before it is told (24h)\n"                         \
     "  --preemptible yes|no  no: makes way for no incident\n"
 
@@ -61,7 +65,8 @@
     "  --format X        baton, wfformat, beads, edges, jobs, groups, lines; else by content\n"    \
     "  --role R          of tasks without one: a role, or spread over the six\n"                   \
     "  --role-map FILE   lines PATTERN ROLE, asked first\n"                                        \
-    "  --dangling X      tasks that a data format does not have: wait, drop, error\n"              \
+    "  --dangling X      tasks that a data format does not have: wait, drop, error; else by "      \
+    "format\n"                                                                                     \
     "  --with-closed     tasks that a format calls closed too\n"                                   \
     "  --zone Z          of times without one (IANA name)\n"                                       \
     "  --strict          dependencies that are not known are errors\n"
@@ -83,8 +88,9 @@ static const char add_usage[] =
     "  --payload-file F  opaque data\n"
     "  --milestone       no work: done when all it depends on is\n"
     "  --held            waits for `baton release`\n"
-    "  --unique-key K    --unique-window D\n"
-    "  --on-conflict X   reject, existing, replace, raise, attach\n"
+    "  --unique-key K    one live task of the project has it\n"
+    "  --unique-window D or one that was added so recently\n"
+    "  --on-conflict X   reject (default), existing, replace, raise, attach\n"
     "  --fairness-key K  shares a role evenly among keys\n"
     "  --strict          refuse dependencies that are not known\n"
     "  --update          change the task if it exists\n"
@@ -95,7 +101,7 @@ static const char wait_usage[] =
     "ID… | --all | --project P [OPTION…]\n"
     "  --for X           done (default), terminal, started, state=STATE\n"
     "  --any             one of them is enough\n"
-    "  --timeout D       give up with status 75\n" FILTER
+    "  --timeout D       give up with status 75 (never)\n" FILTER
     "Status 0: all as wanted; 1: one failed, was cancelled, …; 75: the time is over.\n"
     "Only --project: until that plan is closed and all of its tasks have ended.\n"
     "With --for terminal it waits for all to end and then says 0 if all are done.";
@@ -105,14 +111,25 @@ static const char set_usage[] =
     "  --reason TEXT     for the journal\n"
     "\"none\" as value empties a deadline, a start, dependencies, resources, labels.";
 
-static const char scope_usage[] =
-    "--broker | --role R | --project P | --resource NAME | --worker W\n"
-    "| --submitter NAME [OPTION…]\n"
+#define SCOPE                                                                                      \
+    "--broker | --role R | --project P | --resource NAME | --worker W\n"                           \
+    "| --submitter NAME [OPTION…]\n"                                                             \
     "  --submitter NAME  what that actor added\n"
+
+static const char pause_usage[] = SCOPE
     "  --until T         ends by itself\n"
     "  --reason TEXT     for the journal and for others\n"
     "  --force           a worker that has never been here, too\n"
     "Running work goes on.";
+
+static const char resume_usage[] = SCOPE "  --reason TEXT     for the journal and for others";
+
+static const char drain_usage[] =
+    "--broker | --role R | --worker W [OPTION…]\n"
+    "  --until T         ends by itself\n"
+    "  --reason TEXT     for the journal and for others\n"
+    "  --force           a worker that has never been here, too\n"
+    "Running work goes on; a drained broker takes no new tasks either.";
 
 static const char graph_usage[] =
     "[text|mermaid|dot] [OPTION…]\n"
@@ -120,13 +137,13 @@ static const char graph_usage[] =
     "  --from ID         only what comes after this task\n"
     "  --to ID           only what this task needs\n"
     "  --around ID       both\n"
-    "  --depth N         that many steps at most\n"
+    "  --depth N         that many steps at most (all)\n"
     "  --limit N         draw N tasks at most (mermaid: 500; 0: all)\n"
     "  --format X        the same as the argument: text, mermaid, dot\n"
     "  --archived        and those that left the memory\n" FILTER;
 
 static const char take_usage[] = "--role R [OPTION…]\n"
-                                 "  --wait D          wait for work\n"
+                                 "  --wait D          wait for work (not at all)\n"
                                  "  --task ID         only this one\n"
                                  "  --lease D         for how long (30m)\n"
                                  "  --worker NAME     who takes it\n"
@@ -221,7 +238,7 @@ static const char schedule_usage[] =
     "  --overlap X       when the one before still runs: skip (default), queue, cancel-old,\n"
     "                    allow\n"
     "  --missed X        while the broker was away: run-once (default), skip, all:N\n"
-    "  --jitter D        each comes later by at most so much\n"
+    "  --jitter D        each comes later by at most so much (0)\n"
     "  --start T  --end T\n"
     "  --within D        deadline of each occurrence, from its time\n"
     "  --report X        what is due then, for whoever watches: daily, weekly, success,\n"
@@ -285,11 +302,12 @@ const struct verb verbs[] = {
     {"add", verb_add, "Tasks", "Add one task", add_usage},
     {"list", verb_list, "Tasks", "List tasks",
      "[ID…] [OPTION…]\n" FILTER "  --archived        and those that left the memory\n"
-     "  --limit N         at most\n"
+     "  --limit N         at most (all)\n"
      "  --ids             only the names"},
     {"context", verb_context, "Tasks", "Print what an agent gets with a task",
      "[ID]\n"
-     "The prompt; with --json what BATON_TASK_FILE has. Without ID: the agent's own task."},
+     "The prompt; with --json what BATON_TASK_FILE has. Without ID: the agent's own task\n"
+     "(BATON_TASK_ID, BATON_TOKEN)."},
     {"show", verb_show, "Tasks", "Show everything about one task", "ID"},
     {"why", verb_why, "Tasks", "Say why a task is in its state, and who can act", "ID"},
     {"wait", verb_wait, "Tasks", "Wait until tasks have ended", wait_usage},
@@ -297,17 +315,18 @@ const struct verb verbs[] = {
     {"graph", verb_graph, "Tasks", "Draw what waits for what", graph_usage},
     {"watch", verb_watch, "Tasks", "Print events as they happen",
      "[OPTION…]\n"
-     "  --since N         from the event behind number N\n"
+     "  --since N         from the event behind number N (from now on)\n"
      "  --task ID         only this task, and what of the board concerns it\n"
      "  --role R          only this role\n"
      "  --until-idle      end when nothing runs and no task will by itself;\n"
      "                    what a schedule adds later does not count"},
     {"export", verb_export, "Tasks", "Write every task as a line that apply reads",
      "[FILE] [OPTION…]\n"
-     "  --archived        and those that left the memory\n" FILTER},
+     "  --archived        and those that left the memory\n" FILTER
+     "Without FILE: to standard output."},
     {"cancel", verb_cancel, "Operators", "Cancel tasks",
      "ID… --reason TEXT [OPTION…]\n" SELECTION
-     "  --grace D         until a running agent is ended"},
+     "  --grace D         until a running agent is ended (60s)"},
     {"retry", verb_retry, "Operators", "Give ended tasks new attempts",
      "ID… [OPTION…]\n" SELECTION},
     {"hold", verb_hold, "Operators", "Keep tasks from starting", "ID… [OPTION…]\n" SELECTION},
@@ -325,9 +344,9 @@ const struct verb verbs[] = {
      "show|close|open [NAME] [OPTION…]\n"
      "  --reason TEXT     for the journal and for others\n"
      "A closed project is complete when all of its tasks have ended."},
-    {"pause", verb_pause, "Operators", "Start nothing new", scope_usage},
-    {"resume", verb_resume, "Operators", "End a pause or a drain", scope_usage},
-    {"drain", verb_drain, "Operators", "Let running work end, take nothing new", scope_usage},
+    {"pause", verb_pause, "Operators", "Start nothing new", pause_usage},
+    {"resume", verb_resume, "Operators", "End a pause or a drain", resume_usage},
+    {"drain", verb_drain, "Operators", "Let running work end, take nothing new", drain_usage},
     {"status", verb_status, "Operators", "The broker on one screen, trouble first", status_usage},
     {"workers", verb_workers, "Operators", "List workers", ""},
     {"resources", verb_resources, "Operators", "List named resources, set capacities",

@@ -80,6 +80,26 @@ class Blockers(BoardTest):
             self.no(1, "`baton blocker list`", "blocker", "resolve", which)
         self.no(1, "`baton list`", "blocker", "raise", "x", "--task", "NOPE")
 
+    def test_an_empty_list_says_so_and_what_is_not_there_says_where_to_look(self):
+        lists = ("blocker", "handoff", "signal", "decision", "incident", "reserve")
+        for verb in lists:
+            done = self.ask(verb, "list", json_out=False)
+            self.assertEqual((done.status, done.out), (1, ""), verb)
+            self.assertIn("--all lists ended ones too", done.err, verb)
+            self.assertEqual(self.ask("--quiet", verb, "list", json_out=False).err, "")
+        for verb in ("schedule", "budget", "rules"):
+            self.assertIn("there is no", self.ask(verb, "list", json_out=False).err, verb)
+        self.assertIn("there is no milestone", self.ask("milestones", json_out=False).err)
+        for verb in ("blocker", "handoff", "incident", "reserve"):
+            hint = self.ask(verb, "show", 7).error()["error"]["hint"]
+            self.assertIn(f"`baton {verb} list`", hint)
+        for verb in ("schedule", "budget", "decision"):
+            hint = self.ask(verb, "show", "x").error()["error"]["hint"]
+            self.assertIn(f"`baton {verb} list`", hint)
+        self.ok("decision", "propose", "cache", "--title", "which?", "--owner", "backend")
+        hint = self.ask("decision", "decide", "cache", "redis").error()["error"]["hint"]
+        self.assertIn("--role", hint)
+
     def test_mistakes_change_nothing(self):
         self.ok("add", "A", "--role", "backend")
         self.no(64, "raise, list", "blocker")

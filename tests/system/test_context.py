@@ -52,6 +52,13 @@ class Context(BrokerTest):
             self.assertNotIn(escape, text)
         self.assertEqual(self.ok("show", "API").json()["state"], "ready")
 
+    def test_an_agent_that_has_only_its_token_gets_its_own(self):
+        token = self.ok("take", "--role", "backend").json()["token"]
+        env = {"BATON_TOKEN": str(token)}
+        self.assertEqual(self.ok("context", env=env).json()["id"], "API")
+        self.ok("complete", "--token", token)
+        self.no(1, "stale_token", "context", env=env)
+
     def test_wrong_questions(self):
         for args, status in (([], 64), (["A", "B"], 64), (["nobody"], 1), (["../x"], 65)):
             done = self.ask("context", *args)

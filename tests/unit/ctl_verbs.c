@@ -87,6 +87,12 @@ test_wrong_command_lines_are_refused(void **state)
     expect(WORDS("resources", "gpu"), CTL_USAGE, "NAME=CAPACITY");
     expect(WORDS("completion", "tcsh"), CTL_USAGE, "bash, zsh or fish");
     expect(WORDS("help", "frobnicate"), CTL_USAGE, "no verb");
+    expect(WORDS("help", "lsit"), CTL_USAGE, "is list meant?");
+    expect(WORDS("help", "list", "show"), CTL_USAGE, "one verb");
+    expect(WORDS("version", "x"), CTL_USAGE, "not expected");
+    expect(WORDS("resume", "--broker", "--until", "+1h"), CTL_USAGE, "baton pause");
+    expect(WORDS("context"), CTL_USAGE, "BATON_TASK_ID");
+    expect(WORDS("context", "a", "b"), CTL_USAGE, "one task");
     expect(WORDS("set", "x"), CTL_USAGE, "set what");
     expect(WORDS("set", "--title", "x"), CTL_USAGE, "which tasks");
 }
@@ -170,6 +176,24 @@ test_no_hint_proposes_destruction(void **state)
     }
 }
 
+/* What it is for stands before its options, and nothing is left over where there are none. */
+static void
+test_help_says_first_what_a_verb_is_for(void **state)
+{
+    (void)state;
+    for (const struct verb *verb = verbs; verb->name; verb++) {
+        struct bench bench;
+        bench_init(&bench);
+        assert_int_equal(bench_run(&bench, WORDS("help", verb->name)), CTL_YES);
+        const char *said = bench_out(&bench);
+        const char *help = strstr(said, verb->help), *option = strstr(said, "\n  --");
+        if (!help || !option || help > option || strstr(said, "\n\n\n") || strstr(said, " \n")) {
+            fail_msg("help of %s: %s", verb->name, said);
+        }
+        bench_fini(&bench);
+    }
+}
+
 static void
 test_help_as_json_lists_the_verbs(void **state)
 {
@@ -201,6 +225,7 @@ main(void)
         cmocka_unit_test_setup(test_a_broker_that_is_away_is_69, set_up),
         cmocka_unit_test_setup(test_a_wrong_environment_is_78, set_up),
         cmocka_unit_test_setup(test_no_hint_proposes_destruction, set_up),
+        cmocka_unit_test_setup(test_help_says_first_what_a_verb_is_for, set_up),
         cmocka_unit_test_setup(test_help_as_json_lists_the_verbs, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
