@@ -262,7 +262,7 @@ class TestWorkers(DocsTest):
         for name in ("claude", "codex", "openhands", "make"):
             self.stub(name)
         self.stub("npm")
-        for name in ("my-agent.sh", "agent.sh", "bin/backend.sh", "bin/fix-tests"):
+        for name in ("my-agent.sh", "agent.sh", "bin/backend.sh", "bin/fix-tests", "bin/describe.py"):
             path = self.dir / name
             path.write_text(STUB)
             path.chmod(0o755)
@@ -338,6 +338,61 @@ class TestWorkers(DocsTest):
         prompt = (self.dir / "prompt").read_text()
         self.assertIn("sell bread", prompt)
         self.assertEqual((self.dir / "stdin").read_text(), prompt)
+
+    def test_the_task_file_of_the_contract(self):
+        """The example has every member that such a task has, of the same type."""
+        told = json.loads(fenced((ROOT / "docs" / "agent.md").read_text(), "json task")[0])
+
+        def ok(line, *more):
+            done = baton(self.endpoint, "--project", "shop", *line.split(), *more)
+            self.assertEqual(done.status, 0, done.err)
+            return done
+
+        ok("add DB-001 --role infra")
+        token = ok("take --role infra").json()["token"]
+        ok("handoff give --task DB-001 --completed x --next y --artifact ops/db.md --to backend")
+        (self.dir / "r.json").write_text('{"port":5433}')
+        ok(f"complete --token {token} --summary x --result {self.dir}/r.json")
+        ok("budget set night tokens=100000 --role backend")
+        ok("decision propose cache --owner backend --role backend --title", "Which cache?")
+        ok("decision decide cache Redis --role backend")
+        ok("add API-001 --role backend --title Orders --after DB-001 --resource schema:shared --resource path:src/api/** --priority high"
+           " --deadline 2030-08-12 --estimate 2h --max-runtime 4h --label team=shop --prompt x -- make api")  # fmt: skip
+        self.stub("make", f'#!/bin/sh\ncp "$BATON_TASK_FILE" {self.dir}/task.new && mv {self.dir}/task.new {self.dir}/task\n')
+        self.start("baton-worker --role backend -- ./agent.sh", "worker.log")
+        wait_until("the task file", (self.dir / "task").exists, 20)
+        self.same_shape("task", told, json.loads((self.dir / "task").read_text()))
+
+    def same_shape(self, where, told, given):
+        self.assertEqual(type(told), type(given), where)
+        if isinstance(told, dict):
+            self.assertEqual(set(told), set(given), where)
+            for name in told:
+                self.same_shape(f"{where}.{name}", told[name], given[name])
+        elif isinstance(told, list):
+            self.assertEqual(len(told), len(given), where)
+            for n, (one, other) in enumerate(zip(told, given)):
+                self.same_shape(f"{where}[{n}]", one, other)
+
+    def test_the_program_of_the_contract(self):
+        script = self.dir / "bin" / "describe.py"
+        script.write_text(fenced((ROOT / "docs" / "agent.md").read_text(), "python agent")[0])
+        for args in (("add", "before", "--role", "backend"), ("add", "sum", "--role", "integration", "--after", "before"),
+                     ("add", "alone", "--role", "integration")):  # fmt: skip
+            self.assertEqual(baton(self.endpoint, *args).status, 0)
+        self.start("baton-worker --role backend -- ./agent.sh", "backend.log")
+        worker = self.start("baton-worker --role integration -- ~/bin/describe.py", "worker.log")
+        self.assertEqual(baton(self.endpoint, "wait", "sum", "--timeout", "20s").status, 0, worker.tail())
+        shown = baton(self.endpoint, "show", "sum").json()
+        self.assertEqual(shown["result"]["summary"], "1 described; told: nothing")
+        self.assertEqual(baton(self.endpoint, "handoff", "list").json()["task"], "sum")
+        ask = ("wait", "alone", "--for", "state=parked", "--timeout", "20s")
+        self.assertEqual(baton(self.endpoint, *ask).status, 0, worker.tail())
+        blocker = baton(self.endpoint, "blocker", "list").json()
+        self.assertIn("which task should", blocker["title"])
+        baton(self.endpoint, "blocker", "resolve", blocker["number"], "none: leave it")
+        self.assertEqual(baton(self.endpoint, "wait", "alone", "--timeout", "20s").status, 0, worker.tail())
+        self.assertIn("none: leave it", baton(self.endpoint, "show", "alone").json()["result"]["summary"])
 
     def test_the_script_of_the_contract(self):
         text = (ROOT / "docs" / "agent.md").read_text()
