@@ -189,8 +189,7 @@ class TestManualPages(DocsTest):
         self.baton_worker(broker, "backend", ["make"], env=path)
         (self.dir / "plan.yaml").write_text("tasks:\n  - {id: DB-001, role: backend}\n")
         blocks = examples("baton.1.scd")
-        self.assertEqual(len(blocks), 6)
-        apply, add, why, agent, graph, watch = blocks
+        apply, add, why, agent, graph, watch = blocks[:6]
         self.shell(apply)
         self.shell(add)
         self.shell("baton wait API-001 --timeout 30s")
@@ -209,6 +208,24 @@ class TestManualPages(DocsTest):
         watch = watch.replace("baton watch --json", "timeout 5 baton watch --json --since 0")
         output = self.shell(f"({fail}) & {watch.strip()} --unbuffered | head -1; wait")
         self.assertEqual(output.strip().splitlines()[-1], "bad")
+
+    def test_of_the_client_verb_by_verb(self):
+        blocks = examples("baton.1.scd")
+        for verb in (v["verb"] for v in baton(self.endpoint, "help").lines()):
+            self.assertRegex("".join(blocks), rf"baton (--json )?{verb}\b", "a verb without an example")
+        if not HAS_JQ or not shutil.which("curl"):
+            self.skipTest("SKIPPED: jq or curl is missing (scripts/deps)")
+        self.broker()
+        (self.dir / "plan.yaml").write_text("tasks:\n  - {id: DB-001, role: backend}\n")
+        *blocks, web = blocks[6:]
+        self.assertEqual(len(blocks), 6)
+        for block in blocks:
+            self.shell("set -e\n" + block)
+        # A port of its own choice instead of the usual one.
+        web = web.replace("baton web &", "baton web --listen 127.0.0.1:0 >url &\nuntil grep -q http url; do sleep 0.05; done")
+        web = web.replace("http://127.0.0.1:9464/", "$(cat url)")
+        self.assertIn("ready\n", self.shell("set -e\n" + web + "complete -p baton"))
+        self.assertTrue((self.dir / "team/status/current-status.md").exists())
 
     def test_of_the_broker(self):
         start, use = examples("batond.8.scd")
