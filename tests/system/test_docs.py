@@ -180,6 +180,31 @@ class TestPlans(DocsTest):
         return baton(self.endpoint, "help", json_out=False).out
 
 
+class TestSentences(DocsTest):
+    def test_each_command_in_a_sentence_is_one_that_there_is(self):
+        usage = {v["verb"]: v["usage"] for v in baton(self.endpoint, "help").lines()}
+        common = baton(self.endpoint, "help", json_out=False).out
+        words = {  # of verbs that begin with one
+            verb: ["WORD", *baton(self.endpoint, "completion", "words", verb, "", json_out=False).out.split()]
+            for verb, text in usage.items()
+            if re.match(r"[a-z]", text)
+        }
+        files = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "ctl").rglob("*.c"), *(ROOT / "worker").glob("*.c")]
+        n = 0
+        for path in files:
+            for said in re.findall(r"`baton ([^`%\n]+)`", path.read_text()):
+                verb, *rest = [word for word in said.split() if word not in ("--json", "--quiet")] or [""]
+                if verb.startswith("-") or verb.isupper():
+                    continue
+                self.assertIn(verb, usage, f"{path.name}: {said}")
+                if verb in words:
+                    self.assertIn((rest or [""])[0].split("|")[0], words[verb], f"{path.name}: {said}")
+                for option in re.findall(r"(?<!\S)(--[a-z][a-z-]+)", " ".join(rest)):
+                    self.assertRegex(usage[verb] + common, rf"{option}\b", f"{path.name}: {said}")
+                n += 1
+        self.assertGreater(n, 80)
+
+
 class TestManualPages(DocsTest):
     def test_of_the_client(self):
         broker = self.broker()
