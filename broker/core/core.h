@@ -329,7 +329,7 @@ struct core_piece *core_piece_new(void);
 void core_piece_free(struct core_piece *piece);
 /* Where what is to be read may be put; it stays there as long. */
 uint8_t *core_piece_bytes(struct core_piece *piece, size_t bytes);
-/* What is read stays where it is until the piece is of no use any more. */
+/* The bytes that are read stay where they are until the piece is of no use any more. */
 bool core_piece_read_chunk(struct core_piece *piece, const uint8_t *data, size_t bytes) MUST_CHECK;
 bool core_piece_read_facts(struct core_piece *piece, uint32_t n, const uint8_t *facts,
                            size_t bytes) MUST_CHECK;

@@ -72,7 +72,11 @@ index64_put(struct index64 *index, uint64_t key, uint32_t value)
     if ((index->n_blocks + 1) * 3 > index->room * 2) {
         index64_grow(index);
     }
-    struct index64_block *block = block_place(index, base_of(key));
+    struct index64_block *block = &index->blocks[index->latest];
+    if (block->base != base_of(key)) {
+        block = block_place(index, base_of(key));
+        index->latest = (size_t)(block - index->blocks);
+    }
     if (block->base == 0) {
         block->base = base_of(key);
         index->n_blocks++;

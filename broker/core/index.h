@@ -19,6 +19,7 @@ struct index64 {
     size_t room; /* of blocks; a power of two, or 0 */
     size_t n_blocks;
     size_t n;
+    size_t latest; /* the place of what was put last: the next one is its neighbour most often */
 };
 
 uint32_t index64_get(const struct index64 *index, uint64_t key); /* 0: not there */

@@ -25,6 +25,7 @@ piece_fini(struct core_piece *piece)
 {
     arena_fini(&piece->arena);
     buf_fini(&piece->bytes);
+    free(piece->tasks);
 }
 
 struct core_piece *
@@ -58,7 +59,6 @@ piece_clear(struct core_piece *piece)
 {
     arena_reset(&piece->arena);
     piece->chunk = NULL;
-    piece->tasks = NULL;
     piece->n_tasks = 0;
     piece->facts = NULL;
     piece->added = NULL;
@@ -138,14 +138,14 @@ is_task(const struct field *field)
     return field->number == 2 && field->data; /* SnapshotChunk.tasks */
 }
 
-static size_t
-tasks_count(const uint8_t *data, size_t bytes)
+static struct piece_task *
+task_add(struct core_piece *piece)
 {
-    size_t n = 0, pos = 0;
-    for (struct field field; field_next(data, bytes, &pos, &field);) {
-        n += is_task(&field);
+    if (piece->n_tasks == piece->room_tasks) {
+        piece->room_tasks = piece->room_tasks ? 2 * piece->room_tasks : 256;
+        piece->tasks = xreallocarray(piece->tasks, piece->room_tasks, sizeof *piece->tasks);
     }
-    return n;
+    return &piece->tasks[piece->n_tasks++];
 }
 
 /* The tasks are read one by one, and what else there is unpacked as a chunk without them. */
@@ -153,7 +153,6 @@ bool
 core_piece_read_chunk(struct core_piece *piece, const uint8_t *data, size_t bytes)
 {
     piece_clear(piece);
-    piece->tasks = arena_alloc(&piece->arena, tasks_count(data, bytes) * sizeof *piece->tasks);
     uint8_t *others = NULL;
     size_t n_others = 0, pos = 0;
     for (struct field field; field_next(data, bytes, &pos, &field);) {
@@ -163,7 +162,7 @@ core_piece_read_chunk(struct core_piece *piece, const uint8_t *data, size_t byte
             n_others += field.whole_bytes;
             continue;
         }
-        struct piece_task *task = &piece->tasks[piece->n_tasks++];
+        struct piece_task *task = task_add(piece);
         if ((!piece_read_plain(piece, field.data, field.bytes, task) &&
              !task_unpack_whole(piece, &field, task)) ||
             !task_is_sane(task)) {
@@ -174,6 +173,20 @@ core_piece_read_chunk(struct core_piece *piece, const uint8_t *data, size_t byte
     return piece->chunk && pos == bytes;
 }
 
+static bool
+fact_unpack_whole(struct core_piece *piece, const uint8_t *data, size_t bytes,
+                  Baton__Fact **ret_fact, Baton__Spec **ret_spec)
+{
+    Baton__Fact *fact = unpack_own(&piece->arena, &baton__fact__descriptor, bytes, data);
+    if (!fact) {
+        return false;
+    }
+    *ret_fact = fact;
+    *ret_spec = fact->what_case == BATON__FACT__WHAT_ADDED ? spec_read(piece, &fact->added->spec)
+                                                           : NULL;
+    return *ret_spec || fact->what_case != BATON__FACT__WHAT_ADDED;
+}
+
 bool
 core_piece_read_facts(struct core_piece *piece, uint32_t n, const uint8_t *facts, size_t bytes)
 {
@@ -182,7 +195,7 @@ core_piece_read_facts(struct core_piece *piece, uint32_t n, const uint8_t *facts
         return false; /* each has a length */
     }
     piece->facts = arena_alloc(&piece->arena, n * sizeof *piece->facts);
-    piece->added = arena_calloc(&piece->arena, n, sizeof *piece->added);
+    piece->added = arena_alloc(&piece->arena, n * sizeof *piece->added);
     size_t pos = 0;
     bool ok = true;
     for (uint32_t i = 0; i < n && ok; i++) {
@@ -191,14 +204,10 @@ core_piece_read_facts(struct core_piece *piece, uint32_t n, const uint8_t *facts
         if (!ok) {
             break;
         }
-        Baton__Fact *fact = unpack_own(&piece->arena, &baton__fact__descriptor, length,
-                                       facts + pos);
-        ok = fact && fact->at >= 0 && fact->at <= TIME_MS_MAX;
-        if (ok && fact->what_case == BATON__FACT__WHAT_ADDED) {
-            piece->added[i] = spec_read(piece, &fact->added->spec);
-            ok = piece->added[i] != NULL;
-        }
-        piece->facts[i] = fact;
+        ok = (piece_read_plain_added(piece, facts + pos, length, &piece->facts[i],
+                                     &piece->added[i]) ||
+              fact_unpack_whole(piece, facts + pos, length, &piece->facts[i], &piece->added[i])) &&
+             piece->facts[i]->at >= 0 && piece->facts[i]->at <= TIME_MS_MAX;
         pos += length;
     }
     piece->n_facts = n;

@@ -18,27 +18,39 @@ struct piece_task {
     const Baton__Spec *description;
 };
 
+/* Bytes of what is being read. */
+struct piece_stretch {
+    const uint8_t *data;
+    size_t bytes;
+};
+
 struct core_piece {
     struct buf bytes;            /* what was to be read, if it was put here */
     struct arena arena;          /* of all that follows */
     Baton__SnapshotChunk *chunk; /* without its tasks; NULL: it holds facts */
-    struct piece_task *tasks;
-    size_t n_tasks;
+    struct piece_task *tasks;    /* but for these themselves */
+    size_t n_tasks, room_tasks;
     Baton__Fact **facts;
-    Baton__Spec **added; /* the description that the fact adds; NULL: it adds none */
+    Baton__Spec **added; /* the description that the fact adds, but for what only who takes the task
+                            looks at; NULL: it adds none */
     uint32_t n_facts;
     struct piece_said { /* by the task before: mostly said again */
         const char *project, *actor, *role;
         int role_number;
+        struct piece_stretch place, rest; /* and what these said: */
+        struct piece_task task;
+        struct piece_stretch title;
     } said;
 };
 
 void piece_init(struct core_piece *piece);
 void piece_fini(struct core_piece *piece);
 
-/* Reads a packed record, if it and its description say no more than most do; else nothing is said
- * of it. `record` stays where it is. */
+/* Reads a packed record, or a packed fact that adds a task, if it and its description say no more
+ * than most do; else nothing is said of it. The bytes stay where they are. */
 bool piece_read_plain(struct core_piece *piece, const uint8_t *record, size_t bytes,
                       struct piece_task *ret);
+bool piece_read_plain_added(struct core_piece *piece, const uint8_t *fact, size_t bytes,
+                            Baton__Fact **ret_fact, Baton__Spec **ret_spec);
 
 #endif

@@ -188,7 +188,8 @@ tasks_restore(struct core *core, const struct core_piece *piece)
         const struct piece_task *tasks = piece->tasks + i;
         size_t some = MIN(piece->n_tasks - i, (size_t)TOGETHER);
         for (size_t k = 0; k < some; k++) {
-            projects[k] = project_make(core, tasks[k].project);
+            bool again = k > 0 && tasks[k].project == tasks[k - 1].project;
+            projects[k] = again ? projects[k - 1] : project_make(core, tasks[k].project);
             hashes[k] = task_hash(core, projects[k], tasks[k].id);
         }
         for (size_t k = 0; ok && k < some; k++) {

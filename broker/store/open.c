@@ -68,6 +68,7 @@ open_database(struct store *store, char *error, size_t error_room)
     int rc = sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                              gather_vfs());
     rc = rc ? rc : schema_configure(store->db);
+    rc = rc ? rc : schema_cache(store->db, STORE_CACHE_LOAD_KIB);
     if (rc) {
         return status_explain(store, rc, "open", error, error_room);
     }
@@ -206,7 +207,8 @@ store_start(struct store *store, uint64_t epoch, char *error, size_t error_room)
 {
     CHECK(store->loaded && !store->started && epoch > store->epoch && epoch <= INT64_MAX);
     space_look(store, clock_us());
-    int rc = begin_life(store, epoch);
+    int rc = schema_cache(store->db, STORE_CACHE_KIB);
+    rc = rc ? rc : begin_life(store, epoch);
     rc = rc || store->stats.low ? rc : lay_out_log(store);
     if (rc) {
         return status_explain(store, rc, "write", error, error_room);

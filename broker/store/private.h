@@ -22,22 +22,24 @@ enum {
     STORE_FORMAT_RUNS = 4,          /* the first one with archive_run */
     STORE_APPLICATION = 0x4261746f, /* application_id: "Bato" */
     STORE_PAGE_BYTES = 4096,        /* 2, 8 KiB: no faster, measured; a small commit is one page */
-    STORE_CACHE_KIB = 4096,         /* the journal is written, hardly read */
-    STORE_AHEAD_PIECES = 8,         /* chunks and rows that were read and are not taken yet … */
-    STORE_AHEAD_BYTES = 4 << 20,    /* … and their bytes, but for one alone */
-    STORE_ID_BYTES = 32,            /* hex digits */
-    GROUP_BYTES_MAX = 32 << 20,     /* what one transaction takes of the queue, and a batch more */
-    QUIET_US = 2000,                /* no batch for so long: time for housekeeping */
-    TRIM_BUSY_BYTES = 128 << 10,    /* cut along with a commit, at least */
-    TRIM_QUIET_BYTES = 1 << 20,     /* cut in a transaction of its own */
-    SPARES_MAX = 4,                 /* about as many batches are under way when it is busy … */
-    SPARE_BYTES_MAX = 1 << 20,      /* … and hardly larger */
-    TRIM_ROWS_MAX = 512,            /* and no more rows than that */
-    BACKUP_BUSY_PAGES = 64,         /* copied between two commits */
-    BACKUP_QUIET_PAGES = 256,       /* copied at a time while nobody waits */
-    SCAN_BYTES_MAX = 16 << 20,      /* one answer to a scan */
-    RUN_BYTES_MAX = 32 << 10,       /* records of a run, unless it has only one */
-    WAL_BOUND_BYTES = 1 << 20,      /* a checkpoint is due; four times that: at once */
+    STORE_CACHE_KIB = 4096,         /* the journal is written, hardly read … */
+    STORE_CACHE_LOAD_KIB =
+        256,                /* … but for once, from end to end: so it stays in the processor's */
+    STORE_AHEAD_PIECES = 8, /* chunks and rows that were read and are not taken yet … */
+    STORE_AHEAD_BYTES = 4 << 20, /* … and their bytes, but for one alone */
+    STORE_ID_BYTES = 32,         /* hex digits */
+    GROUP_BYTES_MAX = 32 << 20,  /* what one transaction takes of the queue, and a batch more */
+    QUIET_US = 2000,             /* no batch for so long: time for housekeeping */
+    TRIM_BUSY_BYTES = 128 << 10, /* cut along with a commit, at least */
+    TRIM_QUIET_BYTES = 1 << 20,  /* cut in a transaction of its own */
+    SPARES_MAX = 4,              /* about as many batches are under way when it is busy … */
+    SPARE_BYTES_MAX = 1 << 20,   /* … and hardly larger */
+    TRIM_ROWS_MAX = 512,         /* and no more rows than that */
+    BACKUP_BUSY_PAGES = 64,      /* copied between two commits */
+    BACKUP_QUIET_PAGES = 256,    /* copied at a time while nobody waits */
+    SCAN_BYTES_MAX = 16 << 20,   /* one answer to a scan */
+    RUN_BYTES_MAX = 32 << 10,    /* records of a run, unless it has only one */
+    WAL_BOUND_BYTES = 1 << 20,   /* a checkpoint is due; four times that: at once */
     WAL_FRAME_HEADER_BYTES = 24,
     WAL_KEPT_BYTES = 32 << 20,         /* a longer one is cut when it starts over */
     QUICK_CHECK_BYTES_MAX = 256 << 20, /* a larger store has only its small tables checked */
@@ -267,6 +269,8 @@ enum store_status schema_create(const char *dir, const char *path, char *error,
                                 size_t error_room) MUST_CHECK;
 /* Settings of the connection. */
 int schema_configure(sqlite3 *db) MUST_CHECK;
+/* How much of the database SQLite keeps in memory. */
+int schema_cache(sqlite3 *db, int kib) MUST_CHECK;
 /* Same tables, same roots. */
 enum store_status schema_verify(struct store *store, char *error, size_t error_room) MUST_CHECK;
 /* Are the b-trees in order? All of them, unless that would take long; the rows' checksums are

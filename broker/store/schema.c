@@ -60,14 +60,21 @@ schema_configure(sqlite3 *db)
     snprintf(sql, sizeof(sql),
              "PRAGMA locking_mode=EXCLUSIVE; PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF;"
              "PRAGMA cell_size_check=ON; PRAGMA secure_delete=OFF; PRAGMA temp_store=MEMORY;"
-             "PRAGMA cache_size=-%d; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
-             "PRAGMA journal_size_limit=%d;",
-             STORE_CACHE_KIB, WAL_KEPT_BYTES);
+             "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d;",
+             WAL_KEPT_BYTES);
     sqlite3_extended_result_codes(db, 1);
     int rc = sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     /* Only a store that ends well is tidied up; anything else is left as it is. */
     rc = rc ? rc : sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     return rc ? rc : sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+int
+schema_cache(sqlite3 *db, int kib)
+{
+    char sql[50];
+    snprintf(sql, sizeof(sql), "PRAGMA cache_size=-%d", kib);
+    return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
 static int

@@ -1,5 +1,6 @@
-/* Tasks of a snapshot that say little are read by hand: what comes of it is what protobuf-c makes
- * of the same bytes, and what protobuf-c refuses is refused, whatever becomes of the bytes. */
+/* Tasks of a snapshot that say little, and facts that add such tasks, are read by hand: what comes
+ * of it is what protobuf-c makes of the same bytes, and what protobuf-c refuses is refused,
+ * whatever becomes of the bytes. */
 #include "broker/core/piece.h"
 #include "common/alloc.h"
 #include "common/rng.h"
@@ -223,6 +224,127 @@ test_spoiled_bytes_too(void **state)
     piece_fini(&piece);
 }
 
+/* Facts as the journal has them, most of which add tasks that say little. */
+static uint32_t
+facts_make(struct rng *rng, struct buf *ret)
+{
+    buf_clear(ret);
+    struct buf packed = {0};
+    uint32_t n = 1 + (uint32_t)rng_below(rng, TASKS_MAX_HERE);
+    for (uint32_t i = 0; i < n; i++) {
+        Baton__Spec spec;
+        describe(rng, &spec, &packed);
+        Baton__Added added = BATON__ADDED__INIT;
+        added.spec = (ProtobufCBinaryData){.data = packed.data,
+                                           .len = baton__spec__get_packed_size(&spec)};
+        added.parent = rng_below(rng, 6) ? 0 : rng_next(rng);
+        added.depth = rng_below(rng, 6) ? 0 : 3;
+        Baton__Started started = BATON__STARTED__INIT;
+        started.key = rng_next(rng);
+        Baton__Fact fact = BATON__FACT__INIT;
+        fact.at = (int64_t)rng_below(rng, 2000000000);
+        fact.actor = one_of(rng, "", "root@vm", "root@vm");
+        if (rng_below(rng, 6)) {
+            fact.what_case = BATON__FACT__WHAT_ADDED;
+            fact.added = &added;
+        } else {
+            fact.what_case = BATON__FACT__WHAT_STARTED;
+            fact.started = &started;
+        }
+        size_t bytes = baton__fact__get_packed_size(&fact);
+        buf_add_varint(ret, bytes);
+        ret->bytes += baton__fact__pack(&fact, buf_reserve(ret, bytes));
+    }
+    buf_fini(&packed);
+    return n;
+}
+
+/* Descriptions are compared but for what is not read of them. */
+static void
+compare_added(const Baton__Spec *spec, const ProtobufCBinaryData *packed)
+{
+    Baton__Spec *whole = baton__spec__unpack(NULL, packed->len, packed->data);
+    assert_non_null(whole);
+    assert_string_equal(spec->id, whole->id);
+    assert_string_equal(spec->project, whole->project);
+    assert_string_equal(spec->role, whole->role);
+    assert_string_equal(spec->title, whole->title);
+    assert_int_equal(spec->priority, whole->priority);
+    assert_int_equal(spec->deadline, whole->deadline);
+    assert_string_equal(spec->unique_key, whole->unique_key);
+    assert_int_equal(spec->milestone, whole->milestone);
+    assert_int_equal(spec->max_attempts, whole->max_attempts);
+    baton__spec__free_unpacked(whole, NULL);
+}
+
+static void
+compare_fact(const Baton__Fact *fact, const Baton__Spec *spec, const uint8_t *data, size_t bytes)
+{
+    Baton__Fact *whole = baton__fact__unpack(NULL, bytes, data);
+    assert_non_null(whole);
+    assert_int_equal(fact->at, whole->at);
+    assert_string_equal(fact->actor, whole->actor);
+    assert_int_equal(fact->what_case, whole->what_case);
+    assert_int_equal(spec != NULL, fact->what_case == BATON__FACT__WHAT_ADDED);
+    if (spec) {
+        assert_int_equal(fact->added->parent, whole->added->parent);
+        assert_int_equal(fact->added->depth, whole->added->depth);
+        assert_int_equal(fact->added->spec.len, whole->added->spec.len);
+        assert_memory_equal(fact->added->spec.data, whole->added->spec.data,
+                            whole->added->spec.len);
+        compare_added(spec, &whole->added->spec);
+    }
+    baton__fact__free_unpacked(whole, NULL);
+}
+
+/* Of facts that may be spoiled; counts those that were read by hand. */
+static bool
+compare_facts(struct core_piece *piece, uint32_t n, const struct buf *facts, size_t *n_plain)
+{
+    if (!core_piece_read_facts(piece, n, facts->data, facts->bytes)) {
+        return false;
+    }
+    assert_int_equal(piece->n_facts, n);
+    size_t pos = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t bytes;
+        assert_true(varint_read(facts->data, facts->bytes, &pos, &bytes));
+        compare_fact(piece->facts[i], piece->added[i], facts->data + pos, bytes);
+        /* One that was unpacked has its own copy. */
+        *n_plain += piece->added[i] && piece->facts[i]->added->spec.data > facts->data &&
+                    piece->facts[i]->added->spec.data < facts->data + facts->bytes;
+        pos += bytes;
+    }
+    return true;
+}
+
+static void
+test_facts_too(void **state)
+{
+    (void)state;
+    struct rng rng = {.state = 3};
+    struct core_piece piece;
+    struct buf facts = {0};
+    size_t n_plain = 0, n_taken = 0;
+    piece_init(&piece);
+    for (int i = 0; i < 2000; i++) {
+        uint32_t n = facts_make(&rng, &facts);
+        assert_true(compare_facts(&piece, n, &facts, &n_plain));
+    }
+    assert_true(n_plain > 2000);
+    for (int i = 0; i < 20000; i++) {
+        uint32_t n = facts_make(&rng, &facts);
+        for (uint64_t k = 1 + rng_below(&rng, 3); k > 0; k--) {
+            facts.data[rng_below(&rng, facts.bytes)] = (uint8_t)rng_next(&rng);
+        }
+        facts.bytes -= rng_below(&rng, 4) ? 0 : rng_below(&rng, facts.bytes);
+        n_taken += compare_facts(&piece, n, &facts, &n_plain);
+    }
+    assert_true(n_taken > 500 && n_taken < 19000);
+    buf_fini(&facts);
+    piece_fini(&piece);
+}
+
 /* A description is read again later, by who takes no length of more than five bytes. */
 static void
 test_long_length_is_refused(void **state)
@@ -240,12 +362,39 @@ test_long_length_is_refused(void **state)
     piece_fini(&piece);
 }
 
+/* What the task before had is looked for in full, and not beyond it. */
+static void
+test_more_than_the_one_before(void **state)
+{
+    (void)state;
+    /* Two tasks of the same place; the second has an actor behind the same state. */
+    static const uint8_t tasks[] = {
+        0x12, 14, 8,    1, 0x12, 8, 0x0a, 1,    'a', 0x12, 1,    'p', 0x28, 2, 0x18, 2, 0x12, 18,
+        8,    2,  0x12, 8, 0x0a, 1, 'b',  0x12, 1,   'p',  0x28, 2,   0x18, 2, 0xfa, 1, 1,    'x'};
+    /* Something that counts behind what is added: another time. */
+    static const uint8_t fact[] = {14, 8, 1, 0x5a, 8, 0x0a, 6, 0x0a, 1, 'a', 0x12, 1, 'p', 8, 2};
+    struct core_piece piece;
+    piece_init(&piece);
+    assert_true(core_piece_read_chunk(&piece, tasks, sizeof tasks));
+    assert_int_equal(piece.n_tasks, 2);
+    assert_string_equal(piece.tasks[0].actor, "");
+    assert_string_equal(piece.tasks[1].actor, "x");
+    assert_string_equal(piece.tasks[1].project, "p");
+    assert_int_equal(piece.tasks[1].priority, 2);
+    assert_true(core_piece_read_facts(&piece, 1, fact, sizeof fact));
+    assert_int_equal(piece.facts[0]->at, 2);
+    assert_string_equal(piece.added[0]->id, "a");
+    piece_fini(&piece);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand_is_as_by_protobuf),
         cmocka_unit_test(test_spoiled_bytes_too),
+        cmocka_unit_test(test_facts_too),
+        cmocka_unit_test(test_more_than_the_one_before),
         cmocka_unit_test(test_long_length_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
