@@ -91,13 +91,35 @@ xmalloc_huge(size_t bytes)
     return p;
 }
 
-void
-huge_wish(void *p, size_t bytes)
+/* What lies in whole huge pages of malloc's piece shall be in such, once it is used. */
+static void
+wish(void *p, size_t bytes)
 {
     uintptr_t begin = ((uintptr_t)p + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
     uintptr_t end = ((uintptr_t)p + bytes) / HUGE_BYTES * HUGE_BYTES;
     if (!IS_WATCHED && begin < end) {
         (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+    }
+}
+
+void *
+xmalloc_chunk(size_t i, size_t bytes)
+{
+    if (i > 0) {
+        return xmalloc_huge(bytes);
+    }
+    void *p = xmalloc(bytes);
+    wish(p, bytes);
+    return p;
+}
+
+void
+xfree_chunk(void *p, size_t i, size_t bytes)
+{
+    if (i > 0) {
+        xfree_huge(p, bytes);
+    } else {
+        free(p);
     }
 }
 

@@ -11,9 +11,10 @@ enum { HUGE_BYTES = 2 * 1024 * 1024 }; /* of a huge page */
 void *xmalloc_huge(size_t bytes);
 void xfree_huge(void *p, size_t bytes); /* as many as were asked for */
 
-/* For what malloc gave, and of which perhaps only the first pages will be used: what then lies in
- * whole huge pages shall be in such. */
-void huge_wish(void *p, size_t bytes);
+/* Number i, from 0, of pieces that a growing list consists of: the first one may be all that is
+ * ever used, and that hardly. Not zeroed. */
+void *xmalloc_chunk(size_t i, size_t bytes);
+void xfree_chunk(void *p, size_t i, size_t bytes); /* with the same numbers */
 
 /* For what grows into the size of huge pages: xcalloc as long as it is small. */
 void *xcalloc_huge(size_t n, size_t bytes);

@@ -365,8 +365,8 @@ void core_release_all(struct core *core, struct core_request *request, const cha
  * before it was written is kept aside first. One at a time. */
 void core_snapshot_begin(struct core *core);
 bool core_snapshot_is_running(const struct core *core);
-/* Fills `chunk` (cleared first) with about max_tasks cards and tasks; false when that was the last
- * one. */
+/* Fills `chunk` (what was in it is gone, its memory the core's) with about max_tasks cards and
+ * tasks; false when that was the last one. */
 bool core_snapshot_step(struct core *core, uint32_t max_tasks, struct buf *chunk);
 /* The state is that after this fact. */
 uint64_t core_snapshot_seq(const struct core *core);

@@ -146,7 +146,8 @@ placeholder_drop_if_unused(struct core *core, struct task *task)
 {
     if (task->state == UNKNOWN && task->edges->n_outs == 0) {
         core->n_placeholders--;
-        task_free(core, task, task_hash(core, task->project, task->id));
+        slotset_remove(&core->names, task->slot, task_hash(core, task->project, task->id));
+        task_free(core, task);
     }
 }
 

@@ -301,12 +301,12 @@ evolve_archived(struct core *core, const Baton__Fact *fact, struct core_out *out
     all_list_remove(core, task);
     struct leaving leaving = core->leaving.key == task->key ? core->leaving
                                                             : leaving_of(core, task);
-    tombstone_add(core, leaving.identity, task->key, task->state);
+    tombstone_add(core, leaving.identity, task->key, task->state, task->slot);
     task->state = UNKNOWN;
     ended_list_update(core, task);
     index64_remove(&core->by_key, task->key);
     core->n_tasks--;
-    task_free(core, task, (uint32_t)leaving.identity.lo);
+    task_free(core, task);
     if (next) {
         fetch_places(core, next);
     }

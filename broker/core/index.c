@@ -187,16 +187,32 @@ slotset_add(struct slotset *set, uint32_t slot, uint32_t hash)
     set->n++;
 }
 
-void
-slotset_remove(struct slotset *set, uint32_t slot, uint32_t hash)
+/* Where it stands; it must. */
+static size_t
+slotset_where(const struct slotset *set, uint32_t slot, uint32_t hash)
 {
     CHECK(set->n > 0);
     size_t mask = set->room - 1;
-    size_t gap = hash & mask;
-    while (set->entries[gap].slot != slot) {
-        CHECK(set->entries[gap].slot != 0);
-        gap = (gap + 1) & mask;
+    size_t i = hash & mask;
+    while (set->entries[i].slot != slot) {
+        CHECK(set->entries[i].slot != 0);
+        i = (i + 1) & mask;
     }
+    return i;
+}
+
+void
+slotset_replace(struct slotset *set, uint32_t slot, uint32_t hash, uint32_t with)
+{
+    CHECK(with != 0);
+    set->entries[slotset_where(set, slot, hash)].slot = with;
+}
+
+void
+slotset_remove(struct slotset *set, uint32_t slot, uint32_t hash)
+{
+    size_t mask = set->room - 1;
+    size_t gap = slotset_where(set, slot, hash);
     for (size_t i = (gap + 1) & mask; set->entries[i].slot != 0; i = (i + 1) & mask) {
         size_t home = set->entries[i].hash & mask;
         if (((i - home) & mask) >= ((i - gap) & mask)) {

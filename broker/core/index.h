@@ -57,6 +57,8 @@ slotset_fetch(const struct slotset *set, uint32_t hash)
 void slotset_reserve(struct slotset *set, size_t n);
 void slotset_add(struct slotset *set, uint32_t slot, uint32_t hash);
 void slotset_remove(struct slotset *set, uint32_t slot, uint32_t hash);
+/* Another slot with the same hash in its place. */
+void slotset_replace(struct slotset *set, uint32_t slot, uint32_t hash, uint32_t with);
 void slotset_fini(struct slotset *set);
 
 #endif

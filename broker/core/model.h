@@ -128,6 +128,12 @@ struct tombstone {
     uint64_t key;
     uint8_t state;
 };
+enum { TOMBSTONES_CHUNK = HUGE_BYTES / sizeof(struct tombstone) };
+
+/* Tasks in memory and those in the archive are found by name in one index: a name is new when one
+ * place says so, and a task that goes leaves its place to its tombstone. */
+enum { NAME_GONE = 1 << 30 };
+_Static_assert((int)TASKS_MAX < (int)NAME_GONE, "a task's slot has no room beside the mark");
 
 struct client;
 struct answer {
@@ -165,9 +171,8 @@ struct snapshot_run {
     uint32_t tombstones; /* to write: [tombstone_next, tombstones) */
     uint32_t tombstone_next;
     uint32_t card;    /* next card to write, its slot; 0: none left */
-    struct buf aside; /* records, packed as chunk fields, of tasks and cards that changed before
-                         their turn */
-    struct buf head;  /* the first chunk, made at the beginning */
+    struct buf aside; /* packed already: the header, and as chunk fields the tasks and cards that
+                         changed before their turn */
 };
 
 struct card;
@@ -241,7 +246,7 @@ struct core {
     uint32_t n_tasks; /* without placeholders */
     uint32_t n_placeholders;
     uint32_t first, last; /* by key */
-    struct slotset by_id;
+    struct slotset names; /* slots of tasks, and NAME_GONE + the number of a tombstone */
     struct index64 by_key;
     struct index64 by_token;
     uint32_t latest_slot; /* whose fact is at hand; 0: not known */
@@ -277,9 +282,8 @@ struct core {
     struct fairness *fairness;
     struct task_ext *unique;
 
-    struct tombstone *tombstones; /* by time of archiving */
+    struct tombstone **tombstones; /* by time of archiving, in chunks: tombstone_at */
     uint32_t n_tombstones, room_tombstones;
-    struct slotset tombstones_by_hash; /* slot = position + 1 */
     struct leaving leaving;
 
     struct client *clients;

@@ -306,8 +306,7 @@ identity_of(const struct core *core, const char *project, const char *id)
 void
 identity_fetch(const struct core *core, struct identity identity)
 {
-    slotset_fetch(&core->by_id, (uint32_t)identity.lo);
-    slotset_fetch(&core->tombstones_by_hash, (uint32_t)identity.lo);
+    slotset_fetch(&core->names, (uint32_t)identity.lo);
 }
 
 struct tombstone_probe {
@@ -319,7 +318,10 @@ static bool
 tombstone_equal(const void *context, uint32_t slot)
 {
     const struct tombstone_probe *probe = context;
-    const struct tombstone *tombstone = &probe->core->tombstones[slot - 1];
+    if (!(slot & NAME_GONE)) {
+        return false;
+    }
+    const struct tombstone *tombstone = tombstone_at(probe->core, slot - NAME_GONE);
     return tombstone->hash_hi == probe->identity.hi && tombstone->hash_lo == probe->identity.lo;
 }
 
@@ -333,22 +335,30 @@ const struct tombstone *
 tombstone_find_hashed(const struct core *core, struct identity identity)
 {
     struct tombstone_probe probe = {.core = core, .identity = identity};
-    uint32_t slot = slotset_find(&core->tombstones_by_hash, (uint32_t)identity.lo, tombstone_equal,
-                                 &probe);
-    return slot ? &core->tombstones[slot - 1] : NULL;
+    uint32_t slot = slotset_find(&core->names, (uint32_t)identity.lo, tombstone_equal, &probe);
+    return slot ? tombstone_at(core, slot - NAME_GONE) : NULL;
 }
 
 void
-tombstone_add(struct core *core, struct identity identity, uint64_t key, unsigned state)
+tombstone_add(struct core *core, struct identity identity, uint64_t key, unsigned state,
+              uint32_t slot)
 {
     if (core->n_tombstones == core->room_tombstones) {
-        core->room_tombstones = core->room_tombstones ? core->room_tombstones * 2 : 1024;
-        core->tombstones = xreallocarray(core->tombstones, core->room_tombstones,
-                                         sizeof *core->tombstones);
+        uint32_t n = core->room_tombstones / TOMBSTONES_CHUNK;
+        core->tombstones = xreallocarray(core->tombstones, n + 1, sizeof *core->tombstones);
+        core->tombstones[n] = xmalloc_chunk(n, TOMBSTONES_CHUNK * sizeof **core->tombstones);
+        core->room_tombstones += TOMBSTONES_CHUNK;
     }
-    core->tombstones[core->n_tombstones++] = (struct tombstone){
+    uint32_t number = core->n_tombstones++;
+    CHECK(number < NAME_GONE);
+    *tombstone_at(core, number) = (struct tombstone){
         .hash_hi = identity.hi, .hash_lo = identity.lo, .key = key, .state = (uint8_t)state};
-    slotset_add(&core->tombstones_by_hash, core->n_tombstones, (uint32_t)identity.lo);
+    uint32_t hash = (uint32_t)identity.lo;
+    if (slot) {
+        slotset_replace(&core->names, slot, hash, NAME_GONE + number);
+    } else {
+        slotset_add(&core->names, NAME_GONE + number, hash);
+    }
 }
 
 static void

@@ -89,7 +89,7 @@ struct task *task_by_key(const struct core *core, uint64_t key);     /* NULL */
 struct task *task_by_token(const struct core *core, uint64_t token); /* NULL */
 /* One of that hash; its id comes with task_set_spec, before anything else. */
 struct task *task_new(struct core *core, uint32_t project, uint32_t hash);
-void task_free(struct core *core, struct task *task, uint32_t hash);
+void task_free(struct core *core, struct task *task); /* its name is no longer its own */
 /* Sets the id's block: the id is copied, and the packed spec but for what task_spec leaves out. */
 void task_set_spec(struct core *core, struct task *task, const char *id, const uint8_t *spec,
                    size_t bytes);
@@ -132,10 +132,17 @@ struct worker *worker_add(struct core *core, uint64_t number, const char *name);
 const struct tombstone *tombstone_find(const struct core *core, const char *project,
                                        const char *id);
 const struct tombstone *tombstone_find_hashed(const struct core *core, struct identity identity);
-void tombstone_add(struct core *core, struct identity identity, uint64_t key, unsigned state);
+/* In the index of names it takes the place of the task in `slot`; 0: it gets one of its own. */
+void tombstone_add(struct core *core, struct identity identity, uint64_t key, unsigned state,
+                   uint32_t slot);
+static inline struct tombstone *
+tombstone_at(const struct core *core, uint32_t number)
+{
+    return &core->tombstones[number / TOMBSTONES_CHUNK][number % TOMBSTONES_CHUNK];
+}
 /* A hash of a task's name: by it tasks are found, and after them their tombstones. */
 struct identity identity_of(const struct core *core, const char *project, const char *id);
-/* It will be looked for soon: its places come to the cache meanwhile. */
+/* It will be looked for soon: its place comes to the cache meanwhile. */
 void identity_fetch(const struct core *core, struct identity identity);
 /* Two texts and a number in one key; length in *ret_bytes. Malloced. */
 char *name_key(unsigned kind, const char *project, const char *name, size_t *ret_bytes);

@@ -226,9 +226,10 @@ check_counts(struct checkup *c)
         }
     }
     if (counted != core->n_tasks || c->n_listed != core->n_tasks ||
-        core->by_key.n != core->n_tasks || core->by_id.n != core->n_tasks + core->n_placeholders) {
+        core->by_key.n != core->n_tasks ||
+        core->names.n != core->n_tasks + core->n_placeholders + core->n_tombstones) {
         fail(c, "%u tasks, %llu counted, %zu by key, %zu by name", core->n_tasks,
-             (unsigned long long)counted, core->by_key.n, core->by_id.n);
+             (unsigned long long)counted, core->by_key.n, core->names.n);
     }
     uint32_t leases = 0;
     for (uint32_t w = 1; w < core->n_workers; w++) {

@@ -330,7 +330,7 @@ core_restore_piece(struct core *core, const struct core_piece *piece)
     for (size_t i = 0; ok && i < chunk->n_tombstones; i++) {
         const Baton__SnapshotChunk__Tombstone *t = chunk->tombstones[i];
         ok = state_is_terminal((unsigned)t->state) && (unsigned)t->state < STATES_N;
-        tombstone_add(core, (struct identity){t->hash_hi, t->hash_lo}, t->key, t->state);
+        tombstone_add(core, (struct identity){t->hash_hi, t->hash_lo}, t->key, t->state, 0);
     }
     return ok && tasks_restore(core, piece);
 }

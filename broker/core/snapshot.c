@@ -291,10 +291,9 @@ core_snapshot_begin(struct core *core)
     run->card = core->board.first;
     run->tombstones = core->n_tombstones;
     run->tombstone_next = 0;
-    buf_clear(&run->aside);
-    buf_clear(&run->head);
     run->side = !run->side; /* now no task is on it */
-    chunk_add_header(core, &run->head);
+    buf_clear(&run->aside);
+    chunk_add_header(core, &run->aside);
 }
 
 bool
@@ -315,13 +314,12 @@ core_snapshot_step(struct core *core, uint32_t max_tasks, struct buf *chunk)
     struct snapshot_run *run = &core->snapshot;
     CHECK(run->running);
     buf_clear(chunk);
-    buf_add(chunk, run->head.data, run->head.bytes);
-    buf_clear(&run->head);
-    buf_add(chunk, run->aside.data, run->aside.bytes);
-    buf_clear(&run->aside);
+    struct buf packed = run->aside;
+    run->aside = *chunk;
+    *chunk = packed;
     uint32_t n = 0;
     for (; run->tombstone_next < run->tombstones && n < max_tasks * 4; n++) {
-        chunk_add_tombstone(chunk, &core->tombstones[run->tombstone_next++]);
+        chunk_add_tombstone(chunk, tombstone_at(core, run->tombstone_next++));
     }
     for (; run->card && n < max_tasks; n++) {
         struct card *card = board_at(core, run->card);
@@ -360,7 +358,7 @@ core_digest(struct core *core)
     }
     for (uint32_t i = 0; i < core->n_tombstones; i++) {
         buf_clear(&chunk);
-        chunk_add_tombstone(&chunk, &core->tombstones[i]);
+        chunk_add_tombstone(&chunk, tombstone_at(core, i));
         XXH3_64bits_update(state, chunk.data, chunk.bytes);
     }
     for (uint32_t slot = core->first; slot; slot = task_at(core, slot)->next) {

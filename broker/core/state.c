@@ -70,7 +70,7 @@ uint32_t
 task_hash(const struct core *core, uint32_t project, const char *id)
 {
     uint32_t hash = (uint32_t)identity_of(core, core->projects[project]->name, id).lo;
-    slotset_fetch(&core->by_id, hash);
+    slotset_fetch(&core->names, hash);
     return hash;
 }
 
@@ -84,6 +84,9 @@ static bool
 id_equal(const void *context, uint32_t slot)
 {
     const struct id_probe *probe = context;
+    if (slot & NAME_GONE) {
+        return false;
+    }
     const struct task *task = task_at(probe->core, slot);
     return task->project == probe->project && strcmp(task->id, probe->id) == 0;
 }
@@ -92,7 +95,7 @@ struct task *
 task_find_hashed(const struct core *core, uint32_t hash, uint32_t project, const char *id)
 {
     struct id_probe probe = {.core = core, .project = project, .id = id};
-    uint32_t slot = slotset_find(&core->by_id, hash, id_equal, &probe);
+    uint32_t slot = slotset_find(&core->names, hash, id_equal, &probe);
     return slot ? task_at(core, slot) : NULL;
 }
 
@@ -135,10 +138,9 @@ slot_take(struct core *core)
     uint32_t slot = core->n_slots++;
     if (slot >> CHUNK_BITS >= core->n_chunks) {
         core->chunks = xreallocarray(core->chunks, core->n_chunks + 1, sizeof *core->chunks);
-        size_t bytes = CHUNK_TASKS * sizeof(struct task);
-        /* The first one may be all that is ever used, and by few. */
-        core->chunks[core->n_chunks] = core->n_chunks ? xmalloc_huge(bytes) : xmalloc(bytes);
-        huge_wish(core->chunks[core->n_chunks++], bytes);
+        core->chunks[core->n_chunks] = xmalloc_chunk(core->n_chunks,
+                                                     CHUNK_TASKS * sizeof(struct task));
+        core->n_chunks++;
     }
     return slot;
 }
@@ -154,7 +156,7 @@ task_new(struct core *core, uint32_t project, uint32_t hash)
                           .course = &course_none,
                           .edges = &edges_none,
                           .order_at = NEVER};
-    slotset_add(&core->by_id, slot, hash);
+    slotset_add(&core->names, slot, hash);
     core->projects[project]->n_tasks++;
     return task;
 }
@@ -260,11 +262,10 @@ edges_free(struct core *core, struct task *task)
 }
 
 void
-task_free(struct core *core, struct task *task, uint32_t hash)
+task_free(struct core *core, struct task *task)
 {
     CHECK(!task->heap_pos && !task->course->timer_pos && !task->course->run &&
           task->edges->n_outs == 0 && !task->edges->ins);
-    slotset_remove(&core->by_id, task->slot, hash);
     if (task->course->token) {
         index64_remove(&core->by_token, task->course->token);
     }
@@ -440,11 +441,7 @@ tasks_free_all(struct core *core)
         edges_free(core, task);
     }
     for (uint32_t i = 0; i < core->n_chunks; i++) {
-        if (i) {
-            xfree_huge(core->chunks[i], CHUNK_TASKS * sizeof(struct task));
-        } else {
-            free(core->chunks[i]);
-        }
+        xfree_chunk(core->chunks[i], i, CHUNK_TASKS * sizeof(struct task));
     }
     free(core->chunks);
 }
@@ -520,8 +517,7 @@ core_free(struct core *core)
     gates_fini(core);
     metrics_fini(core);
     budgets_fini(core);
-    slotset_fini(&core->by_id);
-    slotset_fini(&core->tombstones_by_hash);
+    slotset_fini(&core->names);
     index64_fini(&core->by_key);
     index64_fini(&core->by_token);
     index64_fini(&core->workers_by_number);
@@ -532,12 +528,14 @@ core_free(struct core *core)
     slab_fini(&core->slab);
     arena_fini(&core->scratch);
     buf_fini(&core->packing);
+    for (uint32_t i = 0; i < core->room_tombstones / TOMBSTONES_CHUNK; i++) {
+        xfree_chunk(core->tombstones[i], i, TOMBSTONES_CHUNK * sizeof **core->tombstones);
+    }
     free(core->tombstones);
     free(core->settle);
     free(core->marks);
     free(core->stack);
     free(core->changes);
     buf_fini(&core->snapshot.aside);
-    buf_fini(&core->snapshot.head);
     free(core);
 }

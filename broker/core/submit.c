@@ -243,7 +243,7 @@ core_submit(struct core *core, struct core_request *request, const Baton__Submit
         resources_emit(core, request, submit->resources, submit->n_resources);
         for (size_t i = 0; i < s.n; i++) {
             if (i + EMIT_AHEAD < s.n) {
-                slotset_fetch(&core->by_id, (uint32_t)s.plans[i + EMIT_AHEAD].identity.lo);
+                identity_fetch(core, s.plans[i + EMIT_AHEAD].identity);
             }
             emit_task(&s, i);
         }

@@ -601,11 +601,10 @@ size_t
 core_memory(const struct core *core)
 {
     return core->bytes + core->n_slots * sizeof(struct task) +
-           core->by_id.room * sizeof *core->by_id.entries +
+           core->names.room * sizeof *core->names.entries +
            core->by_key.room * sizeof *core->by_key.blocks +
            core->by_token.room * sizeof *core->by_token.blocks +
-           core->room_tombstones * sizeof *core->tombstones +
-           core->tombstones_by_hash.room * sizeof *core->tombstones_by_hash.entries;
+           core->n_tombstones * sizeof **core->tombstones;
 }
 
 void
