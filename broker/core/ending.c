@@ -78,10 +78,12 @@ after_done(const struct core *core, const struct core_request *request, const st
 
 /* The result was checked: what it waits for has its one form. */
 static void
-after_parked(const struct core *core, const struct task *task, const Baton__Result *result,
-             struct ending *ending)
+after_parked(const struct core *core, const struct core_request *request, const struct task *task,
+             const Baton__Result *result, struct ending *ending)
 {
     ending->to = (Baton__TaskState)READY;
+    ending->text = arena_printf(request->arena, "%s: nothing is left to wait for",
+                                park_words(request->arena, result->wait_for));
     if (!park_is_over(core, task, result->wait_for)) {
         ending->to = (Baton__TaskState)PARKED;
         ending->reason = park_reason(result->wait_for);
@@ -127,7 +129,7 @@ ending_of(const struct core *core, const struct core_request *request, const str
         after_done(core, request, task, &ending);
         break;
     case BATON__OUTCOME__OUTCOME_PARKED:
-        after_parked(core, task, result, &ending);
+        after_parked(core, request, task, result, &ending);
         break;
     case BATON__OUTCOME__OUTCOME_FATAL:
         ending.to = (Baton__TaskState)FAILED;

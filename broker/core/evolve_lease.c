@@ -177,13 +177,18 @@ tally_end(struct core *core, const struct task *task, const Baton__AttemptEnded 
 }
 
 /* What was noted for the attempt has been read, unless it was lost or given back. Why an attempt
- * that said done was not taken as done is noted for the next one. */
+ * that said done was not taken as done, and that one that parks had nothing to wait for, is noted
+ * for the next one. */
 static void
-note_spend(struct task *task, const Baton__AttemptEnded *ended)
+note_spend(struct core *core, struct task *task, const Baton__AttemptEnded *ended)
 {
     unsigned outcome = ended->result ? ended->result->outcome : BATON__OUTCOME__OUTCOME_LOST;
-    if (task->ext && outcome != BATON__OUTCOME__OUTCOME_LOST &&
-        outcome != BATON__OUTCOME__OUTCOME_RELEASED) {
+    bool waits_not = outcome == BATON__OUTCOME__OUTCOME_PARKED &&
+                     ended->to == (Baton__TaskState)READY && ended->text[0];
+    if (waits_not) {
+        set_text(&task_ext(core, task)->note, ended->text);
+    } else if (task->ext && outcome != BATON__OUTCOME__OUTCOME_LOST &&
+               outcome != BATON__OUTCOME__OUTCOME_RELEASED) {
         bool falls_short = outcome == BATON__OUTCOME__OUTCOME_DONE && ended->counted;
         set_text(&task->ext->note, falls_short ? ended->text : NULL);
     }
@@ -222,7 +227,7 @@ evolve_attempt_ended(struct core *core, const Baton__Fact *fact, struct core_out
     if (!task->timed && !state_is_terminal(ended->to)) {
         wait_until_start(core, task, fact->at);
     }
-    note_spend(task, ended);
+    note_spend(core, task, ended);
     struct event_more more = {.actor = fact->actor, .text = ended->text};
     if (ended->result && !ended->text[0]) {
         more.text = ended->result->summary;

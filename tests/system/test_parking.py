@@ -54,8 +54,16 @@ class Parking(LifeTest):
         self.ok("add", "API", "--role", "backend")
         self.ok("signal", "raise", "Database Ready")
         _, env = self.take("backend")
-        self.ok("park", "--for", "signal:Database Ready", env=env)
+        result = self.dir / "half.json"
+        result.write_text('{"migrated": 3}')
+        self.ok("park", "--for", "signal:Database Ready", "--result", result, env=env)
         self.assertEqual(self.reason("API")[0], "ready")
+        again, env = self.take("backend")  # it is told, as after a wait, so that it need not park again
+        self.assertEqual((again["note"], again["previous"]), ("the signal database-ready: nothing is left to wait for", {"migrated": 3}))
+        self.ok("park", "--for", "children", env=env)
+        self.running.restart()
+        again, _ = self.take("backend")
+        self.assertEqual(again["note"], "the tasks that it added: nothing is left to wait for")
 
     def test_signals_children_and_approval_end_a_wait(self):
         self.ok("add", "API", "--role", "backend")
