@@ -56,17 +56,19 @@ void
 config_wrong(struct config *config, int status, const char *fmt, ...)
 {
     config->status = config->status < 0 ? status : config->status;
-    if (config->n_errors++ >= CONFIG_ERRORS_MAX) {
-        return;
-    }
     char line[2048];
     char safe[2048];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(line, sizeof line, fmt, args);
+    vsnprintf(line, sizeof line - 1, fmt, args);
     va_end(args);
-    text_escape(safe, sizeof safe, line, false);
-    buf_printf(&config->errors, "%s\n", safe);
+    text_escape(safe, sizeof safe - 1, line, false);
+    strcat(safe, "\n");
+    /* A value that is wrong is so each time that settings are resolved. */
+    bool is_said = config->n_errors > 0 && strstr(buf_text(&config->errors), safe);
+    if (!is_said && config->n_errors++ < CONFIG_ERRORS_MAX) {
+        buf_add_text(&config->errors, safe);
+    }
 }
 
 const char *

@@ -397,7 +397,8 @@ schedule_next(struct ctl *ctl, int argc, char **argv)
     baton_status answer = baton_schedule_times(ctl->baton, ctl->project, name, from, (size_t)wanted,
                                                &times);
     if (answer != BATON_OK) {
-        return ctl_fail_status(ctl, answer);
+        return ctl_fail_status_hint(
+            ctl, answer, answer == BATON_NOT_FOUND ? "`baton schedule list` shows them" : NULL);
     }
     times_print(ctl, times);
     if (times->n == 0) {

@@ -121,6 +121,14 @@ class ConfigTest(SystemTest):
         self.assertRegex(said, r"^RELOADING=1\nMONOTONIC_USEC=\d+$")
         self.assertIn("READY=1", manager.recv(4096).decode())
 
+    def test_what_is_wrong_is_said_once(self):
+        argv = [program("baton-worker"), "--role", "cook", "--slots", "0", "--", "true"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 64)
+        said = [line.split(": ")[1] for line in done.stderr.splitlines()]
+        self.assertEqual(said[:2], ["--role", "--slots"], done.stderr)
+        self.assertEqual(len(said), 3, done.stderr)
+
     def test_worker_has_its_roles_file(self):
         broker = self.broker()
         etc = self.conf.parent
