@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum {
-    AHEAD_BYTES = 16 * HUGE_BYTES,
+    AHEAD_BYTES = 4 * HUGE_BYTES, /* what was not asked for at the end was touched for nothing */
     /* A table of a quarter of a page is looked up as often as a larger one, and grows. */
     HUGE_TABLE_BYTES_MIN = HUGE_BYTES / 4,
 };

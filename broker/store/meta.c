@@ -127,7 +127,7 @@ meta_load(struct store *store, char *error, size_t error_room)
         return status_corrupt(store->path, error, error_room, "meta row 'store_id' is wrong");
     }
     memcpy(store->id, id, sizeof(store->id));
-    if (running && store->wal_state == WAL_NONE) {
+    if (running && !store->wal_found.is_there) {
         return status_corrupt(store->path, error, error_room,
                               "%s-wal is missing, and the newest commits with it", store->path);
     }

@@ -34,7 +34,7 @@ open_files(struct store *store, char *error, size_t error_room)
         status = schema_create(store->dir, store->path, error, error_room);
     }
     if (status == STORE_OK) {
-        status = wal_check(store->path, &store->wal_state, error, error_room);
+        status = wal_check(store->path, &store->wal_found, error, error_room);
     }
     return status;
 }
@@ -44,7 +44,8 @@ count_frames(void *context, sqlite3 *db, const char *name, int frames)
 {
     (void)db;
     (void)name;
-    ((struct store *)context)->wal_frames = frames;
+    struct store *store = context;
+    store->wal_frames = frames - MIN(frames, store->wal_left);
     return SQLITE_OK;
 }
 
@@ -163,6 +164,7 @@ lay_out_log(struct store *store)
     static const uint8_t zeros[64 << 10];
     sqlite3_file *log = NULL;
     sqlite3_int64 at = 0;
+    bool is_short = false;
     int rc = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
     rc = rc ? rc : log->pMethods->xFileSize(log, &at);
     sqlite3_int64 end = (sqlite3_int64)MIN(4 * store->wal_bound_bytes, (uint64_t)WAL_KEPT_BYTES);
@@ -170,8 +172,9 @@ lay_out_log(struct store *store)
         int bytes = (int)MIN(end - at, (sqlite3_int64)sizeof(zeros));
         rc = log->pMethods->xWrite(log, zeros, bytes, at);
         at += bytes;
+        is_short = true;
     }
-    return rc ? rc : log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+    return rc || !is_short ? rc : log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
 }
 
 static int
@@ -180,15 +183,27 @@ write_back(struct store *store)
     return sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
-/* In one commit: the new epoch, and that from now on a log belongs to the file. What a crash left
- * in the log goes into the database first, so that the log does not grow from crash to crash. An
- * older format becomes ours, and that is in the header, where older programs look, before there is
- * a fact that they don't know. */
+/* What a crash left in the log goes into the database with what comes next, for which nobody waits.
+ * Not when it is long, so that the log does not grow from crash to crash. */
+static int
+write_back_left(struct store *store)
+{
+    uint64_t n = store->wal_found.n_frames;
+    if (n * (STORE_PAGE_BYTES + WAL_FRAME_HEADER_BYTES) > WAL_LEFT_BYTES) {
+        return write_back(store);
+    }
+    store->wal_left = (int)n;
+    return SQLITE_OK;
+}
+
+/* In one commit: the new epoch, and that from now on a log belongs to the file. An older format
+ * becomes ours, and that is in the header, where older programs look, before there is a fact that
+ * they don't know. */
 static int
 begin_life(struct store *store, uint64_t epoch)
 {
     bool is_older = store->format < STORE_FORMAT;
-    int rc = write_back(store);
+    int rc = write_back_left(store);
     rc = rc ? rc : schema_begin(store);
     rc = rc ? rc : meta_set(store, META_EPOCH, epoch);
     rc = rc ? rc : meta_set(store, META_RUNNING, 1);
@@ -199,7 +214,11 @@ begin_life(struct store *store, uint64_t epoch)
     }
     rc = rc ? rc : schema_commit(store);
     rc = rc || !is_older ? rc : schema_prepare(store);
-    return !rc && is_older ? write_back(store) : rc;
+    if (!rc && is_older) {
+        store->wal_left = 0;
+        rc = write_back(store);
+    }
+    return rc;
 }
 
 enum store_status

@@ -42,6 +42,7 @@ enum {
     WAL_BOUND_BYTES = 1 << 20,   /* a checkpoint is due; four times that: at once */
     WAL_FRAME_HEADER_BYTES = 24,
     WAL_KEPT_BYTES = 32 << 20,         /* a longer one is cut when it starts over */
+    WAL_LEFT_BYTES = 8 << 20,          /* a longer one is copied before the store starts */
     QUICK_CHECK_BYTES_MAX = 256 << 20, /* a larger store has only its small tables checked */
     TAIL_RING_BYTES = 8 << 20,         /* of the newest batches, for the follower */
     TAIL_PAGE_BYTES = 2 << 20,         /* out of the ring */
@@ -89,9 +90,9 @@ enum statement {
     N_STATEMENTS
 };
 
-enum wal_state {
-    WAL_NONE, /* not there, empty, or zeros only: nothing was ever committed to it */
-    WAL_THERE,
+struct wal_found {
+    bool is_there;     /* else empty, or zeros only: nothing was ever committed to it */
+    uint64_t n_frames; /* up to the last commit */
 };
 
 /* A batch on its way to the disk. */
@@ -164,7 +165,7 @@ struct store {
     bool restored; /* a copy, opened for the first time */
     bool loaded;
     bool started;
-    enum wal_state wal_state; /* as found */
+    struct wal_found wal_found;
     pthread_t thread;
     cpu_set_t cpus; /* of the thread when it began: those that it makes get them; none: not known */
     int event_fd;
@@ -186,7 +187,8 @@ struct store {
     uint64_t journal_bytes;
     uint64_t seq_written; /* of the newest fact in the journal, or the snapshot's */
     bool trim_is_due;
-    int wal_frames;
+    int wal_frames; /* to be copied into the database … */
+    int wal_left;   /* … beside those that were found, which can wait for these */
     uint64_t wal_bound_bytes;
     int64_t looked_at_us;  /* for free space */
     struct backup *backup; /* under way */
@@ -260,7 +262,7 @@ enum store_status header_check(const char *path, bool *ret_is_there, char *error
 /* ---- wal.c ---- */
 /* Looks through PATH-wal as SQLite will, and tells damage from the torn end that a crash may leave.
  */
-enum store_status wal_check(const char *path, enum wal_state *ret_state, char *error,
+enum store_status wal_check(const char *path, struct wal_found *ret, char *error,
                             size_t error_room) MUST_CHECK;
 
 /* ---- schema.c ---- */

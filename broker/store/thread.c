@@ -257,7 +257,7 @@ keep_house(struct store *store, bool quiet)
         rc = trim_alone(store);
     } else if (wal_bytes >= (quiet ? store->wal_bound_bytes : 4 * store->wal_bound_bytes)) {
         rc = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-        store->wal_frames = 0;
+        store->wal_frames = store->wal_left = 0;
     }
     if (rc) {
         thread_fail(store, rc, "tidy up");

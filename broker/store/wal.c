@@ -111,9 +111,10 @@ has_salts(const struct wal *wal, const uint8_t *frame)
     return memcmp(frame + 8, wal->salts, sizeof(wal->salts)) == 0;
 }
 
-/* The number of the first frame that is damaged though it was durable; 0: there is none. */
+/* The number of the first frame that is damaged though it was durable; 0: there is none. Also the
+ * number of the last frame that SQLite will take. */
 static uint64_t
-find_damage(struct wal *wal, struct sum header_sum)
+find_damage(struct wal *wal, struct sum header_sum, uint64_t *ret_last)
 {
     uint8_t *frame = xmalloc(FRAME);
     uint64_t number = 0;
@@ -135,10 +136,12 @@ find_damage(struct wal *wal, struct sum header_sum)
         if (!broken && (!whole || !has_salts(wal, frame) || get_big(frame) == 0)) {
             broken = number;
         }
+        bool commits = get_big(frame + 4) != 0;
+        *ret_last = !broken && commits ? number : *ret_last;
         if (commit_before && whole && has_salts(wal, frame)) {
             damage = broken;
         }
-        commit_before = broken && whole && get_big(frame + 4) != 0;
+        commit_before = broken && whole && commits;
         stored = here;
         computed = from_stored;
     }
@@ -147,41 +150,39 @@ find_damage(struct wal *wal, struct sum header_sum)
 }
 
 static enum store_status
-wal_judge(struct wal *wal, const char *path, enum wal_state *ret_state, char *error,
-          size_t error_room)
+wal_judge(struct wal *wal, const char *path, struct wal_found *ret, char *error, size_t error_room)
 {
     uint8_t header[WAL_HEADER];
     if (fread(header, sizeof(header), 1, wal->file) != 1 || is_zero(header, sizeof(header))) {
         /* A header is synced before the first frame is written. */
-        *ret_state = WAL_NONE;
         return ferror(wal->file) ? STORE_IO : STORE_OK;
     }
     if (!header_is_valid(wal, header)) {
         return status_corrupt(path, error, error_room, "the header of %s-wal is wrong", path);
     }
-    uint64_t damage = find_damage(wal, sum_stored(header + 24));
+    uint64_t damage = find_damage(wal, sum_stored(header + 24), &ret->n_frames);
     if (damage) {
         return status_corrupt(path, error, error_room,
                               "frame %llu of %s-wal is wrong and later ones are not",
                               (unsigned long long)damage, path);
     }
-    *ret_state = WAL_THERE;
+    ret->is_there = true;
     return ferror(wal->file) ? STORE_IO : STORE_OK;
 }
 
 enum store_status
-wal_check(const char *path, enum wal_state *ret_state, char *error, size_t error_room)
+wal_check(const char *path, struct wal_found *ret, char *error, size_t error_room)
 {
+    *ret = (struct wal_found){0};
     size_t room = strlen(path) + sizeof("-wal");
     char *wal_path = xmalloc(room);
     snprintf(wal_path, room, "%s-wal", path);
     struct wal wal = {.file = fopen(wal_path, "rbe")};
     enum store_status status = STORE_OK;
     if (wal.file) {
-        status = wal_judge(&wal, path, ret_state, error, error_room);
+        status = wal_judge(&wal, path, ret, error, error_room);
         fclose(wal.file);
     } else {
-        *ret_state = WAL_NONE;
         status = errno == ENOENT ? STORE_OK : STORE_IO;
     }
     if (status == STORE_IO) {

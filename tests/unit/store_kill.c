@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -108,11 +109,64 @@ test_what_was_reported_is_there(void **state)
     help_remove(dir);
 }
 
+enum { LIVES = 20, LIFE_BYTES = 1 << 20, LOG_BYTES_MAX = 10 << 20 };
+
+/* The child: lives for one batch, too short for a checkpoint. */
+static _Noreturn void
+live_shortly(const char *dir)
+{
+    char error[512];
+    struct found found;
+    struct store *store;
+    CHECK(help_load(dir, &store, &found, error, sizeof(error)) == STORE_OK && !found.wrong);
+    store_set_wal_bound(store, 2 * LIFE_BYTES);
+    CHECK(store_start(store, store_epoch(store) + 1, error, sizeof(error)) == STORE_OK);
+    struct store_batch batch = help_batch(store_next_seq(store), 1, LIFE_BYTES);
+    CHECK(help_wait(store, store_submit(store, &batch)));
+    _exit(0);
+}
+
+/* What a start leaves in the log is bounded, and nothing of it is lost. */
+static void
+test_log_does_not_grow_from_crash_to_crash(void **state)
+{
+    (void)state;
+    char *dir = help_dir();
+    char *log = help_path(dir, "baton.db-wal");
+    size_t bytes_max = 0;
+    for (int life = 0; life < LIVES; life++) {
+        pid_t child = fork();
+        if (child == 0) {
+            live_shortly(dir);
+        }
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        struct stat st;
+        assert_int_equal(stat(log, &st), 0);
+        bytes_max = MAX(bytes_max, (size_t)st.st_size);
+    }
+    assert_true(bytes_max > LOG_BYTES_MAX / 2);
+    assert_true(bytes_max < LOG_BYTES_MAX);
+    char error[512];
+    struct found found;
+    struct store *store;
+    assert_int_equal(help_load(dir, &store, &found, error, sizeof(error)), STORE_OK);
+    assert_false(found.wrong);
+    assert_int_equal(found.last, LIVES);
+    store_close(store);
+    free(log);
+    help_remove(dir);
+}
+
 int
 main(int argc, char **argv)
 {
     n_rounds = argc > 1 ? strtoull(argv[1], NULL, 10) : n_rounds;
     seed = argc > 2 ? strtoull(argv[2], NULL, 10) : seed;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_was_reported_is_there)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_was_reported_is_there),
+        cmocka_unit_test(test_log_does_not_grow_from_crash_to_crash),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
