@@ -187,7 +187,7 @@ emit_attempt_ended(struct core *core, struct core_request *request, const struct
     if (ending->to == (Baton__TaskState)DONE && core->board.n_unanswered) {
         handoffs_accept(core, request, task);
     }
-    if (core->board.reservations.n) {
+    if (core->board.n_of_leases) {
         reservations_end(core, request, task, ending->unclean || ending->lost);
     }
 }

@@ -75,14 +75,14 @@ static void
 count_unanswered(struct asking *a, int64_t now)
 {
     const struct core *core = a->core;
-    uint32_t slot = core->board.n_unanswered ? core->board.first : 0;
+    const struct card *at = board_first_open(core, KIND(HANDOFF));
     a->unanswered = arena_calloc(a->request->arena, core->n_projects * ROLE_SLOTS + 1,
                                  sizeof *a->unanswered);
-    for (; slot; slot = board_at(core, slot)->next) {
-        const Baton__Card *card = board_at(core, slot)->message;
+    for (; at; at = board_next_open(core, at)) {
+        const Baton__Card *card = at->message;
         int64_t late_at = card->created_at + HANDOFF_ANSWER_MS;
         uint32_t project = project_find(core, card->project);
-        if (card->kind == KIND(HANDOFF) && card->state == CARD(SUBMITTED) && late_at <= now &&
+        if (card->state == CARD(SUBMITTED) && late_at <= now &&
             (a->first_hour == INT64_MIN || late_at / HOUR_MS >= a->first_hour) && project) {
             a->unanswered[project * ROLE_SLOTS + (uint32_t)metrics_role_of_card(core, card)]++;
         }

@@ -193,6 +193,7 @@ struct board {
     uint32_t n;            /* cards */
     uint32_t n_unanswered; /* handoffs */
     uint32_t n_for_roles;  /* groups of those that are of no task */
+    uint32_t n_of_leases;  /* groups of reservations that end with one */
     uint32_t n_roles;      /* rules of roles */
     uint32_t n_stale;      /* roles that did not speak when they had said */
     uint32_t first, last;  /* by number … */
@@ -202,6 +203,9 @@ struct board {
     uint32_t n_of_areas;             /* … that are of an area */
     uint32_t n_of_role[ROLES_N];     /* … that concern the role, in any project */
     struct numbers reservations;     /* in force */
+    struct card_list {
+        uint32_t first, last;
+    } open[TALLY_KINDS]; /* those of each kind that have not ended, by number */
     struct index64 by_number;
     struct card *by_identity;
     struct card_group *groups;

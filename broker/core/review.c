@@ -35,7 +35,7 @@ handoff_is_missing(const struct core *core, const struct task *task, uint64_t to
     if (!rule || !card_item(rule, "requires", "handoff")) {
         return false;
     }
-    const struct card *card = board_first_of(core, task_project(core, task), task->id);
+    const struct card *card = board_first_of(core, OF_TASK, task_project(core, task), task->id);
     for (; card; card = board_next_of(core, card)) {
         if (card->message->kind == KIND(HANDOFF) && card->message->token == token) {
             return false;

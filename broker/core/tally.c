@@ -65,22 +65,20 @@ add_times(struct answer_room *into, const char *name, const char *role,
     ret->times[ret->n_times++] = some;
 }
 
-/* Cards that have not ended, by kind and state. O(cards). */
+/* Cards of the kind that have not ended, by state. O(cards). */
 static void
-add_cards(const struct core *core, struct answer_room *into)
+add_cards(const struct core *core, unsigned kind, struct answer_room *into)
 {
     Baton__Tallies *ret = into->tallies;
-    Baton__Tallies__Cards *of[TALLY_KINDS][TALLY_STATES] = {0};
-    for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
-        const Baton__Card *card = board_at(core, slot)->message;
-        if (card_has_ended(card)) {
-            continue;
-        }
-        CHECK((unsigned)card->kind < TALLY_KINDS && (unsigned)card->state < TALLY_STATES);
-        Baton__Tallies__Cards *some = of[card->kind][card->state];
+    Baton__Tallies__Cards *of[TALLY_STATES] = {0};
+    const struct card *at = board_first_open(core, kind);
+    for (; at; at = board_next_open(core, at)) {
+        const Baton__Card *card = at->message;
+        CHECK((unsigned)card->state < TALLY_STATES);
+        Baton__Tallies__Cards *some = of[card->state];
         if (!some) {
             CHECK(ret->n_cards < into->room_cards);
-            some = of[card->kind][card->state] = arena_alloc(into->request->arena, sizeof *some);
+            some = of[card->state] = arena_alloc(into->request->arena, sizeof *some);
             baton__tallies__cards__init(some);
             some->kind = card->kind;
             some->state = card->state;
@@ -125,5 +123,7 @@ core_tally(const struct core *core, struct core_request *request, Baton__Tallies
             }
         }
     }
-    add_cards(core, &into);
+    for (unsigned kind = 0; kind < TALLY_KINDS; kind++) {
+        add_cards(core, kind, &into);
+    }
 }

@@ -16,6 +16,12 @@ struct why {
     Baton__Explained *ret;
 };
 
+static bool
+has_room(const struct why *w)
+{
+    return w->ret->n_causes < CAUSES_MAX;
+}
+
 static Baton__Cause *
 add(struct why *w, unsigned reason, const char *who, const char *text)
 {
@@ -24,7 +30,7 @@ add(struct why *w, unsigned reason, const char *who, const char *text)
     cause->reason = (Baton__Reason)reason;
     cause->who = (char *)(uintptr_t)who;
     cause->text = (char *)(uintptr_t)text;
-    if (w->ret->n_causes < CAUSES_MAX) {
+    if (has_room(w)) {
         w->ret->causes[w->ret->n_causes++] = cause;
     }
     return cause;
@@ -182,7 +188,8 @@ why_blockers_of_task(struct why *w)
     if (!task_is_blocked(task)) {
         return;
     }
-    const struct card *card = board_first_of(w->core, task_project(w->core, task), task->id);
+    const struct card *card = board_first_of(w->core, OF_TASK, task_project(w->core, task),
+                                             task->id);
     for (; card; card = board_next_of(w->core, card)) {
         if (is_open_blocker(card->message)) {
             why_blocker(w, card->message, "it");
@@ -194,20 +201,18 @@ why_blockers_of_task(struct why *w)
 static void
 why_blockers_around(struct why *w)
 {
-    const char *project = task_project(w->core, w->task);
-    if (!w->core->roles[w->task->role].n_blockers &&
-        !w->core->projects[w->task->project]->n_blockers) {
-        return;
-    }
-    for (uint32_t slot = w->core->board.first; slot; slot = board_at(w->core, slot)->next) {
-        const Baton__Card *card = board_at(w->core, slot)->message;
-        if (!is_open_blocker(card) || card->task[0]) {
-            continue;
+    const struct core *core = w->core;
+    const char *project = task_project(core, w->task), *role = role_names[w->task->role];
+    if (core->roles[w->task->role].n_blockers) {
+        const struct card *card = board_first_of(core, OF_BLOCKED_ROLE, "", role);
+        for (; card && has_room(w); card = board_next_of(core, card)) {
+            why_blocker(w, card->message, SAY("role %s", role));
         }
-        if (card->role[0] ? role_number(card->role) == w->task->role
-                          : strcmp(card->project, project) == 0) {
-            why_blocker(w, card,
-                        card->role[0] ? SAY("role %s", card->role) : SAY("project %s", project));
+    }
+    if (core->projects[w->task->project]->n_blockers) {
+        const struct card *card = board_first_of(core, OF_BLOCKED_PROJECT, project, "");
+        for (; card && has_room(w); card = board_next_of(core, card)) {
+            why_blocker(w, card->message, SAY("project %s", project));
         }
     }
 }
@@ -240,7 +245,7 @@ why_waiting(struct why *w)
     if (!edges_are_clear(task)) {
         /* What can't be met any more first: somebody must act on it. */
         for (unsigned state = EDGE_BROKEN + 1; state-- > 0;) {
-            for (uint32_t i = 0; i < task->edges->n_ins && w->ret->n_causes < CAUSES_MAX; i++) {
+            for (uint32_t i = 0; i < task->edges->n_ins && has_room(w); i++) {
                 const struct edge_in *edge = &task->edges->ins[i];
                 if (edge->state == state && is_cause(task, edge) && !is_told(task, i)) {
                     why_edge(w, edge);
@@ -308,10 +313,10 @@ why_reservation(struct why *w, const Baton__Card *card, const char *name)
 static void
 why_frozen(struct why *w, const struct resource *resource)
 {
-    for (uint32_t slot = w->core->board.first; slot; slot = board_at(w->core, slot)->next) {
-        const Baton__Card *card = board_at(w->core, slot)->message;
-        bool open = card->kind == KIND(INCIDENT) && !card_has_ended(card);
-        for (size_t i = 0; open && i < card->n_items; i++) {
+    const struct card *at = board_first_open(w->core, KIND(INCIDENT));
+    for (; at; at = board_next_open(w->core, at)) {
+        const Baton__Card *card = at->message;
+        for (size_t i = 0; i < card->n_items; i++) {
             const Baton__Item *item = card->items[i];
             if (strcmp(item->tag, "freeze") == 0 && path_names_meet(item->name, resource->name)) {
                 unsigned long long number = card->number;

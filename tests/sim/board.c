@@ -398,10 +398,71 @@ check_ended(struct world *w)
     }
 }
 
+/* How many cards the pages of a query have, each once and by number; `of`, if given: how many of
+ * those another query is about. */
+static uint32_t
+count_cards(struct world *w, const Baton__Cards *asked, const Baton__Cards *of)
+{
+    Baton__Cards query = *asked;
+    Baton__CardList list;
+    uint32_t n = 0;
+    do {
+        core_cards(w->core, world_request(w, "agent@desk"), &query, &list);
+        uint64_t last = query.after;
+        for (size_t i = 0; i < list.n_cards; i++) {
+            if (list.cards[i]->number <= last) {
+                sim_fail(w, "card %llu comes behind card %llu",
+                         (unsigned long long)list.cards[i]->number, (unsigned long long)last);
+            }
+            last = list.cards[i]->number;
+            n += !of || core_card_matches(of, list.cards[i]);
+        }
+        query.after = list.next;
+    } while (query.after);
+    return n;
+}
+
+/* Lists that are found by what they are about have what a walk over the whole board finds. */
+static void
+check_lists(struct world *w)
+{
+    if (w->m->n_cards == 0) {
+        return;
+    }
+    Baton__Cards all = BATON__CARDS__INIT, one = BATON__CARDS__INIT, query = BATON__CARDS__INIT;
+    Baton__CardList list;
+    Baton__Ref ref = BATON__REF__INIT;
+    one.number = w->m->cards[pick(w, (uint64_t)w->m->n_cards)].number;
+    core_cards(w->core, world_request(w, "agent@desk"), &one, &list);
+    if (list.n_cards != 1) {
+        sim_fail(w, "card %llu is not on the board", (unsigned long long)one.number);
+    }
+    Baton__CardKind kind = list.cards[0]->kind;
+    query.limit = 1 + (uint32_t)pick(w, 10);
+    ref.project = arena_strdup(&w->arena, list.cards[0]->project);
+    ref.id = arena_strdup(&w->arena, list.cards[0]->task);
+    for (int by_task = 0; by_task < 2; by_task++) {
+        query.open = !by_task || pick(w, 2);
+        query.kinds = &kind;
+        query.n_kinds = !by_task;
+        query.task = by_task ? &ref : NULL;
+        uint32_t n = count_cards(w, &query, NULL), expected = count_cards(w, &all, &query);
+        if (n != expected) {
+            sim_fail(w, "%u cards are of %s instead of %u", n,
+                     by_task
+                         ? arena_printf(&w->arena, "the task of %s %llu", card_kind_name((int)kind),
+                                        (unsigned long long)one.number)
+                         : card_kind_name((int)kind),
+                     expected);
+        }
+    }
+}
+
 void
 board_check(struct world *w)
 {
     check_ended(w);
+    check_lists(w);
     Baton__Cards query = BATON__CARDS__INIT;
     Baton__CardList list;
     uint32_t n_open = 0, n_seen = 0;

@@ -5,6 +5,7 @@
 #include "common/alloc.h"
 #include "common/pack.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,15 +180,39 @@ board_next_at(const struct core *core)
     return board_surplus(core) ? 0 : clocks_next_at(core);
 }
 
-/* ---- cards of a task, or for a role ---- */
+/* ---- cards by what they concern ---- */
 
-enum group_of { OF_NOTHING, OF_TASK, OF_ROLE };
+enum { TOKEN_ROOM = 24 };
 
+/* The group that the card belongs to now, by project and name; the name may be in `room`. */
 static enum group_of
-group_of(const Baton__Card *card)
+group_of(const Baton__Card *card, const char **ret_project, const char **ret_name,
+         char room[TOKEN_ROOM])
 {
-    bool for_role = card->kind == KIND(HANDOFF) && !card_has_ended(card);
-    return card->task[0] ? OF_TASK : for_role ? OF_ROLE : OF_NOTHING;
+    *ret_project = card->project;
+    *ret_name = card->task;
+    if (card->task[0]) {
+        return OF_TASK;
+    }
+    if (card_has_ended(card)) {
+        return OF_NOTHING;
+    }
+    switch ((unsigned)card->kind) {
+    case KIND(HANDOFF):
+        *ret_name = card->to_role;
+        return OF_ROLE;
+    case KIND(BLOCKER):
+        *ret_project = card->role[0] ? "" : card->project;
+        *ret_name = card->role;
+        return card->role[0] ? OF_BLOCKED_ROLE : OF_BLOCKED_PROJECT;
+    case KIND(RESERVATION):
+        *ret_project = "";
+        *ret_name = room;
+        snprintf(room, TOKEN_ROOM, "%llu", (unsigned long long)card->token);
+        return card->token ? OF_LEASE : OF_NOTHING;
+    default:
+        return OF_NOTHING;
+    }
 }
 
 static struct card_group *
@@ -204,29 +229,32 @@ group_find(const struct core *core, enum group_of of, const char *project, const
 static void
 group_join(struct core *core, struct card *card)
 {
-    const Baton__Card *message = card->message;
-    enum group_of of = group_of(message);
-    const char *name = of == OF_TASK ? message->task : message->to_role;
+    const char *project, *name;
+    char room[TOKEN_ROOM];
+    enum group_of of = group_of(card->message, &project, &name, room);
     if (of == OF_NOTHING) {
         return;
     }
-    struct card_group *group = group_find(core, of, message->project, name);
+    struct card_group *group = group_find(core, of, project, name);
     if (!group) {
         size_t bytes;
         group = xcalloc(1, sizeof *group);
-        group->key = name_key(of, message->project, name, &bytes);
+        group->key = name_key(of, project, name, &bytes);
         core->board.n_for_roles += of == OF_ROLE;
+        core->board.n_of_leases += of == OF_LEASE;
         HASH_ADD_KEYPTR(by_key, core->board.groups, group->key, bytes, group);
     }
-    card->group = group;
-    card->group_prev = group->last;
-    card->group_next = 0;
-    if (group->last) {
-        board_at(core, group->last)->group_next = card->slot;
-    } else {
-        group->first = card->slot;
+    uint32_t before = group->last; /* by number; where that does not hold yet, sort follows */
+    while (before && !core->board.unsorted &&
+           board_at(core, before)->message->number > card->message->number) {
+        before = board_at(core, before)->group_prev;
     }
-    group->last = card->slot;
+    card->group = group;
+    card->group_prev = before;
+    uint32_t *next = before ? &board_at(core, before)->group_next : &group->first;
+    card->group_next = *next;
+    *(card->group_next ? &board_at(core, card->group_next)->group_prev : &group->last) = card->slot;
+    *next = card->slot;
 }
 
 static void
@@ -249,25 +277,31 @@ group_leave(struct core *core, struct card *card)
     card->group = NULL;
     if (!group->first) {
         core->board.n_for_roles -= group->key[0] == OF_ROLE;
+        core->board.n_of_leases -= group->key[0] == OF_LEASE;
         HASH_DELETE(by_key, core->board.groups, group);
         free(group->key);
         free(group);
     }
 }
 
-struct card *
-board_first_of(const struct core *core, const char *project, const char *task)
+/* The card has changed: it may concern another task now, or nothing any more. */
+static void
+group_look(struct core *core, struct card *card)
 {
-    const struct card_group *group = group_find(core, OF_TASK, project, task);
-    return group ? board_at(core, group->first) : NULL;
+    const char *project, *name;
+    char room[TOKEN_ROOM];
+    enum group_of of = group_of(card->message, &project, &name, room);
+    const struct card_group *group = of ? group_find(core, of, project, name) : NULL;
+    if (!group || group != card->group) {
+        group_leave(core, card);
+        group_join(core, card);
+    }
 }
 
 struct card *
-board_first_for(const struct core *core, const char *project, const char *role)
+board_first_of(const struct core *core, enum group_of of, const char *project, const char *name)
 {
-    const struct card_group *group = core->board.n_for_roles
-                                         ? group_find(core, OF_ROLE, project, role)
-                                         : NULL;
+    const struct card_group *group = group_find(core, of, project, name);
     return group ? board_at(core, group->first) : NULL;
 }
 
@@ -275,6 +309,48 @@ struct card *
 board_next_of(const struct core *core, const struct card *card)
 {
     return card->group_next ? board_at(core, card->group_next) : NULL;
+}
+
+/* ---- cards of a kind that have not ended ---- */
+
+static void
+open_leave(struct core *core, struct card *card)
+{
+    struct card_list *list = &core->board.open[card->message->kind];
+    if (card->is_listed) {
+        *(card->open_prev ? &board_at(core, card->open_prev)->open_next
+                          : &list->first) = card->open_next;
+        *(card->open_next ? &board_at(core, card->open_next)->open_prev
+                          : &list->last) = card->open_prev;
+        card->is_listed = false;
+    }
+}
+
+/* New cards have the highest number; where a snapshot has them in another order, sort follows. */
+static void
+open_join(struct core *core, struct card *card)
+{
+    struct card_list *list = &core->board.open[card->message->kind];
+    if (!card->is_listed && !card_has_ended(card->message)) {
+        card->open_prev = list->last;
+        card->open_next = 0;
+        *(list->last ? &board_at(core, list->last)->open_next : &list->first) = card->slot;
+        list->last = card->slot;
+        card->is_listed = true;
+    }
+}
+
+struct card *
+board_first_open(const struct core *core, unsigned kind)
+{
+    uint32_t slot = core->board.open[kind].first;
+    return slot ? board_at(core, slot) : NULL;
+}
+
+struct card *
+board_next_open(const struct core *core, const struct card *card)
+{
+    return card->open_next ? board_at(core, card->open_next) : NULL;
 }
 
 /* ---- the store ---- */
@@ -327,6 +403,7 @@ sort(struct core *core)
     }
     for (uint32_t i = 0; i < n; i++) {
         group_leave(core, all[i]);
+        open_leave(core, all[i]);
         identity_leave(core, all[i]);
     }
     if (n > 1) {
@@ -337,6 +414,7 @@ sort(struct core *core)
         list_append(core, all[i]);
         identity_join(core, all[i]);
         group_join(core, all[i]);
+        open_join(core, all[i]);
     }
     board->unsorted = false;
     free(all);
@@ -359,6 +437,7 @@ board_add(struct core *core, Baton__Card *message)
     index64_put(&board->by_number, message->number, card->slot);
     identity_join(core, card);
     group_join(core, card);
+    open_join(core, card);
     clock_set(core, card);
     return card;
 }
@@ -372,6 +451,7 @@ card_free(struct core *core, struct card *card)
     }
     clock_remove(core, card);
     group_leave(core, card);
+    open_leave(core, card);
     identity_leave(core, card);
     index64_remove(&board->by_number, card->message->number);
     *(card->prev ? &board_at(core, card->prev)->next : &board->first) = card->next;
@@ -472,9 +552,11 @@ evolve_card_put(struct core *core, const Baton__Fact *fact, uint64_t seq, struct
         baton__card__free_unpacked(card->message, NULL);
         card->message = message;
         identity_join(core, card);
-        if (group_of(message) == OF_NOTHING) {
-            group_leave(core, card); /* it waited for a role, and is answered */
+        group_look(core, card);
+        if (card_has_ended(message)) {
+            open_leave(core, card);
         }
+        CHECK(card->is_listed != card_has_ended(message)); /* nothing begins again */
         clock_set(core, card);
     } else {
         message->number = seq;

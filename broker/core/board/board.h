@@ -19,11 +19,13 @@ enum { CARD_KINDS_N = 26, CARD_VERBS_N = 83 };
 #define VERB(name) BATON__CARD_VERB__CARD_##name
 
 struct card {
-    Baton__Card *message;     /* owned; of protobuf-c's default allocator */
-    uint32_t slot;            /* in core->board.slots */
-    uint32_t next, prev;      /* all, by number */
-    uint32_t clock_pos;       /* in the heap of clocks, or of ended ones; 0: in none */
-    struct card_group *group; /* of its task; NULL: it is about none */
+    Baton__Card *message;          /* owned; of protobuf-c's default allocator */
+    uint32_t slot;                 /* in core->board.slots */
+    uint32_t next, prev;           /* all, by number */
+    uint32_t clock_pos;            /* in the heap of clocks, or of ended ones; 0: in none */
+    uint32_t open_next, open_prev; /* of its kind, not ended, by number */
+    bool is_listed;                /* it stands there */
+    struct card_group *group;      /* NULL: it is in none */
     uint32_t group_next, group_prev;
     bool aside;        /* as of tasks: what the snapshot says of it is packed */
     uint32_t concerns; /* decision in force: the roles on whose lists it is, as bits */
@@ -31,10 +33,18 @@ struct card {
     UT_hash_handle by_identity;
 };
 
-/* Cards about one task, whether the task is in memory or not; or what waits for whoever works in
- * a role: handoffs of no task that nobody has answered. */
+/* Cards that are found by what they concern; a card is in one of these at most. */
+enum group_of {
+    OF_NOTHING,
+    OF_TASK,            /* all about one task, whether the task is in memory or not */
+    OF_ROLE,            /* handoffs of no task that nobody in the role has answered */
+    OF_BLOCKED_ROLE,    /* open blockers on a role, of any project */
+    OF_BLOCKED_PROJECT, /* … on a whole project */
+    OF_LEASE,           /* reservations in force that end with a lease: its token */
+};
+
 struct card_group {
-    char *key; /* which of the two, project, NUL, id or role; owned */
+    char *key; /* which of these, project (of some), NUL, name; owned */
     uint32_t first, last;
     UT_hash_handle by_key;
 };
@@ -108,11 +118,14 @@ struct card *board_find_named(const struct core *core, unsigned kind, const char
 /* … the one that is only proposed. */
 struct card *board_find_proposal(const struct core *core, unsigned kind, const char *project,
                                  const char *name);
-/* The cards about a task, oldest first: the first, and the next one behind it. NULL: none. */
-struct card *board_first_of(const struct core *core, const char *project, const char *task);
+/* The cards of a group, oldest first: the first, and the next one behind it. NULL: none. `project`
+ * "" where those of all projects are one group. */
+struct card *board_first_of(const struct core *core, enum group_of of, const char *project,
+                            const char *name);
 struct card *board_next_of(const struct core *core, const struct card *card);
-/* The unanswered handoffs of no task to a role, oldest first; goes on with board_next_of. */
-struct card *board_first_for(const struct core *core, const char *project, const char *role);
+/* The cards of a kind that have not ended, by number; the same. */
+struct card *board_first_open(const struct core *core, unsigned kind);
+struct card *board_next_open(const struct core *core, const struct card *card);
 /* Puts a card in without effect on others: restore. Takes the message. */
 struct card *board_add(struct core *core, Baton__Card *message);
 /* They stand by number, and all weigh in: after a snapshot was loaded and the tasks are linked. */

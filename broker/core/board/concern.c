@@ -15,7 +15,7 @@ struct decision_list {
     UT_hash_handle by_key;
 };
 
-enum { OF_ROLE = 'r', OF_AREA = 'a' };
+enum { BY_ROLE = 'r', BY_AREA = 'a' };
 
 static struct decision_list *
 find(const struct core *core, unsigned what, const char *project, const char *name)
@@ -77,7 +77,7 @@ put(struct core *core, struct card *card, uint32_t roles)
     for (int r = 0; r < ROLES_N; r++) {
         if (changed & UINT32_C(1) << r) {
             int by = roles & UINT32_C(1) << r ? 1 : -1;
-            weigh(core, OF_ROLE, card->message->project, role_names[r], card->message->number, by);
+            weigh(core, BY_ROLE, card->message->project, role_names[r], card->message->number, by);
             core->board.n_of_role[r] += (uint32_t)by;
         }
     }
@@ -92,7 +92,7 @@ decision_list_weigh(struct core *core, const Baton__Card *decision, int by)
     core->board.n_in_force += (uint32_t)by;
     if (name[0]) {
         core->board.n_of_areas += (uint32_t)by;
-        weigh(core, OF_AREA, decision->project, name, decision->number, by);
+        weigh(core, BY_AREA, decision->project, name, decision->number, by);
     }
     put(core, card, by > 0 ? concerned(decision, decision_area_rule(core, decision)) : 0);
 }
@@ -100,7 +100,7 @@ decision_list_weigh(struct core *core, const Baton__Card *decision, int by)
 void
 area_weigh(struct core *core, const Baton__Card *area, int by)
 {
-    const struct decision_list *list = find(core, OF_AREA, area->project, area->name);
+    const struct decision_list *list = find(core, BY_AREA, area->project, area->name);
     for (uint32_t i = 0; list && i < list->numbers.n; i++) {
         struct card *card = board_find(core, list->numbers.list[i]);
         put(core, card, concerned(card->message, by > 0 ? area : NULL));
@@ -110,14 +110,14 @@ area_weigh(struct core *core, const Baton__Card *area, int by)
 const struct numbers *
 decisions_of_role(const struct core *core, const char *project, const char *role)
 {
-    const struct decision_list *list = find(core, OF_ROLE, project, role);
+    const struct decision_list *list = find(core, BY_ROLE, project, role);
     return list ? &list->numbers : NULL;
 }
 
 const struct numbers *
 decisions_of_area(const struct core *core, const char *project, const char *area)
 {
-    const struct decision_list *list = area[0] ? find(core, OF_AREA, project, area) : NULL;
+    const struct decision_list *list = area[0] ? find(core, BY_AREA, project, area) : NULL;
     return list ? &list->numbers : NULL;
 }
 

@@ -70,8 +70,8 @@ add_handoffs(const struct core *core, const struct task *task, const Baton__Spec
 static void
 add_handoffs_to_role(const struct core *core, const struct task *task, struct parcel *parcel)
 {
-    const struct card *card = board_first_for(core, task_project(core, task),
-                                              role_names[task->role]);
+    const struct card *card = board_first_of(core, OF_ROLE, task_project(core, task),
+                                             role_names[task->role]);
     for (; card && has_room(parcel); card = board_next_of(core, card)) {
         parcel_add(parcel, card->message);
     }
@@ -120,7 +120,9 @@ cards_deliver(const struct core *core, struct core_request *request, const struc
     assignment->cards = arena_alloc(request->arena, (room + 1) * sizeof(Baton__Card *));
     add_handoffs(core, task, spec, &parcel);
     parcel.room = assignment->n_cards + for_role;
-    add_handoffs_to_role(core, task, &parcel);
+    if (for_role) {
+        add_handoffs_to_role(core, task, &parcel);
+    }
     parcel.room = assignment->n_cards + MIN(core->board.n_in_force, DECISIONS_GIVEN);
     add_decisions(core, task, spec, &parcel);
 }

@@ -106,7 +106,7 @@ supersede(struct posting *p, struct card *by)
     const Baton__Card *newest = by->message;
     const char *outcome = arena_printf(p->request->arena, "superseded by #%llu",
                                        (unsigned long long)newest->number);
-    struct card *card = board_first_of(p->core, newest->project, newest->task);
+    struct card *card = board_first_of(p->core, OF_TASK, newest->project, newest->task);
     for (; card; card = board_next_of(p->core, card)) {
         if (card != by && is_unanswered(card)) {
             emit_end(p->core, p->request, card, VERB(RAISE), CARD(SUPERSEDED), outcome);
@@ -280,12 +280,16 @@ handoff_of_result(struct core *core, struct core_request *request, struct task *
 void
 handoffs_accept(struct core *core, struct core_request *request, const struct task *task)
 {
+    if (!task->edges->n_ins) {
+        return; /* it depends on none */
+    }
     const Baton__Spec *spec = task_unpack(core, task, request->arena);
     const char *outcome = arena_printf(request->arena, "task '%s' is done", task->id);
     const char *own = task_project(core, task);
     for (size_t i = 0; i < spec->n_after; i++) {
         const Baton__Edge *edge = spec->after[i];
-        struct card *card = board_first_of(core, edge->project[0] ? edge->project : own, edge->id);
+        struct card *card = board_first_of(core, OF_TASK, edge->project[0] ? edge->project : own,
+                                           edge->id);
         for (; card; card = board_next_of(core, card)) {
             if (is_unanswered(card)) {
                 emit_end(core, request, card, VERB(ACCEPT), CARD(ACCEPTED), outcome);
@@ -298,7 +302,7 @@ const Baton__Card *
 handoff_latest(const struct core *core, const char *project, const char *id)
 {
     const Baton__Card *latest = NULL;
-    const struct card *card = board_first_of(core, project, id);
+    const struct card *card = board_first_of(core, OF_TASK, project, id);
     for (; card; card = board_next_of(core, card)) {
         if (card->message->kind == KIND(HANDOFF)) {
             latest = card->message;

@@ -10,14 +10,12 @@
 const Baton__Card *
 incident_level(const struct core *core, const Baton__Card *incident)
 {
-    for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
-        const Baton__Card *card = board_at(core, slot)->message;
-        if (card->kind == KIND(LEVEL) && card->severity == incident->severity &&
-            strcmp(card->project, incident->project) == 0) {
-            return card;
-        }
+    const struct card *at = board_first_open(core, KIND(LEVEL));
+    while (at && (at->message->severity != incident->severity ||
+                  strcmp(at->message->project, incident->project) != 0)) {
+        at = board_next_open(core, at);
     }
-    return NULL;
+    return at ? at->message : NULL;
 }
 
 /* When somebody should have answered, from now on. */

@@ -6,6 +6,7 @@
 #include "common/path_name.h"
 #include "common/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SHARED "shared" /* unit of such an item */
@@ -30,6 +31,9 @@ const Baton__Card *
 reservation_next(const struct core *core, uint32_t *at, const Baton__Claim *wanted)
 {
     const struct numbers *all = &core->board.reservations;
+    if (claim_is_unheld(core, wanted->name, 0, wanted->shared)) {
+        return NULL; /* most often: then none is looked at */
+    }
     while (*at < all->n) {
         const Baton__Card *card = board_find(core, all->list[(*at)++])->message;
         for (size_t i = 0; i < card->n_items; i++) {
@@ -172,12 +176,11 @@ void
 reservations_end(struct core *core, struct core_request *request, const struct task *task,
                  bool unclean)
 {
-    const struct numbers *all = &core->board.reservations;
-    for (uint32_t i = all->n; i-- > 0;) { /* from behind: those that end leave the list */
-        const struct card *card = board_find(core, all->list[i]);
-        if (!card->message->token || card->message->token != task->course->token) {
-            continue;
-        }
+    char token[24];
+    snprintf(token, sizeof token, "%llu", (unsigned long long)task->course->token);
+    const struct card *card = board_first_of(core, OF_LEASE, "", token), *behind;
+    for (; card; card = behind) {
+        behind = board_next_of(core, card); /* it leaves them */
         Baton__Card next = board_copy(card);
         int64_t until = request->now + core->config.linger_ms;
         if (unclean) { /* whoever had it may still be at work */

@@ -203,6 +203,12 @@ show_blocker(const struct core *core, struct core_request *request, const Baton_
     }
 }
 
+static bool
+is_of(const Baton__Card *card, const char *project)
+{
+    return !project[0] || strcmp(card->project, project) == 0;
+}
+
 void
 core_status_words(const struct core *core, struct core_request *request, const char *project,
                   Baton__StatusReply *ret)
@@ -215,14 +221,16 @@ core_status_words(const struct core *core, struct core_request *request, const c
             show_task(core, request, task, ret->roles[r]);
         }
     }
-    for (uint32_t slot = core->board.first; slot; slot = board_at(core, slot)->next) {
-        const Baton__Card *card = board_at(core, slot)->message;
-        bool counts = !project[0] || strcmp(card->project, project) == 0;
-        int role = card->kind == KIND(STATUS) ? role_number(card->name) : -1;
-        if (role >= 0 && counts) {
-            show_card(card, ret->roles[role]);
-        } else if (card->kind == KIND(BLOCKER) && !card_has_ended(card) &&
-                   (counts || (card->role[0] && !card->task[0]))) {
+    const struct card *at = board_first_open(core, KIND(STATUS));
+    for (; at; at = board_next_open(core, at)) {
+        int role = role_number(at->message->name);
+        if (role >= 0 && is_of(at->message, project)) {
+            show_card(at->message, ret->roles[role]);
+        }
+    }
+    for (at = board_first_open(core, KIND(BLOCKER)); at; at = board_next_open(core, at)) {
+        const Baton__Card *card = at->message;
+        if (is_of(card, project) || (card->role[0] && !card->task[0])) {
             show_blocker(core, request, card, ret);
         }
     }
