@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 1000, PAYLOAD_BYTES = 100, HOT_ENDED = 2000 };
+enum { BATCH = 1000, PAYLOAD_BYTES = 100, HOT_ENDED = 2000, REALTIME = 3 };
 
 struct bench {
     struct core *core;
@@ -244,10 +244,17 @@ post_one(struct bench *b, unsigned kind, unsigned verb, const char *name)
     card.kind = (Baton__CardKind)kind;
     card.project = card.title = (char *)(uintptr_t) "default";
     card.name = (char *)(uintptr_t)name;
+    Baton__Item item = BATON__ITEM__INIT, *items[] = {&item};
     if (kind == BATON__CARD_KIND__CARD_DECISION) {
         card.role = card.owner = (char *)(uintptr_t) "testing";
     } else if (kind == BATON__CARD_KIND__CARD_BLOCKER) {
         card.role = (char *)(uintptr_t) "testing";
+    } else if (kind == BATON__CARD_KIND__CARD_RESERVATION) {
+        item.tag = (char *)(uintptr_t) "resource";
+        item.name = (char *)(uintptr_t) "shelf";
+        item.unit = (char *)(uintptr_t) "shared";
+        card.items = items;
+        card.n_items = 1;
     }
     uint64_t number = broker_post(b, verb, &card);
     if (kind == BATON__CARD_KIND__CARD_DECISION) {
@@ -259,16 +266,144 @@ post_one(struct bench *b, unsigned kind, unsigned verb, const char *name)
     }
 }
 
-/* So many decisions in force, signals and blockers, none of which is of the tasks' role. */
+/* ---- what is asked while it fills ---- */
+
+static void
+broker_why(struct bench *b, const char *id)
+{
+    struct core_request request = request_of(b);
+    Baton__Ref ref = BATON__REF__INIT;
+    Baton__Explained explained;
+    uint64_t archived;
+    ref.id = (char *)(uintptr_t)id;
+    CHECK(core_why(b->core, &request, &ref, &explained, &archived) == BATON__CODE__CODE_OK);
+    CHECK(explained.n_causes == 2); /* the card that we put there, and that nobody works */
+    arena_reset(&b->arena);
+}
+
+static void
+broker_cards(struct bench *b, const Baton__Cards *query)
+{
+    struct core_request request = request_of(b);
+    Baton__CardList list;
+    core_cards(b->core, &request, query, &list);
+    CHECK(list.n_cards == 1);
+    arena_reset(&b->arena);
+}
+
+static void
+ask(struct bench *b)
+{
+    Baton__Cards query = BATON__CARDS__INIT;
+    Baton__CardKind kind = BATON__CARD_KIND__CARD_INCIDENT;
+    Baton__Ref ref = BATON__REF__INIT;
+    broker_why(b, "blocked");
+    broker_why(b, "frozen");
+    query.open = true;
+    query.kinds = &kind;
+    query.n_kinds = 1;
+    broker_cards(b, &query);
+    query.n_kinds = 0;
+    query.task = &ref;
+    ref.id = (char *)(uintptr_t) "blocked";
+    broker_cards(b, &query);
+}
+
+static void
+add_task(struct bench *b, const char *id, const char *role, const char *lock)
+{
+    Baton__Submit body = BATON__SUBMIT__INIT;
+    Baton__Submitted submitted;
+    Baton__Spec spec = BATON__SPEC__INIT, *specs[] = {&spec};
+    Baton__Claim claim = BATON__CLAIM__INIT, *claims[] = {&claim};
+    spec.id = (char *)(uintptr_t)id;
+    spec.role = (char *)(uintptr_t)role;
+    claim.name = (char *)(uintptr_t)lock;
+    spec.claims = claims;
+    spec.n_claims = lock[0] != 0;
+    body.tasks = specs;
+    body.n_tasks = 1;
+    struct core_request request = request_of(b);
+    CHECK(core_submit(b->core, &request, &body, &submitted) == BATON__CODE__CODE_OK);
+    broker_turn(b);
+}
+
+/* Whoever is called to the incident is at it, and in nobody's way. */
+static void
+answer_incident(struct bench *b)
+{
+    struct core_request request = request_of(b);
+    struct core_dispatch dispatch = {.worker = b->worker, .roles = 1 << REALTIME, .max = 1};
+    Baton__Assign assign;
+    Baton__Line line = BATON__LINE__INIT;
+    Baton__LineReply reply;
+    CHECK(core_dispatch(b->core, &request, &dispatch, &assign) == BATON__CODE__CODE_OK);
+    CHECK(assign.n_tasks == 1);
+    line.token = assign.tasks[0]->token;
+    line.what_case = BATON__LINE__WHAT_STARTED;
+    core_report_line(b->core, &request, b->worker, &line, &reply);
+    CHECK(reply.code == BATON__CODE__CODE_OK);
+    broker_turn(b);
+}
+
+/* A task whose role is blocked and that a card is about; one whose lock an incident has frozen. */
+static void
+set_scene(struct bench *b)
+{
+    core_set_capacity(b->core, REALTIME, 1, 1, 1); /* else others would be called, too */
+    add_task(b, "blocked", "frontend", "");
+    add_task(b, "frozen", "infra", "deploy");
+    Baton__Item response = BATON__ITEM__INIT, freeze = BATON__ITEM__INIT;
+    Baton__Item required = BATON__ITEM__INIT, *items[] = {&response, &required, &freeze};
+    response.tag = (char *)(uintptr_t) "response";
+    response.value = 1e9;
+    response.unit = (char *)(uintptr_t) "ms";
+    required.tag = (char *)(uintptr_t) "required";
+    required.name = (char *)(uintptr_t) "realtime";
+    freeze.tag = (char *)(uintptr_t) "freeze";
+    freeze.name = (char *)(uintptr_t) "deploy";
+    Baton__Card card = BATON__CARD__INIT;
+    card.kind = BATON__CARD_KIND__CARD_LEVEL;
+    card.name = card.title = (char *)(uintptr_t) "grave";
+    card.severity = 2;
+    card.items = items;
+    card.n_items = 3;
+    broker_post(b, BATON__CARD_VERB__CARD_SET, &card);
+    baton__card__init(&card);
+    card.kind = BATON__CARD_KIND__CARD_INCIDENT;
+    card.title = (char *)(uintptr_t) "on fire";
+    card.severity = 2;
+    broker_post(b, BATON__CARD_VERB__CARD_RAISE, &card);
+    answer_incident(b);
+    baton__card__init(&card);
+    card.kind = BATON__CARD_KIND__CARD_BLOCKER;
+    card.title = (char *)(uintptr_t) "in the way";
+    card.role = (char *)(uintptr_t) "frontend";
+    broker_post(b, BATON__CARD_VERB__CARD_RAISE, &card);
+    baton__card__init(&card);
+    card.kind = BATON__CARD_KIND__CARD_HANDOFF;
+    card.title = (char *)(uintptr_t) "so far";
+    card.task = (char *)(uintptr_t) "blocked";
+    card.to_role = (char *)(uintptr_t) "realtime";
+    broker_post(b, BATON__CARD_VERB__CARD_RAISE, &card);
+}
+
+/* So many decisions in force, signals, blockers and reservations, none of which is of the tasks'
+ * role. */
 static void
 fill_board(struct bench *b, long n)
 {
     char name[32];
+    if (n > 0) {
+        set_scene(b);
+    }
     for (long i = 0; i < n; i++) {
         snprintf(name, sizeof name, "n%ld", i);
         post_one(b, BATON__CARD_KIND__CARD_DECISION, BATON__CARD_VERB__CARD_RAISE, name);
         post_one(b, BATON__CARD_KIND__CARD_SIGNAL, BATON__CARD_VERB__CARD_RAISE, name);
         post_one(b, BATON__CARD_KIND__CARD_BLOCKER, BATON__CARD_VERB__CARD_RAISE, "");
+        post_one(b, BATON__CARD_KIND__CARD_RESERVATION, BATON__CARD_VERB__CARD_RAISE, "");
+        ask(b);
     }
 }
 
