@@ -25,6 +25,15 @@ void ended_list_update(struct core *core, struct task *task);
 void all_list_add(struct core *core, struct task *task);
 void pause_apply(struct core *core, uint32_t scope, const char *name, bool paused, bool refuse);
 
+/* ---- leaving.c ---- */
+
+/* Of the task that goes to the archive. */
+struct identity leaving_take(struct core *core, const struct task *task);
+/* After that: which one to look at meanwhile; NULL: none. Then leaving_look, when the task has
+ * gone. */
+const struct task *leaving_next(struct core *core, const struct task *task);
+void leaving_look(struct core *core, const struct task *next);
+
 /* ---- event.c ---- */
 
 struct event_more {

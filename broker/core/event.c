@@ -46,6 +46,7 @@ record_add(struct core_out *out, size_t texts_bytes)
     size_t bytes = (EVENT_HEAD_BYTES + texts_bytes + ALIGN - 1) / ALIGN * ALIGN;
     struct event_record *record = (void *)buf_reserve(&out->events, bytes);
     out->events.bytes += bytes;
+    buf_fetch(&out->events);
     record->bytes = (uint32_t)bytes;
     return record;
 }

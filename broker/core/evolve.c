@@ -128,6 +128,7 @@ append(struct core *core, struct core_request *request, Baton__Fact *fact)
         out->first_seq = seq;
     }
     fact_pack(&out->facts, fact, &request->head);
+    buf_fetch(&out->facts);
     evolve(core, fact, seq, out);
     return seq;
 }

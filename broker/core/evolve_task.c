@@ -233,53 +233,14 @@ put_record(const struct core *core, const struct task *task, struct core_out *ou
     }
 }
 
-static struct leaving
-leaving_of(const struct core *core, const struct task *task)
-{
-    return (struct leaving){.key = task->key,
-                            .identity = identity_of(core, task_project(core, task), task->id)};
-}
-
-/* Tasks that ended long ago are in no cache, and where a part of one is stands in another part. So
- * they come in steps, while those before them go. The second step, as the task before it begins to
- * go: the task itself is there and says where its parts are. */
-static void
-fetch_parts(const struct task *next)
-{
-    enum { LINE = 64 };
-    __builtin_prefetch(next->course);
-    __builtin_prefetch(next->id);
-    __builtin_prefetch(next->id + LINE);
-    __builtin_prefetch(next->id + 2 * LINE);
-}
-
-/* The third, when that one has gone: the parts are there and say where its names and numbers stand,
- * and which task is behind it, for which this is the first step. */
-static void
-fetch_places(struct core *core, const struct task *next)
-{
-    core->leaving = leaving_of(core, next);
-    identity_fetch(core, core->leaving.identity);
-    index64_fetch(&core->by_key, next->key);
-    index64_fetch(&core->by_token, next->course->token);
-    if (next->course->ended_next) {
-        const char *behind = (const char *)task_at(core, next->course->ended_next);
-        __builtin_prefetch(behind);
-        __builtin_prefetch(behind + sizeof(struct task) - 1);
-    }
-}
-
 void
 evolve_archived(struct core *core, const Baton__Fact *fact, struct core_out *out)
 {
     struct task *task = task_by_key(core, fact->archived->key);
     CHECK(task && state_is_terminal(task->state) && task->n_live_outs == 0);
     snapshot_keep(core, task);
-    const struct task *next = task->course->ended_next ? task_at(core, task->course->ended_next)
-                                                       : NULL;
-    if (next) {
-        fetch_parts(next);
-    }
+    struct identity identity = leaving_take(core, task);
+    const struct task *next = leaving_next(core, task);
     put_record(core, task, out);
     counts_of(core, task)->by_state[task->state]--;
     count_gone(counts_of(core, task), task->state);
@@ -299,15 +260,11 @@ evolve_archived(struct core *core, const Baton__Fact *fact, struct core_out *out
     edges_drop(core, task);
     timer_remove(core, task);
     all_list_remove(core, task);
-    struct leaving leaving = core->leaving.key == task->key ? core->leaving
-                                                            : leaving_of(core, task);
-    tombstone_add(core, leaving.identity, task->key, task->state, task->slot);
+    tombstone_add(core, identity, task->key, task->state, task->slot);
     task->state = UNKNOWN;
     ended_list_update(core, task);
     index64_remove(&core->by_key, task->key);
     core->n_tasks--;
     task_free(core, task);
-    if (next) {
-        fetch_places(core, next);
-    }
+    leaving_look(core, next);
 }

@@ -225,10 +225,15 @@ struct adding {
     uint32_t hash;           /* task_hash; 0: not known */
 };
 
-/* Who goes to the archive next, looked at while the one before it goes. */
-struct leaving {
-    uint64_t key; /* 0: not known */
-    struct identity identity;
+/* Those that go to the archive next (leaving.c). */
+enum { LEAVING_AHEAD = 4 };
+struct leaving_run {
+    struct leaving {
+        uint64_t key;
+        uint32_t slot;
+        struct identity identity;
+    } ring[LEAVING_AHEAD];
+    uint32_t first, n;
 };
 
 struct core {
@@ -288,7 +293,7 @@ struct core {
 
     struct tombstone **tombstones; /* by time of archiving, in chunks: tombstone_at */
     uint32_t n_tombstones, room_tombstones;
-    struct leaving leaving;
+    struct leaving_run leaving;
 
     struct client *clients;
     struct answer *oldest, *newest;
