@@ -200,21 +200,20 @@ tasks_restore(struct core *core, const struct core_piece *piece)
 }
 
 static bool
-header_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
+workers_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
 {
-    core->seq = header->seq;
-    core->event = header->event;
-    core->epoch = header->epoch;
-    core->now = header->at;
-    if (header->at < 0 || header->at > TIME_MS_MAX) {
-        return false;
-    }
     for (size_t i = 0; i < header->n_workers; i++) {
         if (header->workers[i]->number == 0) {
             return false;
         }
         worker_add(core, header->workers[i]->number, header->workers[i]->name);
     }
+    return true;
+}
+
+static bool
+pauses_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
+{
     struct pause **at = &core->pauses;
     for (size_t i = 0; i < header->n_pauses; i++) {
         const Baton__SnapshotChunk__PauseRecord *r = header->pauses[i];
@@ -234,17 +233,24 @@ header_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
         at = &pause->next;
         pause_apply(core, r->scope, r->name, true, r->refuse);
     }
-    for (size_t i = 0; i < header->n_resources; i++) {
-        struct resource *resource = resource_make(core, header->resources[i]->name);
-        resource->capacity = header->resources[i]->capacity;
-        resource->set = true;
-    }
+    return true;
+}
+
+static void
+fairness_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
+{
     for (size_t i = 0; i < header->n_fairness; i++) {
         struct fairness *fairness = xcalloc(1, sizeof *fairness);
         fairness->key = xstrdup(header->fairness[i]->key);
         fairness->virtual_time = header->fairness[i]->virtual_time;
         HASH_ADD_KEYPTR(by_key, core->fairness, fairness->key, strlen(fairness->key), fairness);
     }
+}
+
+/* What the archive has of each project, and which are closed. */
+static bool
+projects_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
+{
     for (size_t i = 0; i < header->n_counts; i++) {
         const Baton__SnapshotChunk__CountRecord *r = header->counts[i];
         int role = r->role[0] ? role_number(r->role) : ROLE_NONE;
@@ -262,10 +268,13 @@ header_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
         uint32_t project = project_make(core, r->project); /* may move core->projects */
         project_close(core->projects[project], r->actor, r->text, r->since);
     }
-    if (!metrics_restore(core, header) || !budgets_restore(core, header)) {
-        return false;
-    }
-    struct linger **linger_at = &core->lingers;
+    return true;
+}
+
+static void
+lingers_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
+{
+    struct linger **at = &core->lingers;
     for (size_t i = 0; i < header->n_lingers; i++) {
         const Baton__SnapshotChunk__LingerRecord *r = header->lingers[i];
         struct linger *linger = xcalloc(1, sizeof *linger);
@@ -281,9 +290,33 @@ header_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
                                                .shared = r->claims[k]->shared};
         }
         resource_take(core, linger->claims, linger->n_claims);
-        *linger_at = linger;
-        linger_at = &linger->next;
+        *at = linger;
+        at = &linger->next;
     }
+}
+
+static bool
+header_restore(struct core *core, const Baton__SnapshotChunk__Header *header)
+{
+    core->seq = header->seq;
+    core->event = header->event;
+    core->epoch = header->epoch;
+    core->now = header->at;
+    if (header->at < 0 || header->at > TIME_MS_MAX || !workers_restore(core, header) ||
+        !pauses_restore(core, header)) {
+        return false;
+    }
+    for (size_t i = 0; i < header->n_resources; i++) {
+        struct resource *resource = resource_make(core, header->resources[i]->name);
+        resource->capacity = header->resources[i]->capacity;
+        resource->set = true;
+    }
+    fairness_restore(core, header);
+    if (!projects_restore(core, header) || !metrics_restore(core, header) ||
+        !budgets_restore(core, header)) {
+        return false;
+    }
+    lingers_restore(core, header);
     return true;
 }
 
