@@ -146,8 +146,9 @@ measure_many(struct store *store, uint64_t *seq, uint32_t n_facts, double second
 }
 
 static void *
-room_new(void)
+room_new(void *context)
 {
+    (void)context;
     return xcalloc(1, sizeof(struct buf));
 }
 

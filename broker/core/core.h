@@ -321,11 +321,11 @@ void core_remember(struct core *core, struct core_request *request, const char *
 
 /* ---- recovery ---- */
 
-/* A chunk of a snapshot or a batch of facts, unpacked. Making one needs nothing of a core: another
- * thread may read what comes next while this one takes the last. What a piece held before is gone
- * with the next reading. False: damaged, and nothing of it may be taken. */
+/* A chunk of a snapshot or a batch of facts, unpacked, for this core. Reading one needs nothing of
+ * it: another thread may read what comes next while this one takes the last. What a piece held
+ * before is gone with the next reading. False: damaged, and nothing of it may be taken. */
 struct core_piece;
-struct core_piece *core_piece_new(void);
+struct core_piece *core_piece_new(const struct core *core);
 void core_piece_free(struct core_piece *piece);
 /* Where what is to be read may be put; it stays there as long. */
 uint8_t *core_piece_bytes(struct core_piece *piece, size_t bytes);

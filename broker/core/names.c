@@ -290,6 +290,12 @@ pause_find(const struct core *core, uint32_t scope, const char *name)
 struct identity
 identity_of(const struct core *core, const char *project, const char *id)
 {
+    return identity_made(core->config.hash_seed, project, id);
+}
+
+struct identity
+identity_made(uint64_t hash_seed, const char *project, const char *id)
+{
     char text[NAME_BYTES_MAX + ID_BYTES_MAX + 2];
     size_t n = strlen(project);
     size_t m = strlen(id);
@@ -299,7 +305,7 @@ identity_of(const struct core *core, const char *project, const char *id)
     memcpy(text, project, n);
     text[n] = 0;
     memcpy(text + n + 1, id, m);
-    XXH128_hash_t h = XXH3_128bits_withSeed(text, n + 1 + m, core->config.hash_seed);
+    XXH128_hash_t h = XXH3_128bits_withSeed(text, n + 1 + m, hash_seed);
     return (struct identity){.hi = h.high64, .lo = h.low64};
 }
 

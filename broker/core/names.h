@@ -142,6 +142,7 @@ tombstone_at(const struct core *core, uint32_t number)
 }
 /* A hash of a task's name: by it tasks are found, and after them their tombstones. */
 struct identity identity_of(const struct core *core, const char *project, const char *id);
+struct identity identity_made(uint64_t hash_seed, const char *project, const char *id);
 /* It will be looked for soon: its place comes to the cache meanwhile. */
 void identity_fetch(const struct core *core, struct identity identity);
 /* Two texts and a number in one key; length in *ret_bytes. Malloced. */

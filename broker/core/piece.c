@@ -14,9 +14,9 @@
 enum { BYTES_KEPT = 4 << 20 };
 
 void
-piece_init(struct core_piece *piece)
+piece_init(struct core_piece *piece, uint64_t hash_seed)
 {
-    *piece = (struct core_piece){0};
+    *piece = (struct core_piece){.hash_seed = hash_seed};
     arena_init(&piece->arena);
 }
 
@@ -29,10 +29,10 @@ piece_fini(struct core_piece *piece)
 }
 
 struct core_piece *
-core_piece_new(void)
+core_piece_new(const struct core *core)
 {
     struct core_piece *piece = xmalloc(sizeof *piece);
-    piece_init(piece);
+    piece_init(piece, core->config.hash_seed);
     return piece;
 }
 
@@ -138,6 +138,12 @@ is_task(const struct field *field)
     return field->number == 2 && field->data; /* SnapshotChunk.tasks */
 }
 
+static uint32_t
+hash_made(const struct core_piece *piece, const char *project, const char *id)
+{
+    return (uint32_t)identity_made(piece->hash_seed, project, id).lo;
+}
+
 static struct piece_task *
 task_add(struct core_piece *piece)
 {
@@ -168,6 +174,7 @@ core_piece_read_chunk(struct core_piece *piece, const uint8_t *data, size_t byte
             !task_is_sane(task)) {
             return false;
         }
+        task->hash = hash_made(piece, task->project, task->id);
     }
     piece->chunk = unpack_own(&piece->arena, &baton__snapshot_chunk__descriptor, n_others, others);
     return piece->chunk && pos == bytes;
@@ -204,10 +211,17 @@ core_piece_read_facts(struct core_piece *piece, uint32_t n, const uint8_t *facts
         if (!ok) {
             break;
         }
-        ok = (piece_read_plain_added(piece, facts + pos, length, &piece->facts[i],
-                                     &piece->added[i]) ||
-              fact_unpack_whole(piece, facts + pos, length, &piece->facts[i], &piece->added[i])) &&
-             piece->facts[i]->at >= 0 && piece->facts[i]->at <= TIME_MS_MAX;
+        Baton__Fact *fact;
+        Baton__Spec *spec = NULL;
+        ok = (piece_read_plain_added(piece, facts + pos, length, &fact, &spec) ||
+              fact_unpack_whole(piece, facts + pos, length, &fact, &spec)) &&
+             fact->at >= 0 && fact->at <= TIME_MS_MAX;
+        if (ok) {
+            piece->facts[i] = fact;
+            piece->added[i] = (struct adding){
+                .spec = spec,
+                .hash = spec && spec->project[0] ? hash_made(piece, spec->project, spec->id) : 0};
+        }
         pos += length;
     }
     piece->n_facts = n;

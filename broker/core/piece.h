@@ -2,7 +2,7 @@
 #ifndef BATON_BROKER_CORE_PIECE_H
 #define BATON_BROKER_CORE_PIECE_H
 
-#include "broker/core/core.h"
+#include "broker/core/state.h"
 
 /* A task as the snapshot has it: what every one has, and, of those that have more, the whole. */
 struct piece_task {
@@ -13,6 +13,7 @@ struct piece_task {
     int64_t created_at, anchor, ready_at;
     uint8_t state, reason;
     uint8_t role, priority; /* when there is no `description` */
+    uint32_t hash;          /* task_hash */
     /* Both or none. */
     const Baton__TaskRecord *record;
     const Baton__Spec *description;
@@ -25,14 +26,15 @@ struct piece_stretch {
 };
 
 struct core_piece {
+    uint64_t hash_seed;
     struct buf bytes;            /* what was to be read, if it was put here */
     struct arena arena;          /* of all that follows */
     Baton__SnapshotChunk *chunk; /* without its tasks; NULL: it holds facts */
     struct piece_task *tasks;    /* but for these themselves */
     size_t n_tasks, room_tasks;
     Baton__Fact **facts;
-    Baton__Spec **added; /* the description that the fact adds, but for what only who takes the task
-                            looks at; NULL: it adds none */
+    struct adding *added; /* what the fact adds, but for what only who takes the task looks at; no
+                             `spec`: it adds none */
     uint32_t n_facts;
     struct piece_said { /* by the task before: mostly said again */
         const char *project, *actor, *role;
@@ -43,7 +45,7 @@ struct core_piece {
     } said;
 };
 
-void piece_init(struct core_piece *piece);
+void piece_init(struct core_piece *piece, uint64_t hash_seed);
 void piece_fini(struct core_piece *piece);
 
 /* Reads a packed record, or a packed fact that adds a task, if it and its description say no more

@@ -126,7 +126,7 @@ course_restore(struct core *core, struct task *task, const Baton__TaskRecord *r)
     }
 }
 
-enum { TOGETHER = 16 }; /* tasks that are hashed before the first of them is looked for */
+enum { TOGETHER = 16 }; /* tasks whose places are fetched before the first of them is looked for */
 
 /* What few tasks have. */
 static bool
@@ -149,12 +149,12 @@ whole_restore(struct core *core, struct task *task, const Baton__TaskRecord *r,
 }
 
 static bool
-task_restore(struct core *core, const struct piece_task *from, uint32_t project, uint32_t hash)
+task_restore(struct core *core, const struct piece_task *from, uint32_t project)
 {
-    if (from->key > core->seq || task_find_hashed(core, hash, project, from->id)) {
+    if (from->key > core->seq || task_find_hashed(core, from->hash, project, from->id)) {
         return false;
     }
-    struct task *task = task_new(core, project, hash);
+    struct task *task = task_new(core, project, from->hash);
     task_set_spec(core, task, from->id, from->spec, from->spec_bytes);
     task->key = from->key;
     task->state = from->state;
@@ -177,12 +177,12 @@ task_restore(struct core *core, const struct piece_task *from, uint32_t project,
     return true;
 }
 
-/* Some are hashed before the first of them is made: the index of names is as large as a cache is
- * not, and a look-up in it takes as long as making a task. */
+/* The places of some are fetched before the first of them is made: the index of names is as large
+ * as a cache is not, and a look-up in it takes as long as making a task. */
 static bool
 tasks_restore(struct core *core, const struct core_piece *piece)
 {
-    uint32_t projects[TOGETHER], hashes[TOGETHER];
+    uint32_t projects[TOGETHER];
     bool ok = true;
     for (size_t i = 0; ok && i < piece->n_tasks; i += TOGETHER) {
         const struct piece_task *tasks = piece->tasks + i;
@@ -190,10 +190,10 @@ tasks_restore(struct core *core, const struct core_piece *piece)
         for (size_t k = 0; k < some; k++) {
             bool again = k > 0 && tasks[k].project == tasks[k - 1].project;
             projects[k] = again ? projects[k - 1] : project_make(core, tasks[k].project);
-            hashes[k] = task_hash(core, projects[k], tasks[k].id);
+            slotset_fetch(&core->names, tasks[k].hash);
         }
         for (size_t k = 0; ok && k < some; k++) {
-            ok = task_restore(core, &tasks[k], projects[k], hashes[k]);
+            ok = task_restore(core, &tasks[k], projects[k]);
         }
     }
     return ok;
@@ -372,7 +372,7 @@ bool
 core_restore_chunk(struct core *core, const uint8_t *data, size_t bytes)
 {
     struct core_piece piece;
-    piece_init(&piece);
+    piece_init(&piece, core->config.hash_seed);
     bool ok = core_piece_read_chunk(&piece, data, bytes) && core_restore_piece(core, &piece);
     piece_fini(&piece);
     return ok;
@@ -504,17 +504,14 @@ core_link(struct core *core)
     free(ended);
 }
 
-/* What the facts from `first` on add, hashed as tasks_restore does. A project that only comes with
- * one of them is not known yet: then its fact hashes. */
+/* As tasks_restore does. */
 static void
-adding_prepare(const struct core *core, const struct core_piece *piece, uint32_t first,
-               struct adding addings[TOGETHER])
+added_fetch(const struct core *core, const struct core_piece *piece, uint32_t first)
 {
     for (uint32_t i = first; i < MIN(piece->n_facts, first + TOGETHER); i++) {
-        const Baton__Spec *spec = piece->added[i];
-        uint32_t project = spec ? project_find(core, spec->project) : 0;
-        addings[i - first] = (struct adding){
-            .spec = spec, .hash = project ? task_hash(core, project, spec->id) : 0};
+        if (piece->added[i].spec) {
+            slotset_fetch(&core->names, piece->added[i].hash);
+        }
     }
 }
 
@@ -523,12 +520,11 @@ core_replay_piece(struct core *core, uint64_t seq, const struct core_piece *piec
                   struct core_out *out)
 {
     core_link(core);
-    struct adding addings[TOGETHER];
     bool ok = true;
     for (uint32_t i = 0; i < piece->n_facts && ok; i++) {
         const Baton__Fact *fact = piece->facts[i];
         if (i % TOGETHER == 0) {
-            adding_prepare(core, piece, i, addings);
+            added_fetch(core, piece, i);
         }
         if (seq + i <= core->seq) {
             continue;
@@ -538,8 +534,7 @@ core_replay_piece(struct core *core, uint64_t seq, const struct core_piece *piec
             core->seq = seq - 1; /* a gap that the store vouches for: core_skip_to */
         }
         if (ok) {
-            const struct adding *adding = &addings[i % TOGETHER];
-            core->adding = adding->spec ? adding : NULL;
+            core->adding = piece->added[i].spec ? &piece->added[i] : NULL;
             evolve(core, fact, seq + i, out);
             core->adding = NULL;
         }
@@ -556,7 +551,7 @@ core_replay(struct core *core, uint64_t seq, uint32_t n, const uint8_t *facts, s
             struct core_out *out)
 {
     struct core_piece piece;
-    piece_init(&piece);
+    piece_init(&piece, core->config.hash_seed);
     bool ok = core_piece_read_facts(&piece, n, facts, bytes) &&
               core_replay_piece(core, seq, &piece, out);
     piece_fini(&piece);

@@ -20,9 +20,10 @@ struct recovery {
 };
 
 static void *
-piece_new(void)
+piece_new(void *context)
 {
-    return core_piece_new();
+    const struct recovery *recovery = context;
+    return core_piece_new(recovery->front->core);
 }
 
 static void

@@ -14,7 +14,7 @@ ahead_begin(struct ahead *ahead, const struct store_loader *loader, void *(*read
     CHECK(pthread_mutex_init(&ahead->mutex, NULL) == 0);
     CHECK(pthread_cond_init(&ahead->moved, NULL) == 0);
     for (unsigned i = 0; i < STORE_AHEAD_PIECES; i++) {
-        ahead->pieces[i].room = loader->room_new();
+        ahead->pieces[i].room = loader->room_new(loader->context);
     }
     ahead->is_begun = thread_begin(&ahead->thread, read, context);
     return ahead->is_begun;

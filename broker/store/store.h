@@ -72,7 +72,7 @@ const char *store_path(const struct store *store);
  * else that the loader has. False: what is there makes no sense; the load ends with STORE_CORRUPT.
  */
 struct store_loader {
-    void *(*room_new)(void);
+    void *(*room_new)(void *context);
     void (*room_free)(void *room);
     uint8_t *(*room_bytes)(void *room, size_t bytes); /* what the room held is gone */
     bool (*read_chunk)(void *room, const uint8_t *data, size_t bytes);

@@ -190,7 +190,7 @@ test_by_hand_is_as_by_protobuf(void **state)
     struct core_piece piece;
     struct buf chunk = {0};
     size_t n_plain = 0, n_taken = 0;
-    piece_init(&piece);
+    piece_init(&piece, 0);
     for (int i = 0; i < 2000; i++) {
         chunk_make(&rng, &chunk);
         n_taken += compare(&piece, &chunk, &n_plain);
@@ -209,7 +209,7 @@ test_spoiled_bytes_too(void **state)
     struct core_piece piece;
     struct buf chunk = {0};
     size_t n_plain = 0, n_taken = 0;
-    piece_init(&piece);
+    piece_init(&piece, 0);
     for (int i = 0; i < 20000; i++) {
         chunk_make(&rng, &chunk);
         for (uint64_t n = 1 + rng_below(&rng, 3); n > 0; n--) {
@@ -309,9 +309,9 @@ compare_facts(struct core_piece *piece, uint32_t n, const struct buf *facts, siz
     for (uint32_t i = 0; i < n; i++) {
         uint64_t bytes;
         assert_true(varint_read(facts->data, facts->bytes, &pos, &bytes));
-        compare_fact(piece->facts[i], piece->added[i], facts->data + pos, bytes);
+        compare_fact(piece->facts[i], piece->added[i].spec, facts->data + pos, bytes);
         /* One that was unpacked has its own copy. */
-        *n_plain += piece->added[i] && piece->facts[i]->added->spec.data > facts->data &&
+        *n_plain += piece->added[i].spec && piece->facts[i]->added->spec.data > facts->data &&
                     piece->facts[i]->added->spec.data < facts->data + facts->bytes;
         pos += bytes;
     }
@@ -326,7 +326,7 @@ test_facts_too(void **state)
     struct core_piece piece;
     struct buf facts = {0};
     size_t n_plain = 0, n_taken = 0;
-    piece_init(&piece);
+    piece_init(&piece, 0);
     for (int i = 0; i < 2000; i++) {
         uint32_t n = facts_make(&rng, &facts);
         assert_true(compare_facts(&piece, n, &facts, &n_plain));
@@ -356,7 +356,7 @@ test_long_length_is_refused(void **state)
     static const uint8_t six[] = {0x12, 19,   8,    1,    0x12, 13,   0x0a, 1, 'a',  0x12, 1,
                                   'p',  0x22, 0x80, 0x80, 0x80, 0x80, 0x80, 0, 0x18, 2};
     struct core_piece piece;
-    piece_init(&piece);
+    piece_init(&piece, 0);
     assert_true(core_piece_read_chunk(&piece, five, sizeof five));
     assert_false(core_piece_read_chunk(&piece, six, sizeof six));
     piece_fini(&piece);
@@ -374,7 +374,7 @@ test_more_than_the_one_before(void **state)
     /* Something that counts behind what is added: another time. */
     static const uint8_t fact[] = {14, 8, 1, 0x5a, 8, 0x0a, 6, 0x0a, 1, 'a', 0x12, 1, 'p', 8, 2};
     struct core_piece piece;
-    piece_init(&piece);
+    piece_init(&piece, 0);
     assert_true(core_piece_read_chunk(&piece, tasks, sizeof tasks));
     assert_int_equal(piece.n_tasks, 2);
     assert_string_equal(piece.tasks[0].actor, "");
@@ -383,7 +383,7 @@ test_more_than_the_one_before(void **state)
     assert_int_equal(piece.tasks[1].priority, 2);
     assert_true(core_piece_read_facts(&piece, 1, fact, sizeof fact));
     assert_int_equal(piece.facts[0]->at, 2);
-    assert_string_equal(piece.added[0]->id, "a");
+    assert_string_equal(piece.added[0].spec->id, "a");
     piece_fini(&piece);
 }
 

@@ -34,8 +34,9 @@ struct room {
 };
 
 static void *
-room_new(void)
+room_new(void *context)
 {
+    (void)context;
     load.n_rooms++;
     return xcalloc(1, sizeof(struct room));
 }

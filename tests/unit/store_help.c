@@ -104,8 +104,9 @@ is_filled(const uint8_t *data, size_t bytes, uint64_t number)
 }
 
 static void *
-room_new(void)
+room_new(void *context)
 {
+    (void)context;
     return xcalloc(1, sizeof(struct buf));
 }
 
