@@ -45,11 +45,11 @@ config_set(struct config *config, const struct config_key *key, enum config_rank
 }
 
 void
-config_settle(struct config *config, const char *name, const char *value)
+config_settle(struct config *config, const char *name, const char *value, const char *origin)
 {
     const struct config_key *key = config_key_find(config->program, name);
     CHECK(key);
-    config_set(config, key, RANK_OWN, value, "default");
+    config_set(config, key, RANK_OWN, value, origin);
 }
 
 void

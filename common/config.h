@@ -94,8 +94,9 @@ void config_read(struct config *config);
 /* Reads NAME in the directory of the file, if it is there. */
 void config_add_file(struct config *config, const char *name);
 
-/* A value of the program's own for what nobody has set, to be shown. `key` is in the table. */
-void config_settle(struct config *config, const char *key, const char *value);
+/* A value of the program's own for what nobody has set, and where it is from, to be shown. `key` is
+ * in the table. */
+void config_settle(struct config *config, const char *key, const char *value, const char *origin);
 
 /* Something is wrong beyond the single values: sets the status. */
 void config_wrong(struct config *config, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -39,7 +39,7 @@ plan_form_report(struct ctl *ctl, const struct plan *plan)
 {
     struct buf text = {0};
     size_t n = plan_n_errors(plan), shown = 0;
-    buf_printf(&text, "the plan has %zu mistake%s:", n, n == 1 ? "" : "s");
+    buf_printf(&text, n == 1 ? "there is %zu mistake:" : "there are %zu mistakes:", n);
     for (; plan_error(plan, shown); shown++) {
         buf_printf(&text, "\n%s", plan_error(plan, shown));
     }

@@ -131,7 +131,8 @@ form_fini(struct form *form)
 
 /* Tells what the broker said of the task; "stop" is the one word an agent must see. */
 static int
-answer(struct ctl *ctl, baton_status status, const struct baton_line_reply *reply)
+answer(struct ctl *ctl, const struct form *form, baton_status status,
+       const struct baton_line_reply *reply)
 {
     if (status == BATON_NOT_FOUND) {
         return ctl_fail(ctl, CTL_NO, baton_status_name(status),
@@ -146,7 +147,8 @@ answer(struct ctl *ctl, baton_status status, const struct baton_line_reply *repl
         json_t *object = json_object();
         json_object_set_new(object, "state", ctl_json_text(baton_state_name(reply->state)));
         json_object_set_new(object, "stop", json_boolean(reply->stop));
-        const char *id = getenv("BATON_TASK_ID");
+        /* It is the name of the environment's own token. */
+        const char *id = form->token_text ? NULL : getenv("BATON_TASK_ID");
         json_object_set_new(object, "id", id && id[0] ? ctl_json_text(id) : json_null());
         ctl_print_json(ctl, object);
     } else if (reply->stop) {
@@ -173,7 +175,7 @@ verb_started(struct ctl *ctl, int argc, char **argv)
     }
     struct baton_line_reply reply = {0};
     baton_status said = baton_started(ctl->baton, form.token, &reply);
-    return answer(ctl, said, &reply);
+    return answer(ctl, &form, said, &reply);
 }
 
 int
@@ -206,7 +208,7 @@ verb_progress(struct ctl *ctl, int argc, char **argv)
         if (said == BATON_OK && form.extend_ms) {
             said = baton_beat(ctl->baton, form.token, form.extend_ms, &reply);
         }
-        status = answer(ctl, said, &reply);
+        status = answer(ctl, &form, said, &reply);
     }
     form_fini(&form);
     return status;
@@ -278,7 +280,8 @@ end(struct ctl *ctl, int argc, char **argv, const struct option *options, baton_
         form.result.output_tail = "";
         form.result.measures = form.measures.list;
         form.result.n_measures = form.measures.n;
-        status = answer(ctl, baton_complete(ctl->baton, form.token, &form.result, &reply), &reply);
+        status = answer(ctl, &form, baton_complete(ctl->baton, form.token, &form.result, &reply),
+                        &reply);
     }
     form_fini(&form);
     return status;

@@ -296,12 +296,12 @@ read_all(struct options *options)
     }
     struct buf text = {0};
     default_name(options, &text);
-    config_settle(config, "name", buf_text(&text));
+    config_settle(config, "name", buf_text(&text), "default");
     config_resolve(config, options);
     buf_clear(&text);
     default_state(options->name, &text);
     if (text.bytes > 0) {
-        config_settle(config, "state", buf_text(&text));
+        config_settle(config, "state", buf_text(&text), "default");
         config_resolve(config, options);
     }
     buf_fini(&text);

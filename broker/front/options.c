@@ -201,11 +201,12 @@ read_all(struct options *options)
     struct buf text = {0};
     default_data(&text);
     if (text.bytes > 0) {
-        config_settle(config, "data", buf_text(&text));
+        config_settle(config, "data", buf_text(&text), "default");
     }
     buf_clear(&text);
     default_listen(&text);
-    config_settle(config, "listen", buf_text(&text));
+    config_settle(config, "listen", buf_text(&text),
+                  environment("BATON_ENDPOINT") ? "environment BATON_ENDPOINT" : "default");
     buf_fini(&text);
     config_resolve(config, options);
     if (!options->data) {

@@ -31,6 +31,9 @@ class ConfigTest(SystemTest):
         self.assertEqual(values["reserve"], ("2M", f"{self.conf}.d/50-local.conf:1"))
         self.assertEqual(values["stall"], ("9m", "environment BATON_STALL"))
         self.assertEqual(values["zone"], ("UTC", "default"))
+        told = baton("ipc:///none", "config", "--config", self.conf, env={"BATON_ENDPOINT": "ipc:///run/b.sock"})
+        (listen,) = (row for row in told.lines() if row["key"] == "listen")
+        self.assertEqual((listen["value"], listen["from"]), ("ipc:///run/b.sock", "environment BATON_ENDPOINT"))
         changes = {row["key"]: row["changes"] for row in rows.lines()}
         self.assertEqual({key for key, when in changes.items() if when == "at a restart"},
                          {"data", "listen", "export", "restart-grace"})

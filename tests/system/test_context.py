@@ -56,6 +56,10 @@ class Context(BrokerTest):
         token = self.ok("take", "--role", "backend").json()["token"]
         env = {"BATON_TOKEN": str(token)}
         self.assertEqual(self.ok("context", env=env).json()["id"], "API")
+        named = {**env, "BATON_TASK_ID": "API"}
+        self.assertEqual(self.ok("progress", "10", "x", env=named).json()["id"], "API")
+        other = {**named, "BATON_TOKEN": "1"}  # of another task: its name is not known here
+        self.assertIsNone(self.ok("progress", "10", "x", "--token", token, env=other).json()["id"])
         self.ok("complete", "--token", token)
         self.no(1, "stale_token", "context", env=env)
 
