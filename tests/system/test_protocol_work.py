@@ -7,6 +7,8 @@ from harness import SystemTest, wait_until
 from messages import task, wire
 from protocol_client import Refused
 
+DAY_MS = 86_400_000
+
 
 def spec(id, role="backend", after=(), **fields):
     return task.Spec(id=id, role=role, after=[task.Edge(id=a) for a in after], **fields)
@@ -127,7 +129,8 @@ class Work(WorkTest):
 
     def test_outcomes(self):
         table = [
-            (task.Result(outcome=task.OUTCOME_FAILED), {}, task.STATE_WAITING),
+            # A wait that is over before the table is would bring this task in place of the next one.
+            (task.Result(outcome=task.OUTCOME_FAILED), {"backoff_ms": DAY_MS, "backoff_cap_ms": DAY_MS}, task.STATE_WAITING),
             (task.Result(outcome=task.OUTCOME_FAILED), {"max_attempts": 1}, task.STATE_FAILED),
             (task.Result(outcome=task.OUTCOME_TIMED_OUT), {"max_attempts": 1}, task.STATE_FAILED),
             (task.Result(outcome=task.OUTCOME_FATAL), {}, task.STATE_FAILED),
