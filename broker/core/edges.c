@@ -146,7 +146,8 @@ placeholder_drop_if_unused(struct core *core, struct task *task)
 {
     if (task->state == UNKNOWN && task->edges->n_outs == 0) {
         core->n_placeholders--;
-        slotset_remove(&core->names, task->slot, task_hash(core, task->project, task->id));
+        slotset_remove(&core->names, name_of_slot(task->slot),
+                       task_hash(core, task->project, task->id));
         task_free(core, task);
     }
 }
@@ -213,7 +214,7 @@ edge_connect(struct core *core, struct task *task, uint32_t pos, const Baton__Ed
         return;
     }
     uint32_t number = project_make(core, project);
-    uint32_t hash = task_hash(core, number, from->id);
+    uint64_t hash = task_hash(core, number, from->id);
     struct task *pred = task_find_hashed(core, hash, number, from->id);
     const struct tombstone *tombstone = pred ? NULL : tombstone_find(core, project, from->id);
     if (tombstone) {

@@ -119,7 +119,7 @@ evolve_added(struct core *core, const Baton__Fact *fact, uint64_t seq, struct co
                                                   added->spec.len, added->spec.data);
     CHECK(spec);
     uint32_t project = project_make(core, spec->project);
-    uint32_t hash = adding && adding->hash ? adding->hash : task_hash(core, project, spec->id);
+    uint64_t hash = adding && adding->hash ? adding->hash : task_hash(core, project, spec->id);
     struct task *task = task_find_hashed(core, hash, project, spec->id);
     if (task) {
         CHECK(task->state == UNKNOWN);

@@ -50,19 +50,6 @@ name_equal(const void *context, uint32_t slot)
     return strcmp(spec->id, probe->id) == 0 && strcmp(spec->project, probe->project) == 0;
 }
 
-static uint32_t
-name_hash(const char *project, const char *id)
-{
-    uint32_t h = 2166136261u;
-    for (const char *p = id; *p; p++) {
-        h = (h ^ (uint8_t)*p) * 16777619u;
-    }
-    for (const char *p = project; *p; p++) {
-        h = (h ^ (uint8_t)*p) * 16777619u;
-    }
-    return h ^ h >> 15;
-}
-
 static void
 link_add(struct walk *walk, uint32_t *head, uint32_t to)
 {
@@ -78,8 +65,8 @@ walk_link(struct walk *walk, uint32_t i)
         const Baton__Edge *edge = spec->after[e];
         const char *project = edge->project[0] ? edge->project : spec->project;
         struct name_probe probe = {.walk = walk, .project = project, .id = edge->id};
-        uint32_t other = slotset_find(&walk->by_id, name_hash(project, edge->id), name_equal,
-                                      &probe);
+        uint32_t other = slotset_find(&walk->by_id, identity_of(walk->core, project, edge->id).lo,
+                                      name_equal, &probe);
         if (other) {
             link_add(walk, &walk->heads[other - 1], i);
             continue;
@@ -102,7 +89,7 @@ walk_init(struct walk *walk, struct core *core, const struct new_task *tasks, si
     for (size_t i = 0; i < n; i++) {
         n_edges += tasks[i].spec->n_after;
         slotset_add(&walk->by_id, (uint32_t)i + 1,
-                    name_hash(tasks[i].spec->project, tasks[i].spec->id));
+                    identity_of(core, tasks[i].spec->project, tasks[i].spec->id).lo);
         if (tasks[i].slot) {
             index64_put(&walk->by_slot, tasks[i].slot, (uint32_t)i + 1);
         }

@@ -129,30 +129,57 @@ index64_fini(struct index64 *index)
     *index = (struct index64){0};
 }
 
+/* The bits of an entry that are the slot. */
+static uint64_t
+slot_mask(const struct slotset *set)
+{
+    return 2 * (uint64_t)set->room - 1;
+}
+
+static uint32_t
+slot_of(const struct slotset *set, uint64_t entry)
+{
+    return (uint32_t)(entry & slot_mask(set));
+}
+
 uint32_t
-slotset_find(const struct slotset *set, uint32_t hash, slotset_equal_fn *equal, const void *context)
+slotset_find(const struct slotset *set, uint64_t hash, slotset_equal_fn *equal, const void *context)
 {
     if (set->n == 0) {
         return 0;
     }
-    size_t mask = set->room - 1;
-    for (size_t i = hash & mask; set->entries[i].slot != 0; i = (i + 1) & mask) {
-        if (set->entries[i].hash == hash && equal(context, set->entries[i].slot)) {
-            return set->entries[i].slot;
+    for (size_t i = hash >> set->shift; set->entries[i] != 0; i = (i + 1) & (set->room - 1)) {
+        uint64_t entry = set->entries[i];
+        if (((entry ^ hash) & ~slot_mask(set)) == 0 && equal(context, slot_of(set, entry))) {
+            return slot_of(set, entry);
         }
     }
     return 0;
 }
 
-static void
-slotset_place(struct slotset *set, struct slotset_entry entry)
+void
+slotset_fetch(const struct slotset *set, uint64_t hash)
 {
-    size_t mask = set->room - 1;
-    size_t i = entry.hash & mask;
-    while (set->entries[i].slot != 0) {
-        i = (i + 1) & mask;
+    if (set->room) {
+        __builtin_prefetch(&set->entries[hash >> set->shift]);
     }
-    set->entries[i] = entry;
+}
+
+static void
+entry_set(struct slotset *set, size_t i, uint32_t slot, uint64_t hash)
+{
+    CHECK(slot != 0 && slot <= slot_mask(set));
+    set->entries[i] = (hash & ~slot_mask(set)) | slot;
+}
+
+static void
+slotset_place(struct slotset *set, uint32_t slot, uint64_t hash)
+{
+    size_t i = hash >> set->shift;
+    while (set->entries[i] != 0) {
+        i = (i + 1) & (set->room - 1);
+    }
+    entry_set(set, i, slot, hash);
 }
 
 void
@@ -165,11 +192,13 @@ slotset_reserve(struct slotset *set, size_t n)
     if (room == set->room) {
         return;
     }
-    struct slotset bigger = {.room = room, .n = set->n};
+    struct slotset bigger = {
+        .room = room, .n = set->n, .shift = (unsigned)__builtin_clzll(room) + 1};
+    CHECK(slot_mask(&bigger) <= UINT32_MAX);
     bigger.entries = xcalloc_huge(bigger.room, sizeof *bigger.entries);
     for (size_t i = 0; i < set->room; i++) {
-        if (set->entries[i].slot != 0) {
-            slotset_place(&bigger, set->entries[i]);
+        if (set->entries[i] != 0) {
+            slotset_place(&bigger, slot_of(set, set->entries[i]), set->entries[i]);
         }
     }
     xfree_table(set->entries, set->room, sizeof *set->entries);
@@ -177,50 +206,47 @@ slotset_reserve(struct slotset *set, size_t n)
 }
 
 void
-slotset_add(struct slotset *set, uint32_t slot, uint32_t hash)
+slotset_add(struct slotset *set, uint32_t slot, uint64_t hash)
 {
-    CHECK(slot != 0);
     if ((set->n + 1) * 3 > set->room * 2) {
         slotset_reserve(set, set->n + 1);
     }
-    slotset_place(set, (struct slotset_entry){.slot = slot, .hash = hash});
+    slotset_place(set, slot, hash);
     set->n++;
 }
 
 /* Where it stands; it must. */
 static size_t
-slotset_where(const struct slotset *set, uint32_t slot, uint32_t hash)
+slotset_where(const struct slotset *set, uint32_t slot, uint64_t hash)
 {
     CHECK(set->n > 0);
-    size_t mask = set->room - 1;
-    size_t i = hash & mask;
-    while (set->entries[i].slot != slot) {
-        CHECK(set->entries[i].slot != 0);
-        i = (i + 1) & mask;
+    size_t i = hash >> set->shift;
+    while (slot_of(set, set->entries[i]) != slot) {
+        CHECK(set->entries[i] != 0);
+        i = (i + 1) & (set->room - 1);
     }
     return i;
 }
 
 void
-slotset_replace(struct slotset *set, uint32_t slot, uint32_t hash, uint32_t with)
+slotset_replace(struct slotset *set, uint32_t slot, uint64_t hash, uint32_t with)
 {
-    CHECK(with != 0);
-    set->entries[slotset_where(set, slot, hash)].slot = with;
+    entry_set(set, slotset_where(set, slot, hash), with, hash);
 }
 
 void
-slotset_remove(struct slotset *set, uint32_t slot, uint32_t hash)
+slotset_remove(struct slotset *set, uint32_t slot, uint64_t hash)
 {
     size_t mask = set->room - 1;
     size_t gap = slotset_where(set, slot, hash);
-    for (size_t i = (gap + 1) & mask; set->entries[i].slot != 0; i = (i + 1) & mask) {
-        size_t home = set->entries[i].hash & mask;
+    for (size_t i = (gap + 1) & mask; set->entries[i] != 0; i = (i + 1) & mask) {
+        size_t home = set->entries[i] >> set->shift;
         if (((i - home) & mask) >= ((i - gap) & mask)) {
             set->entries[gap] = set->entries[i];
             gap = i;
         }
     }
-    set->entries[gap].slot = 0;
+    set->entries[gap] = 0;
     set->n--;
 }
 

@@ -132,8 +132,17 @@ enum { TOMBSTONES_CHUNK = HUGE_BYTES / sizeof(struct tombstone) };
 
 /* Tasks in memory and those in the archive are found by name in one index: a name is new when one
  * place says so, and a task that goes leaves its place to its tombstone. */
-enum { NAME_GONE = 1 << 30 };
-_Static_assert((int)TASKS_MAX < (int)NAME_GONE, "a task's slot has no room beside the mark");
+enum { NAME_GONE = 1 };
+static inline uint32_t
+name_of_slot(uint32_t slot)
+{
+    return slot << 1;
+}
+static inline uint32_t
+name_of_tombstone(uint32_t number)
+{
+    return number << 1 | NAME_GONE;
+}
 
 struct client;
 struct answer {
@@ -222,7 +231,7 @@ struct identity {
 /* What whoever makes an Added knows of it already. */
 struct adding {
     const Baton__Spec *spec; /* what it describes: need not be unpacked */
-    uint32_t hash;           /* task_hash; 0: not known */
+    uint64_t hash;           /* task_hash; 0: not known */
 };
 
 /* Those that go to the archive next (leaving.c). */
@@ -255,7 +264,7 @@ struct core {
     uint32_t n_tasks; /* without placeholders */
     uint32_t n_placeholders;
     uint32_t first, last; /* by key */
-    struct slotset names; /* slots of tasks, and NAME_GONE + the number of a tombstone */
+    struct slotset names; /* name_of_slot, name_of_tombstone */
     struct index64 by_key;
     struct index64 by_token;
     uint32_t latest_slot; /* whose fact is at hand; 0: not known */

@@ -312,7 +312,7 @@ identity_made(uint64_t hash_seed, const char *project, const char *id)
 void
 identity_fetch(const struct core *core, struct identity identity)
 {
-    slotset_fetch(&core->names, (uint32_t)identity.lo);
+    slotset_fetch(&core->names, identity.lo);
 }
 
 struct tombstone_probe {
@@ -321,13 +321,13 @@ struct tombstone_probe {
 };
 
 static bool
-tombstone_equal(const void *context, uint32_t slot)
+tombstone_equal(const void *context, uint32_t name)
 {
     const struct tombstone_probe *probe = context;
-    if (!(slot & NAME_GONE)) {
+    if (!(name & NAME_GONE)) {
         return false;
     }
-    const struct tombstone *tombstone = tombstone_at(probe->core, slot - NAME_GONE);
+    const struct tombstone *tombstone = tombstone_at(probe->core, name >> 1);
     return tombstone->hash_hi == probe->identity.hi && tombstone->hash_lo == probe->identity.lo;
 }
 
@@ -341,8 +341,8 @@ const struct tombstone *
 tombstone_find_hashed(const struct core *core, struct identity identity)
 {
     struct tombstone_probe probe = {.core = core, .identity = identity};
-    uint32_t slot = slotset_find(&core->names, (uint32_t)identity.lo, tombstone_equal, &probe);
-    return slot ? tombstone_at(core, slot - NAME_GONE) : NULL;
+    uint32_t name = slotset_find(&core->names, identity.lo, tombstone_equal, &probe);
+    return name ? tombstone_at(core, name >> 1) : NULL;
 }
 
 void
@@ -356,14 +356,13 @@ tombstone_add(struct core *core, struct identity identity, uint64_t key, unsigne
         core->room_tombstones += TOMBSTONES_CHUNK;
     }
     uint32_t number = core->n_tombstones++;
-    CHECK(number < NAME_GONE);
     *tombstone_at(core, number) = (struct tombstone){
         .hash_hi = identity.hi, .hash_lo = identity.lo, .key = key, .state = (uint8_t)state};
-    uint32_t hash = (uint32_t)identity.lo;
+    uint64_t hash = identity.lo;
     if (slot) {
-        slotset_replace(&core->names, slot, hash, NAME_GONE + number);
+        slotset_replace(&core->names, name_of_slot(slot), hash, name_of_tombstone(number));
     } else {
-        slotset_add(&core->names, NAME_GONE + number, hash);
+        slotset_add(&core->names, name_of_tombstone(number), hash);
     }
 }
 

@@ -82,13 +82,13 @@ task_spec(const struct task *task)
 struct task *task_find(const struct core *core, uint32_t project, const char *id); /* NULL */
 /* The same in two steps, for who looks for many: the memory that the second one needs comes while
  * the first is done for others. */
-uint32_t task_hash(const struct core *core, uint32_t project, const char *id);
-struct task *task_find_hashed(const struct core *core, uint32_t hash, uint32_t project,
+uint64_t task_hash(const struct core *core, uint32_t project, const char *id);
+struct task *task_find_hashed(const struct core *core, uint64_t hash, uint32_t project,
                               const char *id);
 struct task *task_by_key(const struct core *core, uint64_t key);     /* NULL */
 struct task *task_by_token(const struct core *core, uint64_t token); /* NULL */
 /* One of that hash; its id comes with task_set_spec, before anything else. */
-struct task *task_new(struct core *core, uint32_t project, uint32_t hash);
+struct task *task_new(struct core *core, uint32_t project, uint64_t hash);
 void task_free(struct core *core, struct task *task); /* its name is no longer its own */
 /* Sets the id's block: the id is copied, and the packed spec but for what task_spec leaves out. */
 void task_set_spec(struct core *core, struct task *task, const char *id, const uint8_t *spec,

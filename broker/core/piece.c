@@ -138,10 +138,10 @@ is_task(const struct field *field)
     return field->number == 2 && field->data; /* SnapshotChunk.tasks */
 }
 
-static uint32_t
+static uint64_t
 hash_made(const struct core_piece *piece, const char *project, const char *id)
 {
-    return (uint32_t)identity_made(piece->hash_seed, project, id).lo;
+    return identity_made(piece->hash_seed, project, id).lo;
 }
 
 static struct piece_task *

@@ -13,7 +13,7 @@ struct piece_task {
     int64_t created_at, anchor, ready_at;
     uint8_t state, reason;
     uint8_t role, priority; /* when there is no `description` */
-    uint32_t hash;          /* task_hash */
+    uint64_t hash;          /* task_hash */
     /* Both or none. */
     const Baton__TaskRecord *record;
     const Baton__Spec *description;

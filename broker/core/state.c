@@ -66,10 +66,10 @@ enum {
 const struct course course_none = {.effective = NEVER, .timer_at = NEVER};
 const struct edges edges_none = {0};
 
-uint32_t
+uint64_t
 task_hash(const struct core *core, uint32_t project, const char *id)
 {
-    uint32_t hash = (uint32_t)identity_of(core, core->projects[project]->name, id).lo;
+    uint64_t hash = identity_of(core, core->projects[project]->name, id).lo;
     slotset_fetch(&core->names, hash);
     return hash;
 }
@@ -81,22 +81,22 @@ struct id_probe {
 };
 
 static bool
-id_equal(const void *context, uint32_t slot)
+id_equal(const void *context, uint32_t name)
 {
     const struct id_probe *probe = context;
-    if (slot & NAME_GONE) {
+    if (name & NAME_GONE) {
         return false;
     }
-    const struct task *task = task_at(probe->core, slot);
+    const struct task *task = task_at(probe->core, name >> 1);
     return task->project == probe->project && strcmp(task->id, probe->id) == 0;
 }
 
 struct task *
-task_find_hashed(const struct core *core, uint32_t hash, uint32_t project, const char *id)
+task_find_hashed(const struct core *core, uint64_t hash, uint32_t project, const char *id)
 {
     struct id_probe probe = {.core = core, .project = project, .id = id};
-    uint32_t slot = slotset_find(&core->names, hash, id_equal, &probe);
-    return slot ? task_at(core, slot) : NULL;
+    uint32_t name = slotset_find(&core->names, hash, id_equal, &probe);
+    return name ? task_at(core, name >> 1) : NULL;
 }
 
 struct task *
@@ -146,7 +146,7 @@ slot_take(struct core *core)
 }
 
 struct task *
-task_new(struct core *core, uint32_t project, uint32_t hash)
+task_new(struct core *core, uint32_t project, uint64_t hash)
 {
     uint32_t slot = slot_take(core);
     struct task *task = task_at(core, slot);
@@ -156,7 +156,7 @@ task_new(struct core *core, uint32_t project, uint32_t hash)
                           .course = &course_none,
                           .edges = &edges_none,
                           .order_at = NEVER};
-    slotset_add(&core->names, slot, hash);
+    slotset_add(&core->names, name_of_slot(slot), hash);
     core->projects[project]->n_tasks++;
     return task;
 }

@@ -216,7 +216,7 @@ emit_task(struct submission *s, size_t i)
         Baton__Fact fact = BATON__FACT__INIT;
         fact.what_case = BATON__FACT__WHAT_ADDED;
         fact.added = &added;
-        struct adding adding = {.spec = spec, .hash = (uint32_t)plan->identity.lo};
+        struct adding adding = {.spec = spec, .hash = plan->identity.lo};
         s->core->adding = &adding;
         emit(s->core, s->request, &fact);
         s->core->adding = NULL;

@@ -28,7 +28,7 @@ is_named(const void *context, uint32_t slot)
 }
 
 static bool
-has_hashed(const struct submission *s, uint32_t hash, const char *project, const char *id)
+has_hashed(const struct submission *s, uint64_t hash, const char *project, const char *id)
 {
     struct name_probe probe = {.s = s, .project = project, .id = id};
     return slotset_find(&s->names, hash, is_named, &probe) != 0;
@@ -37,7 +37,7 @@ has_hashed(const struct submission *s, uint32_t hash, const char *project, const
 bool
 submission_has(const struct submission *s, const char *project, const char *id)
 {
-    return has_hashed(s, (uint32_t)identity_of(s->core, project, id).lo, project, id);
+    return has_hashed(s, identity_of(s->core, project, id).lo, project, id);
 }
 
 /* Names that a task of the submission bears or waits for: none of these may be made up. */
@@ -113,7 +113,7 @@ submission_check_twice(struct submission *s)
     slotset_reserve(&s->names, s->n);
     for (size_t i = 0; i < s->n; i++) {
         const Baton__Spec *spec = s->submit->tasks[i];
-        uint32_t hash = (uint32_t)s->plans[i].identity.lo;
+        uint64_t hash = s->plans[i].identity.lo;
         if (has_hashed(s, hash, spec->project, spec->id)) {
             return refuse(s->request, BATON__CODE__CODE_CONFLICT, "tasks",
                           "%s is there twice in the submission: give one of them another id",

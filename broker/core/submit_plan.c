@@ -110,9 +110,9 @@ submission_plan(struct submission *s, size_t i)
 {
     Baton__Spec *spec = s->submit->tasks[i];
     struct plan *plan = &s->plans[i];
-    struct task *task = plan->project ? task_find_hashed(s->core, (uint32_t)plan->identity.lo,
-                                                         plan->project, spec->id)
-                                      : NULL;
+    struct task *task = plan->project
+                            ? task_find_hashed(s->core, plan->identity.lo, plan->project, spec->id)
+                            : NULL;
     if (task && task->state != UNKNOWN) {
         Baton__Spec *old = task_unpack(s->core, task, s->request->arena);
         plan->task = task;

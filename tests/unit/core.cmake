@@ -12,6 +12,7 @@ baton_unit_test(core_attempts SOURCES unit/core_attempts.c unit/core_bench.c LIB
 baton_unit_test(core_record SOURCES unit/core_record.c LIBS baton_core)
 baton_unit_test(core_piece SOURCES unit/core_piece.c LIBS baton_core)
 baton_unit_test(core_heap SOURCES unit/core_heap.c LIBS baton_core)
+baton_unit_test(core_index SOURCES unit/core_index.c LIBS baton_core)
 baton_unit_test(core_board SOURCES unit/core_board.c unit/core_bench.c LIBS baton_core)
 baton_unit_test(core_budgets SOURCES unit/core_budgets.c unit/core_bench.c LIBS baton_core)
 baton_unit_test(core_why SOURCES unit/core_why.c unit/core_bench.c LIBS baton_core)
