@@ -288,8 +288,8 @@ uint64_t core_n_tasks(const struct core *core);
 uint64_t core_n_archived(const struct core *core);
 /* Ended tasks that core_tick will move to the archive now. O(their number). */
 uint64_t core_n_to_archive(const struct core *core, int64_t now);
-/* The outcome that the tombstone of a task knows; 0: there is none. */
-int core_archived_state(const struct core *core, const Baton__Ref *ref);
+/* The outcome that the tombstone of a task knows, and its key; 0: there is none. */
+int core_archived_state(const struct core *core, const Baton__Ref *ref, uint64_t *ret_key);
 
 /* What was counted of roles and summed of measures. */
 Baton__Code core_metrics(const struct core *core, struct core_request *request,

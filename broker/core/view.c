@@ -262,10 +262,11 @@ core_get(const struct core *core, struct core_request *request, const Baton__Ref
 }
 
 int
-core_archived_state(const struct core *core, const Baton__Ref *ref)
+core_archived_state(const struct core *core, const Baton__Ref *ref, uint64_t *ret_key)
 {
     const char *project = ref->project[0] ? ref->project : "default";
     const struct tombstone *tombstone = tombstone_find(core, project, ref->id);
+    *ret_key = tombstone ? tombstone->key : 0;
     return tombstone ? tombstone->state : 0;
 }
 
@@ -368,7 +369,15 @@ list_add(const struct core *core, struct core_request *request, const struct tas
     return view;
 }
 
-/* Names instead of a walk: those that are there, in the order asked for. */
+enum { LIST_LOOKS_MAX = 20 * 1000, LIST_BYTES_MAX = 1024 * 1024 };
+
+static uint32_t
+list_limit(const Baton__List *list)
+{
+    return list->limit ? MIN(list->limit, (uint32_t)PAGE_MAX) : 1000;
+}
+
+/* Names instead of a walk: a page of those that are there, by key as any page. */
 static Baton__Code
 list_named(const struct core *core, struct core_request *request, const Baton__List *list,
            Baton__Listed *ret)
@@ -377,14 +386,27 @@ list_named(const struct core *core, struct core_request *request, const Baton__L
         return refuse(request, BATON__CODE__CODE_TOO_LARGE, "ids",
                       "more than 10,000 ids: ask in parts");
     }
-    size_t bytes = 0;
-    ret->tasks = arena_alloc(request->arena, list->n_ids * sizeof *ret->tasks);
-    for (size_t i = 0; i < list->n_ids && bytes < MESSAGE_BYTES_MAX / 2; i++) {
+    uint64_t *keys = arena_alloc(request->arena, list->n_ids * sizeof *keys);
+    size_t n = 0, bytes = 0;
+    for (size_t i = 0; i < list->n_ids; i++) {
         const struct task *task = task_find(core, project_find(core, list->ids[i]->project),
                                             list->ids[i]->id);
-        if (task && task->state != UNKNOWN && view_matches(core, task, list)) {
-            list_add(core, request, task, list, ret, &bytes);
+        if (task && task->state != UNKNOWN && task->key > list->after &&
+            view_matches(core, task, list)) {
+            keys[n++] = task->key;
         }
+    }
+    qsort(keys, n, sizeof *keys, compare_keys);
+    ret->tasks = arena_alloc(request->arena, list_limit(list) * sizeof *ret->tasks);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && keys[i] == keys[i - 1]) {
+            continue; /* named twice */
+        }
+        if (ret->n_tasks == list_limit(list) || bytes > LIST_BYTES_MAX) {
+            ret->next = keys[i - 1];
+            break;
+        }
+        list_add(core, request, task_by_key(core, keys[i]), list, ret, &bytes);
     }
     return BATON__CODE__CODE_OK;
 }
@@ -408,8 +430,6 @@ page_begin(const struct core *core, uint64_t after)
     return slot;
 }
 
-enum { LIST_LOOKS_MAX = 20 * 1000, LIST_BYTES_MAX = 1024 * 1024 };
-
 Baton__Code
 core_list(const struct core *core, struct core_request *request, const Baton__List *list,
           Baton__Listed *ret)
@@ -419,7 +439,7 @@ core_list(const struct core *core, struct core_request *request, const Baton__Li
     if (list->n_ids > 0) {
         return list_named(core, request, list, ret);
     }
-    uint32_t limit = list->limit ? MIN(list->limit, (uint32_t)PAGE_MAX) : 1000;
+    uint32_t limit = list_limit(list);
     ret->tasks = arena_alloc(request->arena, limit * sizeof *ret->tasks);
     size_t bytes = 0;
     uint32_t looks = 0;

@@ -107,6 +107,13 @@ keep(struct front *front, struct store_op *op, const struct store_record *record
 }
 
 static int
+by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int
 by_key(const void *a, const void *b)
 {
     const Baton__TaskView *x = *(Baton__TaskView *const *)a;
@@ -200,6 +207,19 @@ take_records(struct front *front, struct store_op *op, const struct store_answer
     return list->is_exhausted || list->n_pages >= SCAN_PAGES_MAX;
 }
 
+/* Answers come in the order of asking. */
+static void
+take_named(struct front *front, struct store_op *op, const struct store_answer *answer)
+{
+    struct list_op *list = &op->list;
+    size_t n_taken = MIN(list->n_named, (size_t)NAMED_MAX) - op->n_awaiting;
+    list->scanned = list->named[n_taken - 1];
+    list->is_exhausted = n_taken == list->n_named;
+    if (answer->n_records > 0) {
+        keep(front, op, &answer->records[0]);
+    }
+}
+
 void
 list_continue(struct front *front, struct store_op *op, const struct store_answer *answer)
 {
@@ -210,11 +230,8 @@ list_continue(struct front *front, struct store_op *op, const struct store_answe
         return;
     }
     if (answer->kind == STORE_ANSWER_RECORD) {
-        if (answer->n_records > 0) {
-            keep(front, op, &answer->records[0]);
-        }
-        if (op->n_awaiting == 0) {
-            op->list.is_exhausted = true;
+        take_named(front, op, answer);
+        if (op->n_awaiting == 0 || op->arena.used > SCAN_BYTES_MAX) {
             finish(front, op);
         }
     } else if (take_records(front, op, answer)) {
@@ -226,20 +243,25 @@ list_continue(struct front *front, struct store_op *op, const struct store_answe
 
 /* ---- the request ---- */
 
-/* Asks the archive for the named tasks that are there. False: none is. */
+/* Asks the archive for the named tasks that are there, the first NAMED_MAX by key. False: none is.
+ */
 static bool
-read_named(struct front *front, struct store_op *op, const struct core_request *request)
+read_named(struct front *front, struct store_op *op)
 {
-    const Baton__List *list = op->list.list;
-    for (size_t i = 0; i < list->n_ids && op->n_awaiting < NAMED_MAX; i++) {
-        struct core_request get = *request;
-        Baton__TaskView view = BATON__TASK_VIEW__INIT;
-        uint64_t key = 0;
-        if (core_get(front->core, &get, list->ids[i], &view, &key) != BATON__CODE__CODE_OK &&
-            key > list->after) {
-            op->n_awaiting++;
-            store_read_archive(front->store, STORE_TASKS, key, op->cookie);
+    struct list_op *list = &op->list;
+    size_t n_ids = list->list->n_ids;
+    list->named = arena_alloc(&op->arena, n_ids * sizeof *list->named);
+    for (size_t i = 0; i < n_ids; i++) {
+        uint64_t key;
+        if (core_archived_state(front->core, list->list->ids[i], &key) && key > list->list->after &&
+            key <= list->bound) {
+            list->named[list->n_named++] = key;
         }
+    }
+    qsort(list->named, list->n_named, sizeof *list->named, by_number);
+    for (size_t i = 0; i < list->n_named && i < NAMED_MAX; i++) {
+        op->n_awaiting++;
+        store_read_archive(front->store, STORE_TASKS, list->named[i], op->cookie);
     }
     return op->n_awaiting > 0;
 }
@@ -285,7 +307,7 @@ handle_list(struct call *call, Baton__FromBroker *reply)
     CHECK(op->list.list);
     if (list->n_ids == 0) {
         scan_on(front, op);
-    } else if (!read_named(front, op, &request)) {
+    } else if (!read_named(front, op)) {
         op->list.is_exhausted = true;
         finish(front, op);
     }

@@ -9,10 +9,10 @@ ask_archive(struct call *call, const Baton__Ref *ref, uint64_t key, enum store_o
     if (!op) {
         return ANSWER_NOW;
     }
-    op->get = (struct get_op){.ref = BATON__REF__INIT, .key = key};
+    op->get = (struct get_op){.ref = BATON__REF__INIT};
     op->get.ref.id = arena_strdup(&op->arena, ref->id);
     op->get.ref.project = arena_strdup(&op->arena, ref->project[0] ? ref->project : "default");
-    op->get.state = core_archived_state(call->front->core, ref);
+    op->get.state = core_archived_state(call->front->core, ref, &op->get.key);
     op->n_awaiting = 1;
     store_read_archive(call->front->store, STORE_TASKS, key, op->cookie);
     return ANSWER_LATER;

@@ -41,6 +41,8 @@ struct store_op {
         Baton__Listed *memory;   /* what the core knew */
         Baton__TaskView **found; /* in the archive, in order of keys; in the arena */
         size_t n_found, room;
+        uint64_t *named; /* keys of those asked for by name that are in the archive, rising */
+        size_t n_named;
         uint64_t bound;   /* keys above it are for another page */
         uint64_t scanned; /* keys up to here were looked at */
         unsigned n_pages;

@@ -92,6 +92,30 @@ class Large(SystemTest):
         self.assertEqual(self.baton(b, "gc").json()["n_purged"], 201)
 
 
+class Named(SystemTest):
+    """More names than one answer has room for."""
+
+    def test_every_task_that_is_named_is_found_once(self):
+        for hot in ("100000", "600"):  # all in memory, and some in the archive
+            with self.subTest(hot=hot):
+                b = self.broker(args=["--hot-ended", hot])
+                c = self.client(b)
+                ids = [f"n{i:04}" for i in range(2500)]
+                c.submit([task.Spec(id=id, role="backend") for id in ids])
+                while taken := c.take(["backend"], max=1000, worker="w"):
+                    done = task.Result(outcome=task.OUTCOME_DONE)
+                    c.report([wire.Line(token=a.token, result=done) for a in taken])
+                n_archived = max(len(ids) - int(hot), 0)
+                wait_until("tasks in the archive", lambda: c.status().n_archived == n_archived)
+                names = ids[::-1] + ["never", ids[0]]
+                listed = self.baton(b, "list", *names).lines()
+                self.assertEqual([line["id"] for line in listed], ids)
+                listed = self.baton(b, "list", *names, "--limit", "1200").lines()
+                self.assertEqual([line["id"] for line in listed], ids[:1200])
+                self.assertEqual(self.baton(b, "wait", *ids, "--timeout", "30s").status, 0)
+                b.stop()
+
+
 class Gc(SystemTest):
     def setUp(self):
         super().setUp()

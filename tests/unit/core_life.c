@@ -314,7 +314,8 @@ test_ended_tasks_leave_the_memory_and_still_count(void **unused)
     assert_string_equal(state(&w, "t0"), "archived");
     Baton__Ref t0 = BATON__REF__INIT;
     t0.id = arena_strdup(&w.arena, "t0");
-    assert_int_equal(core_archived_state(w.core, &t0), BATON__TASK_STATE__STATE_DONE);
+    uint64_t key;
+    assert_int_equal(core_archived_state(w.core, &t0, &key), BATON__TASK_STATE__STATE_DONE);
     Baton__Spec *specs[] = {spec(&w, "late", "infra")};
     after(&w, specs[0], "t0");
     assert_int_equal(submit(&w, specs, 1), 0);
