@@ -18,6 +18,9 @@ if(BATON_SANITIZE)
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong)
   add_link_options(-Wl,-z,relro,-z,now)
+  if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    add_link_options(-fno-lto) # but batond: broker/CMakeLists.txt
+  endif()
 endif()
 if(BATON_FUZZ)
   # Edges are counted in all our code; the programs link libFuzzer themselves (tests/fuzz).
