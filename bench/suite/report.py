@@ -49,7 +49,7 @@ TABLES = {
     "memory": ("(d) Memory of the server a queued task, bytes; restart after kill -9 until the first task is had", "queue",
                [("tasks", "tasks", False), ("bytes_tenth", "with a tenth queued", True), ("bytes_all", "with all", True), ("restart_s", "restart, s", True)]),
     "length": ("(e) Cost of a task in Baton against the length of the queue, µs", "queue",
-               [("cpu_us", "broker's CPU", False), ("wall_us", "wall", False)]),
+               [("cpu_us", "broker's CPU", False), ("wall_us", "wall", False), ("rested_us", "CPU, first after the filling", False)]),
     "workers": ("(e) Cost of a task in Baton against connected workers, µs", "workers",
                 [("cpu_us", "broker's CPU", False), ("wall_us", "wall", False)]),
     "makespan": ("(f) Graphs of others, run times simulated, workers for all that is ready", "graph",

@@ -166,10 +166,9 @@ def scale(bench):
         bench.say(f"scale, round {number + 1} of {rounds}: lengths")
         with calm.running(bench.place) as server:
             lengths = ",".join(map(str, LENGTHS[bench.size]))
-            # The first line is the warm-up.
-            for found in calm.run(bench.place, server, "lengths", n=n, list=lengths, warm=warm, pid=server.pid)[1:]:
+            for found in calm.run(bench.place, server, "lengths", n=n, list=lengths, warm=warm, pid=server.pid):
                 label = f"{found['length']:,} queued"
-                for metric in ("cpu_us", "wall_us"):
+                for metric in ("cpu_us", "wall_us", "rested_us"):
                     bench.add("length", label, metric, found[metric])
         for workers in WORKERS[bench.size]:
             bench.say(f"scale, round {number + 1} of {rounds}: {workers} workers")

@@ -38,6 +38,8 @@ class Smoke(SystemTest):
             for metric in metrics:
                 self.assertGreater(found[metric][0], 0, f"{work} {metric}")
         self.assertEqual(list(figures["results"]["length"]), ["1,000 queued", "10,000 queued"])
+        for found in figures["results"]["length"].values():
+            self.assertGreater(min(found[metric][0] for metric in ("cpu_us", "wall_us", "rested_us")), 0)
         self.assertEqual(list(figures["results"]["workers"]), ["6 workers", "20 workers"])
         failed = [words for words in figures["left_out"] if "not installed" not in words and "BATON_SHARED" not in words]
         self.assertEqual(failed, [])
