@@ -230,10 +230,6 @@ backup_copy(struct backup *backup, int n)
     rc = rc == SQLITE_DONE ? finished : rc;
     if (rc) {
         fail_copy_sqlite(backup, "copy", rc);
-    } else if (!thread_settle(backup->store)) { /* the copy may have what the disk has not */
-        fail_copy(backup, STORE_IO, "copy", "the store failed");
-    }
-    if (backup->answer.status != STORE_OK) {
         backup_end(backup);
         return;
     }
@@ -246,13 +242,13 @@ backup_copy(struct backup *backup, int n)
     }
 }
 
-/* The next one asked for, if what was submitted before it is committed. */
+/* The next one asked for, if what was submitted before it is durable. */
 static struct question *
 next_question(struct store *store, bool take)
 {
     pthread_mutex_lock(&store->mutex);
     struct question *question = store->backups;
-    if (question && store->status == STORE_OK && question->ticket > store->taken) {
+    if (question && store->status == STORE_OK && question->ticket > store->durable) {
         question = NULL;
     }
     if (question && take) {

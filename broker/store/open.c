@@ -177,26 +177,6 @@ lay_out_log(struct store *store)
     return rc || !is_short ? rc : log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
 }
 
-/* From now on another thread carries out what SQLite writes; NULL: from now on none does. */
-static int
-go_behind(struct store *store, struct behind *behind)
-{
-    static const int pointers[] = {SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER};
-    int rc = SQLITE_OK;
-    for (size_t i = 0; !rc && i < ARRAY_LEN(pointers); i++) {
-        sqlite3_file *file = NULL;
-        rc = sqlite3_file_control(store->db, "main", pointers[i], &file);
-        rc = rc ? rc : gather_set_behind(file, behind);
-    }
-    return rc;
-}
-
-static void
-fail_behind(void *context, int rc, int err)
-{
-    thread_fail(context, rc, err, "write");
-}
-
 static int
 write_back(struct store *store)
 {
@@ -258,15 +238,7 @@ store_start(struct store *store, uint64_t epoch, char *error, size_t error_room)
     store->stats.snapshot_bytes = store->snapshot_bytes;
     store->stats.archived = store->archived;
     store->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    store->behind = store->event_fd < 0 ? NULL : behind_begin(fail_behind, store);
-    if (!store->behind) {
-        return thread_refused(store, error, error_room);
-    }
-    rc = go_behind(store, store->behind);
-    if (rc) {
-        return status_explain(store, rc, "read", error, error_room);
-    }
-    if (!thread_begin(&store->thread, thread_main, store)) {
+    if (store->event_fd < 0 || !thread_begin(&store->thread, thread_main, store)) {
         return thread_refused(store, error, error_room);
     }
     store->started = true;
@@ -299,12 +271,10 @@ store_close(struct store *store)
         store->stopping = true;
         thread_wake_unlock(store);
         pthread_join(store->thread, NULL);
+        if (store->status == STORE_OK) {
+            end_life(store);
+        }
     }
-    if (store->behind && go_behind(store, NULL) == SQLITE_OK && store->started &&
-        store->status == STORE_OK) {
-        end_life(store);
-    }
-    behind_end(store->behind);
     schema_finalize(store);
     sqlite3_close(store->db);
     store_free(store);

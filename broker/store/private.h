@@ -2,11 +2,10 @@
  *
  * Before store_start all of it is the caller's thread's. After it: what stands under `mutex` is
  * shared, `next_seq` and `snapshot_begun` stay with the caller, and everything else belongs to the
- * storage thread. What the writer (behind.c) tells of a commit is a copy. */
+ * storage thread. */
 #ifndef BATON_BROKER_STORE_PRIVATE_H
 #define BATON_BROKER_STORE_PRIVATE_H
 
-#include "broker/store/behind.h"
 #include "broker/store/store.h"
 #include "broker/store/tail.h"
 #include "common/buf.h"
@@ -30,7 +29,6 @@ enum {
     STORE_AHEAD_BYTES = 4 << 20, /* … and their bytes, but for one alone */
     STORE_ID_BYTES = 32,         /* hex digits */
     GROUP_BYTES_MAX = 32 << 20,  /* what one transaction takes of the queue, and a batch more */
-    COMMITS_MAX = 2,             /* on their way to the disk: one is synced, one is ready */
     QUIET_US = 2000,             /* no batch for so long: time for housekeeping */
     TRIM_BUSY_BYTES = 128 << 10, /* cut along with a commit, at least */
     TRIM_QUIET_BYTES = 1 << 20,  /* cut in a transaction of its own */
@@ -194,7 +192,6 @@ struct store {
     uint64_t wal_bound_bytes;
     int64_t looked_at_us;  /* for free space */
     struct backup *backup; /* under way */
-    struct behind *behind; /* from store_start to store_close */
 
     /* The caller's. */
     uint64_t next_seq;
@@ -211,7 +208,6 @@ struct store {
     struct question *backups, **backups_tail;
     struct answer_node *answers, **answers_tail;
     uint64_t submitted; /* tickets */
-    uint64_t taken;     /* by the thread: written, or on the way to the disk */
     uint64_t durable;
     size_t pending_bytes;
     uint64_t reserve_bytes;
@@ -235,9 +231,6 @@ enum store_status status_of(sqlite3 *db, int rc);
 /* "PATH: WHAT: why": into `error`. Returns the status. */
 enum store_status status_explain(const struct store *store, int rc, const char *what, char *error,
                                  size_t error_room);
-/* The same of an error that SQLite has not seen. */
-enum store_status status_explain_errno(const struct store *store, int rc, int err, const char *what,
-                                       char *error, size_t error_room);
 /* "store PATH is damaged: …; what to do": into `error`. Returns STORE_CORRUPT. */
 enum store_status status_corrupt(const char *path, char *error, size_t error_room, const char *fmt,
                                  ...) PRINTF_LIKE(4, 5);
@@ -423,10 +416,7 @@ bool thread_begin(pthread_t *ret, void *(*run)(void *), void *context) MUST_CHEC
 enum store_status thread_refused(const struct store *store, char *error, size_t error_room);
 void *thread_main(void *store);
 void thread_wake_unlock(struct store *store); /* with the mutex held: lets go of it */
-/* On any thread. `err`: errno, 0 when it is not known. */
-void thread_fail(struct store *store, int rc, int err, const char *what);
-/* The storage thread's: waits until all that is committed is durable. False: the store failed. */
-bool thread_settle(struct store *store);
+void thread_fail(struct store *store, int rc, const char *what);
 
 /* ---- backup.c ---- */
 /* Copies some pages of the backup under way, or begins the next one. */

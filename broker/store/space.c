@@ -16,7 +16,7 @@ identity_look(struct store *store)
     if (!store->inode) {
         store->inode = there ? file.st_ino : 0;
     } else if (!there || file.st_ino != store->inode) {
-        thread_fail(store, SQLITE_IOERR_VNODE, 0, "go on: the file was removed or replaced");
+        thread_fail(store, SQLITE_IOERR_VNODE, "go on: the file was removed or replaced");
     }
 }
 

@@ -13,8 +13,8 @@ is_disk_full(int err)
     return err == ENOSPC || err == EDQUOT;
 }
 
-static enum store_status
-status_of_errno(int rc, int err)
+enum store_status
+status_of(sqlite3 *db, int rc)
 {
     switch (rc & 0xff) {
     case SQLITE_OK:
@@ -30,14 +30,8 @@ status_of_errno(int rc, int err)
     case SQLITE_LOCKED:
         return STORE_LOCKED;
     default:
-        return is_disk_full(err) ? STORE_FULL : STORE_IO;
+        return db && is_disk_full(sqlite3_system_errno(db)) ? STORE_FULL : STORE_IO;
     }
-}
-
-enum store_status
-status_of(sqlite3 *db, int rc)
-{
-    return status_of_errno(rc, db ? sqlite3_system_errno(db) : 0);
 }
 
 static const char *
@@ -61,22 +55,15 @@ advice(enum store_status status)
 }
 
 enum store_status
-status_explain_errno(const struct store *store, int rc, int err, const char *what, char *error,
-                     size_t error_room)
+status_explain(const struct store *store, int rc, const char *what, char *error, size_t error_room)
 {
-    enum store_status status = status_of_errno(rc, err);
+    enum store_status status = status_of(store->db, rc);
+    int err = store->db ? sqlite3_system_errno(store->db) : 0;
     bool with_errno = err && (status == STORE_IO || status == STORE_FULL);
     snprintf(error, error_room, "store %s: cannot %s: %s%s%s%s; %s", store->path, what,
              sqlite3_errstr(rc), with_errno ? " (" : "", with_errno ? strerror(err) : "",
              with_errno ? ")" : "", advice(status));
     return status;
-}
-
-enum store_status
-status_explain(const struct store *store, int rc, const char *what, char *error, size_t error_room)
-{
-    int err = store->db ? sqlite3_system_errno(store->db) : 0;
-    return status_explain_errno(store, rc, err, what, error, error_room);
 }
 
 enum store_status

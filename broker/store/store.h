@@ -4,9 +4,8 @@
  * Before store_start everything happens on the caller's thread, but for store_load, in which
  * another one reads. After it the connection belongs to the storage thread; the caller hands
  * batches over and goes on. All batches that wait when the thread comes round are committed in one
- * transaction with one fsync: one commit for many. What it writes is carried out by a thread of its
- * own when it is much, so that the next transaction can be made meanwhile. store_fd becomes
- * readable when something became durable, a read has its answer, or the store failed.
+ * transaction with one fsync: one commit for many. store_fd becomes readable when something became
+ * durable, a read has its answer, or the store failed.
  *
  * A failed write or fsync is never tried again: the store is failed from then on (store_error says
  * why), no later batch is ever durable, and the broker must stop and recover from disk.

@@ -511,13 +511,8 @@ tail_step(struct store *store)
         tail->trimmed_at = cut_max;
         store->trim_is_due = true;
     }
-    if (question.kind == TAIL_IS_QUIET) {
-        return;
-    }
-    if (thread_settle(store)) {
+    if (question.kind != TAIL_IS_QUIET) {
         answer(store, &question);
-    } else {
-        tell(store);
     }
 }
 

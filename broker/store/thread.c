@@ -63,10 +63,10 @@ is_failed(struct store *store)
 }
 
 void
-thread_fail(struct store *store, int rc, int err, const char *what)
+thread_fail(struct store *store, int rc, const char *what)
 {
     char error[sizeof(store->error)];
-    enum store_status status = status_explain_errno(store, rc, err, what, error, sizeof(error));
+    enum store_status status = status_explain(store, rc, what, error, sizeof(error));
     pthread_mutex_lock(&store->mutex);
     struct entry *dropped = store->entries;
     store->entries = NULL;
@@ -82,20 +82,6 @@ thread_fail(struct store *store, int rc, int err, const char *what)
         dropped = next;
     }
     event_signal(store);
-}
-
-/* What a call of SQLite's returned. */
-static void
-fail_by_sqlite(struct store *store, int rc, const char *what)
-{
-    thread_fail(store, rc, sqlite3_system_errno(store->db), what);
-}
-
-bool
-thread_settle(struct store *store)
-{
-    (void)behind_wait(store->behind); /* who failed has told */
-    return !is_failed(store);
 }
 
 static bool
@@ -125,10 +111,11 @@ sleep_a_while(struct store *store, int64_t us)
     return quiet;
 }
 
-/* Takes entries up to the bound, at least one. */
-static void
+/* Takes entries up to the bound, at least one. Returns the ticket up to which all is taken. */
+static uint64_t
 take_entries(struct store *store, struct round *round)
 {
+    uint64_t ticket = store->durable;
     size_t bytes = 0;
     struct entry **tail = &round->entries;
     while (store->entries && bytes < GROUP_BYTES_MAX) {
@@ -138,11 +125,12 @@ take_entries(struct store *store, struct round *round)
         *tail = entry;
         tail = &entry->next;
         bytes += entry->bytes;
-        store->taken = entry->ticket;
+        ticket = entry->ticket;
     }
     if (!store->entries) {
         store->entries_tail = &store->entries;
     }
+    return ticket;
 }
 
 static void
@@ -164,7 +152,6 @@ static void
 round_take(struct store *store, struct round *round)
 {
     *round = (struct round){0};
-    behind_wait_tells(store->behind, COMMITS_MAX);
     bool copying = backup_is_busy(store);
     int64_t patience_us = housekeeping_is_due(store) ? QUIET_US : IDLE_US;
     pthread_mutex_lock(&store->mutex);
@@ -173,8 +160,8 @@ round_take(struct store *store, struct round *round)
         !tail_is_asking(store)) {
         round->quiet = sleep_a_while(store, failed ? IDLE_US : patience_us);
     }
-    take_entries(store, round);
-    take_questions(store, round, failed ? UINT64_MAX : store->taken);
+    uint64_t ticket = take_entries(store, round);
+    take_questions(store, round, failed ? UINT64_MAX : ticket);
     round->stop = store->stopping && !store->entries && !round->entries && !round->questions;
     pthread_mutex_unlock(&store->mutex);
 }
@@ -193,19 +180,39 @@ bound_of(int64_t us)
     return i;
 }
 
-/* A commit on its way to the disk, and what is told of the store when it is there. */
-struct commit {
-    struct store *store;
-    struct entry *entries; /* owned */
-    int64_t began_us;
-    uint64_t journal_bytes;
-    uint64_t snapshot_bytes;
-    uint64_t archived;
-};
+static void
+publish(struct store *store, struct entry *entries, int64_t us)
+{
+    pthread_mutex_lock(&store->mutex);
+    for (const struct entry *entry = entries; entry; entry = entry->next) {
+        store->durable = entry->ticket;
+        store->pending_bytes -= entry->bytes;
+    }
+    store->stats.commits++;
+    store->stats.last_commit_us = us;
+    store->stats.commit_us += us;
+    store->stats.commit_counts[bound_of(us)]++;
+    store->stats.journal_bytes = store->journal_bytes;
+    store->stats.snapshot_bytes = store->snapshot_bytes;
+    store->stats.archived = store->archived;
+    tail_keep(store, entries);
+    spare_keep(store, entries);
+    pthread_mutex_unlock(&store->mutex);
+    event_signal(store);
+}
 
 static void
-entries_free(struct entry *entries)
+round_commit(struct store *store, struct entry *entries)
 {
+    if (entries && !is_failed(store)) {
+        int64_t began_us = clock_us();
+        int rc = commit_entries(store, entries);
+        if (rc) {
+            thread_fail(store, rc, "write");
+        } else {
+            publish(store, entries, clock_us() - began_us);
+        }
+    }
     while (entries) {
         struct entry *next = entries->next;
         entry_free(entries);
@@ -214,68 +221,8 @@ entries_free(struct entry *entries)
 }
 
 static void
-publish(struct store *store, const struct commit *commit)
-{
-    int64_t us = clock_us() - commit->began_us;
-    pthread_mutex_lock(&store->mutex);
-    for (const struct entry *entry = commit->entries; entry; entry = entry->next) {
-        store->durable = entry->ticket;
-        store->pending_bytes -= entry->bytes;
-    }
-    store->stats.commits++;
-    store->stats.last_commit_us = us;
-    store->stats.commit_us += us;
-    store->stats.commit_counts[bound_of(us)]++;
-    store->stats.journal_bytes = commit->journal_bytes;
-    store->stats.snapshot_bytes = commit->snapshot_bytes;
-    store->stats.archived = commit->archived;
-    tail_keep(store, commit->entries);
-    spare_keep(store, commit->entries);
-    pthread_mutex_unlock(&store->mutex);
-    event_signal(store);
-}
-
-/* Behind the sync of the commit, or when that was given up. On the one thread or the other. */
-static void
-commit_done(void *told, bool is_durable)
-{
-    struct commit *commit = told;
-    if (is_durable) {
-        publish(commit->store, commit);
-    }
-    entries_free(commit->entries);
-    free(commit);
-}
-
-static void
-round_commit(struct store *store, struct entry *entries)
-{
-    if (!entries || is_failed(store)) {
-        entries_free(entries);
-        return;
-    }
-    struct commit *commit = xcalloc(1, sizeof(*commit));
-    *commit = (struct commit){.store = store, .entries = entries, .began_us = clock_us()};
-    int rc = commit_entries(store, entries);
-    commit->journal_bytes = store->journal_bytes;
-    commit->snapshot_bytes = store->snapshot_bytes;
-    commit->archived = store->archived;
-    if (rc) {
-        fail_by_sqlite(store, rc, "write");
-        commit_done(commit, false);
-    } else if (behind_is_idle(store->behind)) {
-        commit_done(commit, behind_failure(store->behind) == 0);
-    } else {
-        behind_tell(store->behind, commit_done, commit);
-    }
-}
-
-static void
 round_answer(struct store *store, struct question *questions)
 {
-    if (questions) {
-        thread_settle(store); /* what they see is durable */
-    }
     while (questions) {
         struct question *question = questions;
         questions = question->next;
@@ -313,7 +260,7 @@ keep_house(struct store *store, bool quiet)
         store->wal_frames = store->wal_left = 0;
     }
     if (rc) {
-        fail_by_sqlite(store, rc, "tidy up");
+        thread_fail(store, rc, "tidy up");
     }
     space_look(store, clock_us());
 }
@@ -340,6 +287,5 @@ thread_main(void *arg)
         backup_step(store, busy ? BACKUP_BUSY_PAGES : BACKUP_QUIET_PAGES);
     }
     backup_fini(store);
-    thread_settle(store); /* before store_close looks at the status */
     return NULL;
 }

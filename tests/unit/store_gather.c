@@ -23,7 +23,6 @@ static char *dir, *database, *path, *name_and_settings;
 
 struct model {
     sqlite3_file *file;
-    struct behind *behind; /* who carries out; NULL: nobody */
     struct rng rng;
     uint8_t bytes[FILE_MAX]; /* zero from `size` on */
     size_t size;
@@ -90,16 +89,13 @@ show(struct model *model)
 {
     const sqlite3_io_methods *methods = model->file->pMethods;
     sqlite3_int64 size = 0;
-    int last_errno = 0;
     uint64_t how = rng_below(&model->rng, 3);
     if (how == 0) {
         assert_int_equal(methods->xSync(model->file, SQLITE_SYNC_NORMAL), 0);
-        assert_int_equal(model->behind ? behind_wait(model->behind) : 0, 0);
     } else if (how == 1) {
         assert_int_equal(methods->xUnlock(model->file, SQLITE_LOCK_NONE), 0);
     } else {
-        assert_int_equal(methods->xFileControl(model->file, SQLITE_FCNTL_LAST_ERRNO, &last_errno),
-                         0);
+        assert_int_equal(methods->xFileControl(model->file, SQLITE_FCNTL_SIZE_HINT, &size), 0);
     }
     size_t bytes;
     uint8_t *data = help_read(path, &bytes);
@@ -140,24 +136,11 @@ close_file(sqlite3_file *file)
 }
 
 static void
-never(void *context, int rc, int err)
-{
-    (void)context;
-    print_error("%d: %s\n", rc, strerror(err));
-    abort();
-}
-
-static void
-compare(int kind, const char *name, bool is_behind)
+compare(int kind, const char *name)
 {
     struct model *model = xcalloc(1, sizeof(*model));
     model->rng.state = (uint64_t)kind;
     model->file = open_file(kind, name);
-    if (is_behind) {
-        model->behind = behind_begin(never, NULL);
-        assert_non_null(model->behind);
-        assert_int_equal(gather_set_behind(model->file, model->behind), SQLITE_OK);
-    }
     for (int i = 0; i < STEPS; i++) {
         uint64_t step = rng_below(&model->rng, 64);
         if (step < 40) {
@@ -171,11 +154,6 @@ compare(int kind, const char *name, bool is_behind)
         }
     }
     show(model);
-    assert_int_equal(gather_set_behind(model->file, NULL), SQLITE_OK);
-    behind_end(model->behind);
-    model->behind = NULL;
-    write_some(model);
-    show(model);
     close_file(model->file);
     free(model);
 }
@@ -184,16 +162,14 @@ static void
 test_database(void **state)
 {
     (void)state;
-    compare(SQLITE_OPEN_MAIN_DB, "file", false);
-    compare(SQLITE_OPEN_MAIN_DB, "file", true);
+    compare(SQLITE_OPEN_MAIN_DB, "file");
 }
 
 static void
 test_log(void **state)
 {
     (void)state;
-    compare(SQLITE_OPEN_WAL, "file-wal", false);
-    compare(SQLITE_OPEN_WAL, "file-wal", true);
+    compare(SQLITE_OPEN_WAL, "file-wal");
 }
 
 /* Side by side: one call. Apart: one each, and nothing of what lies between. */
@@ -214,38 +190,6 @@ test_calls(void **state)
     assert_int_equal(methods->xWrite(file, data, PAGE, (sqlite3_int64)3 * PAGE), SQLITE_OK);
     assert_int_equal(methods->xSync(file, SQLITE_SYNC_NORMAL), SQLITE_OK);
     assert_int_equal(vfs_calls(), 5);
-    close_file(file);
-}
-
-/* The memory of a window is handed over with its stretch: what it knew beside that is not known. */
-static void
-test_a_window_that_went(void **state)
-{
-    (void)state;
-    enum { KNOWN = GATHER_BYTES / PAGE, AGAIN = 6 };
-    static uint8_t data[PAGE];
-    sqlite3_file *file = open_file(SQLITE_OPEN_MAIN_DB, "file");
-    const sqlite3_io_methods *methods = file->pMethods;
-    struct behind *behind = behind_begin(never, NULL);
-    assert_non_null(behind);
-    assert_int_equal(gather_set_behind(file, behind), SQLITE_OK);
-    for (int i = 0; i < KNOWN; i++) {
-        memset(data, i, PAGE);
-        assert_int_equal(methods->xWrite(file, data, PAGE, (sqlite3_int64)i * PAGE), SQLITE_OK);
-        assert_int_equal(methods->xSync(file, SQLITE_SYNC_NORMAL), SQLITE_OK);
-    }
-    for (int i = 0; i <= AGAIN; i++) {
-        int page = i < AGAIN ? i : AGAIN + 2;
-        memset(data, page, PAGE);
-        assert_int_equal(methods->xWrite(file, data, PAGE, (sqlite3_int64)page * PAGE), SQLITE_OK);
-    }
-    for (int i = 0; i < KNOWN; i++) {
-        assert_int_equal(methods->xRead(file, data, PAGE, (sqlite3_int64)i * PAGE), SQLITE_OK);
-        assert_int_equal(data[0], i);
-        assert_int_equal(data[PAGE - 1], i);
-    }
-    assert_int_equal(gather_set_behind(file, NULL), SQLITE_OK);
-    behind_end(behind);
     close_file(file);
 }
 
@@ -283,7 +227,6 @@ main(void)
         cmocka_unit_test(test_database),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_calls),
-        cmocka_unit_test(test_a_window_that_went),
         cmocka_unit_test(test_a_failure_is_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

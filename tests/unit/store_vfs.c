@@ -36,9 +36,6 @@ static sqlite3_vfs *real_vfs;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t fail_at, calls, calls_after;
 static int fail_code;
-static pthread_cond_t held_moved = PTHREAD_COND_INITIALIZER;
-static enum vfs_held hold; /* until it comes */
-static bool is_held;
 static bool recording;
 static struct record *records;
 static size_t n_records, records_room;
@@ -49,27 +46,12 @@ real_of(sqlite3_file *file)
     return ((struct shim_file *)file)->real;
 }
 
-/* With the mutex held. */
-static void
-wait_if_held(enum record_kind kind)
-{
-    if ((hold == VFS_WRITE && kind == RECORD_WRITE) || (hold == VFS_SYNC && kind == RECORD_SYNC)) {
-        hold = VFS_NOTHING;
-        is_held = true;
-        pthread_cond_broadcast(&held_moved);
-        while (is_held) {
-            pthread_cond_wait(&held_moved, &mutex);
-        }
-    }
-}
-
 /* Counts the call and says whether it is the one that fails; else writes it down. */
 static int
 enter(sqlite3_file *file, struct record record)
 {
     record.file = ((struct shim_file *)file)->kind;
     pthread_mutex_lock(&mutex);
-    wait_if_held(record.kind);
     calls++;
     calls_after += fail_at && calls > fail_at;
     int rc = fail_at && calls == fail_at ? fail_code : SQLITE_OK;
@@ -233,38 +215,6 @@ vfs_fail_at(uint64_t n, int code)
     fail_at = n;
     fail_code = code;
     calls = calls_after = 0;
-    pthread_mutex_unlock(&mutex);
-}
-
-void
-vfs_hold(enum vfs_held what)
-{
-    pthread_mutex_lock(&mutex);
-    hold = what;
-    pthread_mutex_unlock(&mutex);
-}
-
-void
-vfs_wait_held(void)
-{
-    pthread_mutex_lock(&mutex);
-    while (!is_held) {
-        pthread_cond_wait(&held_moved, &mutex);
-    }
-    pthread_mutex_unlock(&mutex);
-}
-
-void
-vfs_let_go(int code)
-{
-    pthread_mutex_lock(&mutex);
-    if (code) {
-        calls = calls_after = 0;
-        fail_at = 1;
-        fail_code = code;
-    }
-    is_held = false;
-    pthread_cond_broadcast(&held_moved);
     pthread_mutex_unlock(&mutex);
 }
 

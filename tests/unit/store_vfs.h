@@ -9,8 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum vfs_held { VFS_NOTHING, VFS_WRITE, VFS_SYNC };
-
 void vfs_install(void); /* becomes the default of this process */
 
 /* From now on the n-th write, sync or truncation fails (1: the next), once; 0: none does. `code` is
@@ -18,11 +16,6 @@ void vfs_install(void); /* becomes the default of this process */
 void vfs_fail_at(uint64_t n, int code);
 uint64_t vfs_calls(void);       /* writes, syncs and truncations since then */
 uint64_t vfs_calls_after(void); /* of them after the one that failed */
-
-/* The next write, or sync, waits until it is let go; then it goes on, or fails with `code`. */
-void vfs_hold(enum vfs_held what);
-void vfs_wait_held(void); /* until it is there */
-void vfs_let_go(int code);
 
 /* From now on everything is written down. */
 void vfs_record_begin(void);
