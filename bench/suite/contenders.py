@@ -73,8 +73,8 @@ class Contender:
 # The load with which each does best on two cores; found by trying.
 BATON_TUNING = {
     "enqueue": ["--producers", "8", "--batch", "1000"],
-    "consume": ["--slots", "1000", "--threads", "1"],
-    "both": ["--producers", "4", "--batch", "1000", "--slots", "1000", "--threads", "1"],
+    "consume": ["--slots", "4000", "--threads", "1"],
+    "both": ["--producers", "6", "--batch", "2000", "--slots", "4000", "--threads", "1"],
     "chain": ["--slots", "10", "--threads", "6"],
     "layers": ["--slots", "1000"],
     "lengths": ["--producers", "2", "--batch", "1000", "--slots", "1000", "--threads", "1"],
