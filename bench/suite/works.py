@@ -87,6 +87,7 @@ def throughput(bench):
                 if verb not in peer.sizes:
                     continue
                 n = bench.sized(peer.sizes[verb])
+                bench.place.touch_memory()
                 found = peer.run(bench.place, server, verb, n=n, **({"first": first} if first else {}))
                 bench.add("throughput", peer.label, verb, found["rate"])
                 first = n if server else 0
@@ -140,6 +141,7 @@ def memory(bench):
             if peer.label == "gearmand, memory":
                 return
             server.kill()
+            bench.place.touch_memory()
             server.start()
             if peer.name == "BullMQ":
                 server.wait()
