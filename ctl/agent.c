@@ -49,3 +49,14 @@ agent_token(struct ctl *ctl, const char *text, uint64_t *ret_token)
     ctl_usage(ctl, "--token %.40s: not a token; `baton take` prints one", text);
     return false;
 }
+
+int
+agent_view(struct ctl *ctl, uint64_t token, baton_token_view **ret_view)
+{
+    int status = ctl_connect(ctl);
+    if (status != CTL_YES) {
+        return status;
+    }
+    baton_status answer = baton_check_token(ctl->baton, token, ret_view);
+    return answer == BATON_OK ? CTL_YES : ctl_fail_status(ctl, answer);
+}

@@ -14,4 +14,8 @@ bool agent_token_from_environment(struct ctl *ctl, uint64_t *ret_token);
  * reported. */
 bool agent_token(struct ctl *ctl, const char *text, uint64_t *ret_token);
 
+/* Asks the broker whose lease a token is. CTL_YES and a view to be freed, or the status to return
+ * (reported). */
+int agent_view(struct ctl *ctl, uint64_t token, baton_token_view **ret_view);
+
 #endif

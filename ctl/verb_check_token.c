@@ -32,14 +32,10 @@ verb_check_token(struct ctl *ctl, int argc, char **argv)
     if (!agent_token(ctl, optind < argc ? argv[optind] : NULL, &token)) {
         return ctl->status;
     }
-    int status = ctl_connect(ctl);
+    baton_token_view *view = NULL;
+    int status = agent_view(ctl, token, &view);
     if (status != CTL_YES) {
         return status;
-    }
-    baton_token_view *view = NULL;
-    baton_status answer = baton_check_token(ctl->baton, token, &view);
-    if (answer != BATON_OK) {
-        return ctl_fail_status(ctl, answer);
     }
     if (ctl->json) {
         ctl_print_json(ctl, view_json(ctl, view));

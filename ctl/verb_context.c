@@ -62,14 +62,10 @@ own_task(struct ctl *ctl, struct ctl_ref *ret_ref)
     if (!token) {
         return ctl_usage(ctl, "which task? Name one; an agent has its own (BATON_TASK_ID)");
     }
-    int status = ctl_connect(ctl);
+    baton_token_view *view = NULL;
+    int status = agent_view(ctl, token, &view);
     if (status != CTL_YES) {
         return status;
-    }
-    baton_token_view *view = NULL;
-    baton_status answer = baton_check_token(ctl->baton, token, &view);
-    if (answer != BATON_OK) {
-        return ctl_fail_status(ctl, answer);
     }
     bool live = view->live;
     if (live) {

@@ -47,7 +47,8 @@ export_tasks(struct ctl *ctl, const struct baton_filter *filter)
     return CTL_YES;
 }
 
-/* A new file only: an export never replaces what is there. */
+/* A new file only: an export never replaces what is there. One that is not whole does not stay,
+ * lest it be taken for an export, or be in the way of the next try. */
 static int
 export_to_file(struct ctl *ctl, const struct baton_filter *filter, const char *path)
 {
@@ -64,6 +65,9 @@ export_to_file(struct ctl *ctl, const struct baton_filter *filter, const char *p
     int error = errno;
     ctl->out = before;
     failed = fclose(file) != 0 || failed;
+    if (failed || status != CTL_YES) {
+        (void)unlink(path);
+    }
     if (failed && status == CTL_YES) {
         return ctl_fail(ctl, CTL_IO, "io", NULL, "%s can't be written: %s", path, strerror(error));
     }

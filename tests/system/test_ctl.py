@@ -233,7 +233,9 @@ class TestTasks(CtlTest):
         )  # fmt: skip
         self.ok(broker, "add", "M", "--milestone", "--after", "B")
         path = self.dir / "export.jsonl"
-        self.ok(broker, "export", path)
+        self.assertEqual(self.baton(broker, "--endpoint", f"ipc://{self.dir}/nobody", "--timeout", "50ms", "export", path).status, 69)
+        self.assertEqual(self.baton(broker, "export", "--role", "testing", path).status, 1)
+        self.ok(broker, "export", path)  # neither of these left a file
         self.assertEqual(self.baton(broker, "export", path).status, 73)
         again = self.ok(broker, "apply", "--dry-run", path).json()
         self.assertEqual((again["created"], again["updated"], again["unchanged"]), (0, 0, 3))

@@ -247,8 +247,8 @@ class TestManualPages(DocsTest):
         for block in blocks:
             self.shell("set -e\n" + block)
         # A port of its own choice instead of the usual one.
-        web = web.replace("baton web &", "baton web --listen 127.0.0.1:0 >url &\nuntil grep -q http url; do sleep 0.05; done")
-        web = web.replace("http://127.0.0.1:9464/", "$(cat url)")
+        web = web.replace("baton web &", "mkfifo url\nbaton web --listen 127.0.0.1:0 >url &\nexec 3<url\nread -r url <&3")
+        web = web.replace("http://127.0.0.1:9464/", "${url}")
         self.assertIn("ready\n", self.shell("set -e\n" + web + "complete -p baton"))
         self.assertTrue((self.dir / "team/status/current-status.md").exists())
 

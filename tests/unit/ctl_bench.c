@@ -8,6 +8,15 @@
 
 #include <cmocka.h>
 
+int
+bench_without_broker(void **state)
+{
+    (void)state;
+    unsetenv("BATON_TOKEN");
+    setenv("BATON_ENDPOINT", "ipc:///nonexistent/baton-test.sock", 1);
+    return 0;
+}
+
 void
 bench_init(struct bench *bench)
 {

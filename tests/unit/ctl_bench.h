@@ -6,6 +6,12 @@
 
 #include <jansson.h>
 
+/* Ends with NULL, as bench_run wants it. */
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* A test's set-up: no token, and an endpoint where nobody is. */
+int bench_without_broker(void **state);
+
 /* An invocation with its output and errors in memory. */
 struct bench {
     struct ctl ctl;

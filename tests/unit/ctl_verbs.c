@@ -10,17 +10,6 @@
 
 #include <cmocka.h>
 
-#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
-static int
-set_up(void **state)
-{
-    (void)state;
-    unsetenv("BATON_TOKEN");
-    setenv("BATON_ENDPOINT", "ipc:///nonexistent/baton-test.sock", 1);
-    return 0;
-}
-
 /* Runs, and compares status and a part of what is said. */
 static void
 expect(const char *const *words, int status, const char *said)
@@ -218,15 +207,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_the_table_is_whole, set_up),
-        cmocka_unit_test_setup(test_wrong_command_lines_are_refused, set_up),
-        cmocka_unit_test_setup(test_options_may_stand_before_the_word, set_up),
-        cmocka_unit_test_setup(test_many_tasks_need_two_words, set_up),
-        cmocka_unit_test_setup(test_a_broker_that_is_away_is_69, set_up),
-        cmocka_unit_test_setup(test_a_wrong_environment_is_78, set_up),
-        cmocka_unit_test_setup(test_no_hint_proposes_destruction, set_up),
-        cmocka_unit_test_setup(test_help_says_first_what_a_verb_is_for, set_up),
-        cmocka_unit_test_setup(test_help_as_json_lists_the_verbs, set_up),
+        cmocka_unit_test_setup(test_the_table_is_whole, bench_without_broker),
+        cmocka_unit_test_setup(test_wrong_command_lines_are_refused, bench_without_broker),
+        cmocka_unit_test_setup(test_options_may_stand_before_the_word, bench_without_broker),
+        cmocka_unit_test_setup(test_many_tasks_need_two_words, bench_without_broker),
+        cmocka_unit_test_setup(test_a_broker_that_is_away_is_69, bench_without_broker),
+        cmocka_unit_test_setup(test_a_wrong_environment_is_78, bench_without_broker),
+        cmocka_unit_test_setup(test_no_hint_proposes_destruction, bench_without_broker),
+        cmocka_unit_test_setup(test_help_says_first_what_a_verb_is_for, bench_without_broker),
+        cmocka_unit_test_setup(test_help_as_json_lists_the_verbs, bench_without_broker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
