@@ -64,13 +64,6 @@ event_add(struct core *core, struct core_out *out, Baton__Event *event)
     }
 }
 
-static char *
-unconst(const char *s)
-{
-    /* protobuf-c's structs have plain char pointers; packing does not write through them. */
-    return (char *)(uintptr_t)(s ? s : "");
-}
-
 struct text {
     const char *s;
     size_t bytes; /* without the NUL */
@@ -189,9 +182,9 @@ event_plain(struct core *core, struct core_out *out, int64_t at, unsigned kind, 
     Baton__Event event = BATON__EVENT__INIT;
     event.at = at;
     event.kind = (Baton__Event__Kind)kind;
-    event.id = unconst(name);
-    event.actor = unconst(actor);
-    event.text = unconst(text);
+    event.id = view_text(name);
+    event.actor = view_text(actor);
+    event.text = view_text(text);
     event_add(core, out, &event);
 }
 
@@ -209,8 +202,8 @@ event_card(struct core *core, struct core_out *out, int64_t at, const Baton__Car
     event.project = card->project;
     event.id = card->task;
     event.role = card->role;
-    event.actor = unconst(actor);
-    event.text = unconst(card_verb_name((int)verb));
+    event.actor = view_text(actor);
+    event.text = view_text(card_verb_name((int)verb));
     event.card = (Baton__Card *)(uintptr_t)card;
     event_add(core, out, &event);
 }
@@ -225,7 +218,7 @@ event_budget(struct core *core, struct core_out *out, int64_t at, const Baton__C
     event.project = card->project;
     event.id = card->task;
     event.role = card->role;
-    event.text = unconst(text);
+    event.text = view_text(text);
     event.card = (Baton__Card *)(uintptr_t)card;
     event_add(core, out, &event);
 }
@@ -238,8 +231,8 @@ event_project(struct core *core, struct core_out *out, int64_t at, unsigned kind
     event.at = at;
     event.kind = (Baton__Event__Kind)kind;
     event.project = project->name;
-    event.actor = unconst(actor);
-    event.text = unconst(text);
+    event.actor = view_text(actor);
+    event.text = view_text(text);
     event_add(core, out, &event);
 }
 
