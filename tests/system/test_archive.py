@@ -113,6 +113,9 @@ class Named(SystemTest):
                 listed = self.baton(b, "list", *names, "--limit", "1200").lines()
                 self.assertEqual([line["id"] for line in listed], ids[:1200])
                 self.assertEqual(self.baton(b, "wait", *ids, "--timeout", "30s").status, 0)
+                twice = [wire.Ref(id=id) for id in (ids[-1], ids[-2], ids[-1])]
+                listed = c.request("list", wire.List(ids=twice)).listed  # of those in memory, without the archive
+                self.assertEqual([v.spec.id for v in listed.tasks], ids[-2:])
                 b.stop()
 
 
